@@ -1,0 +1,1 @@
+//! The one mapping between journal types and Automerge documents.

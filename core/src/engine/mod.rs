@@ -1,0 +1,1 @@
+//! Owns runtime, store and endpoint; what a program calls.

@@ -1,0 +1,13 @@
+//! What a person writes, as plain types and rules: entries, their parts, and what is derived from them.
+//!
+//! Nothing here knows of Automerge, storage or devices. [`Entry`] is one reading of a document; [`NewEntry`] what a
+//! writer begins with.
+
+mod entry;
+mod words;
+
+pub use entry::{
+    Attachment, Audience, Boxed, Closure, Entry, Experiment, Happened, InnerState, Item, Link, NewEntry, PersonInText,
+    Reflection, Section,
+};
+pub use words::{ClosureKind, ItemKind, ItemState, Kind, LinkKind, MarkGroup, NextMove, WordError};

@@ -1,0 +1,1 @@
+//! Operations, chains, signed heads, erase certificates, version vectors: pure, no storage.

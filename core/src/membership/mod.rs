@@ -1,0 +1,1 @@
+//! Which devices belong: a set of signed statements and the pure function that reads it.

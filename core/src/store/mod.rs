@@ -1,0 +1,1 @@
+//! Logs, derived state, projections, search and blobs; the rules over any transaction.

@@ -1,0 +1,1 @@
+//! The sans-I/O session between two members of one journal.
