@@ -1,1 +1,11 @@
-//! Logs, derived state, projections, search and blobs; the rules over any transaction.
+//! Logs, derived state, projections, search and blobs: the rules of the log over any transaction, and the backends.
+//!
+//! [`tx`] says what a backend must do inside one transaction; [`rules`] decides everything, once; [`memory`] is the model
+//! and [`sqlite`] the encrypted store that people's journals are in.
+
+pub mod memory;
+pub mod rules;
+pub mod tx;
+
+pub use memory::MemoryStore;
+pub use tx::{DocumentState, Setting, Storage, StorageExt, StoredChange, Tx, WantedBlob};

@@ -1,0 +1,175 @@
+//! One numbered line of a log: an envelope, which stays for ever, and a body, which an erase takes away.
+
+use serde::{Deserialize, Serialize};
+
+use super::change::ChangeHeader;
+use super::codec::{self, DecodeError};
+use crate::crypto::{Domain, HashKey, Hasher};
+use crate::id::{BlobId, EntryId, LogId};
+
+/// The longest blob that an envelope may name, in bytes.
+pub const MAX_BLOB: u64 = 1 << 40;
+const MAX_ENVELOPE: usize = 64 << 10;
+const MAX_RECORD: usize = 1 << 20;
+
+/// What an operation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum OperationKind {
+    /// The body is one uncompressed Automerge change chunk of the entry.
+    Change,
+    /// The entry is destroyed; no body. The certificate that goes with it is what other devices obey.
+    Erase,
+    /// The body is bytes of the ledger, hashed but not interpreted here.
+    Record,
+}
+
+/// A blob that an operation brings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlobRef {
+    /// BLAKE3 of the bytes, keyed with `key`.
+    pub id: BlobId,
+    /// The random key of the attachment, so that equal photos have unequal names.
+    pub key: [u8; 32],
+    /// Length in bytes.
+    pub len: u64,
+}
+
+impl BlobRef {
+    /// The key as the hash function takes it.
+    pub fn hash_key(&self) -> HashKey {
+        HashKey::from_bytes(self.key)
+    }
+}
+
+/// What stays of an operation whatever becomes of its body.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Envelope {
+    /// The document concerned.
+    pub entry: EntryId,
+    /// What the body is.
+    pub kind: OperationKind,
+    /// Blobs that are wanted from now on.
+    pub brings: Vec<BlobRef>,
+    /// Blobs that are not.
+    pub ends: Vec<BlobId>,
+    /// Of a change written down again in another log: where it stood first, which says who wrote it.
+    pub first_log: Option<LogId>,
+}
+
+impl Envelope {
+    /// The bytes that the chain runs over.
+    pub fn encode(&self) -> Vec<u8> {
+        codec::encode(self)
+    }
+
+    /// The envelope that `bytes` are the one encoding of.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let envelope: Self = codec::decode("envelope", MAX_ENVELOPE, bytes)?;
+        if envelope.brings.iter().any(|blob| blob.len > MAX_BLOB) {
+            return Err(DecodeError::Malformed { what: "envelope" });
+        }
+        Ok(envelope)
+    }
+}
+
+/// The body of an operation, or its hash where the body is gone under an erase certificate.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Body {
+    /// The bytes, with their hash.
+    Held {
+        /// What they are.
+        bytes: Vec<u8>,
+        /// What the chain runs over.
+        hash: [u8; 32],
+    },
+    /// Erased: only the hash is left.
+    Dropped {
+        /// What the chain runs over.
+        hash: [u8; 32],
+    },
+}
+
+impl std::fmt::Debug for Body {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Held { bytes, .. } => write!(f, "Held({} bytes)", bytes.len()),
+            Self::Dropped { .. } => f.write_str("Dropped"),
+        }
+    }
+}
+
+impl Body {
+    /// What the chain runs over.
+    pub fn hash(&self) -> [u8; 32] {
+        match self {
+            Self::Held { hash, .. } | Self::Dropped { hash } => *hash,
+        }
+    }
+
+    /// The bytes, where they are still held.
+    pub fn bytes(&self) -> Option<&[u8]> {
+        match self {
+            Self::Held { bytes, .. } => Some(bytes),
+            Self::Dropped { .. } => None,
+        }
+    }
+}
+
+/// One line of a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operation {
+    /// What stays.
+    pub envelope: Envelope,
+    /// What an erase takes away.
+    pub body: Body,
+}
+
+impl Operation {
+    /// A change of `entry`. `chunk` is one uncompressed change chunk.
+    pub fn change(
+        entry: EntryId,
+        chunk: Vec<u8>,
+        brings: Vec<BlobRef>,
+        ends: Vec<BlobId>,
+    ) -> Result<Self, DecodeError> {
+        let envelope = Envelope { entry, kind: OperationKind::Change, brings, ends, first_log: None };
+        Self::new(envelope, chunk)
+    }
+
+    /// The erasing of `entry`.
+    pub fn erase(entry: EntryId) -> Self {
+        let envelope =
+            Envelope { entry, kind: OperationKind::Erase, brings: Vec::new(), ends: Vec::new(), first_log: None };
+        Self { envelope, body: Body::Held { bytes: Vec::new(), hash: [0; 32] } }
+    }
+
+    /// An operation from its parts, the body checked against its kind.
+    pub fn new(envelope: Envelope, bytes: Vec<u8>) -> Result<Self, DecodeError> {
+        let hash = match envelope.kind {
+            OperationKind::Change => *ChangeHeader::parse(&bytes)?.hash.as_bytes(),
+            OperationKind::Erase if bytes.is_empty() => [0; 32],
+            OperationKind::Erase => return Err(DecodeError::Malformed { what: "erase operation" }),
+            OperationKind::Record if bytes.len() > MAX_RECORD => {
+                return Err(DecodeError::TooLong { what: "record", len: bytes.len(), max: MAX_RECORD });
+            }
+            OperationKind::Record => Hasher::new(Domain::Record).update(&bytes).finish(),
+        };
+        Ok(Self { envelope, body: Body::Held { bytes, hash } })
+    }
+
+    /// An operation whose body is gone.
+    pub fn dropped(envelope: Envelope, hash: [u8; 32]) -> Self {
+        Self { envelope, body: Body::Dropped { hash } }
+    }
+
+    /// The same operation without its body.
+    pub fn without_body(self) -> Self {
+        let hash = self.body.hash();
+        Self { envelope: self.envelope, body: Body::Dropped { hash } }
+    }
+
+    /// Roughly how many bytes it takes on the wire.
+    pub fn size(&self) -> usize {
+        96 + self.envelope.brings.len() * 72 + self.envelope.ends.len() * 32 + self.body.bytes().map_or(32, <[u8]>::len)
+    }
+}

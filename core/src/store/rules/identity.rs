@@ -1,0 +1,76 @@
+//! Who this device is, as far as the rules need it: its key, its journal, and the keys that members share.
+
+use crate::crypto::{DeviceKey, Domain, HashKey, Secret};
+use crate::error::{Error, Result};
+use crate::id::{DeviceId, JournalId};
+use crate::store::tx::{Setting, Tx, journal_of};
+
+/// Bugs that the simulator plants to show that it would find them. Never set outside tests.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Planted {
+    /// The session acknowledges a batch when it arrives, not when it is durable.
+    AcknowledgeBeforeDurable,
+    /// A change is ready though its dependencies are not held.
+    MergeWithoutDependencies,
+    /// How far a log is held is written in a transaction of its own.
+    VectorNotInTheTransaction,
+    /// An add counts though a remove of its signer had not seen it.
+    AddOutsideARemoversView,
+    /// A keep is signed in a later transaction than the statement that calls for it.
+    KeepNotInTheStatementsTransaction,
+    /// A missing body is accepted without an erase certificate.
+    HoleWithoutCertificate,
+    /// A removed device's session goes on: what was known when it began still counts.
+    StandingFromTheSessionsBeginning,
+    /// A device goes on appending to an incarnation that a peer holds further.
+    RollbackIgnored,
+}
+
+/// This device, in this journal.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// The journal.
+    pub journal: JournalId,
+    /// This device's signing key.
+    pub key: DeviceKey,
+    /// Keys the digest over documents and heads.
+    pub digest: HashKey,
+    /// Keys the hash in `Hello`.
+    pub hello: HashKey,
+    /// The discovery secret: the gate's and mDNS tags' key.
+    pub discovery: HashKey,
+    #[doc(hidden)]
+    pub planted: Option<Planted>,
+}
+
+impl Identity {
+    /// The identity made of a device key and the journal's secret.
+    pub fn new(journal: JournalId, key: DeviceKey, secret: &Secret) -> Self {
+        Self {
+            journal,
+            key,
+            digest: HashKey::derive(Domain::DigestKey, secret.expose()),
+            hello: HashKey::derive(Domain::HelloKey, secret.expose()),
+            discovery: HashKey::derive(Domain::DiscoveryKey, secret.expose()),
+            planted: None,
+        }
+    }
+
+    /// The identity that a store holds.
+    pub fn load(tx: &mut dyn Tx) -> Result<Self> {
+        let mut bytes = |setting: Setting| -> Result<[u8; 32]> {
+            tx.setting(setting)?
+                .and_then(|bytes| bytes.try_into().ok())
+                .ok_or_else(|| Error::corrupt("the store holds no device key"))
+        };
+        let key = DeviceKey::from_seed(&bytes(Setting::DeviceSeed)?);
+        let secret = Secret::from_bytes(bytes(Setting::JournalSecret)?);
+        Ok(Self::new(journal_of(tx)?, key, &secret))
+    }
+
+    /// This device.
+    pub fn device(&self) -> DeviceId {
+        self.key.id()
+    }
+}

@@ -1,0 +1,23 @@
+//! The rules of the log, once, over any transaction: what counts, what waits, what gives way, what is kept.
+//!
+//! Every function takes a [`Tx`](super::Tx) and runs inside the caller's transaction, so that a crash between any two
+//! steps leaves either all of a step or nothing of it.
+
+mod append;
+mod documents;
+mod erase;
+mod identity;
+mod members;
+mod receive;
+mod summary;
+
+pub use append::{append, current_log, retire_incarnation};
+pub use documents::{recompute_all, relink};
+pub use erase::{apply_certificate, erase};
+pub use identity::{Identity, Planted};
+pub use members::{Standing, add_statements, sign_keeps, standing, statements};
+pub use receive::{Received, receive};
+pub use summary::{
+    ChainPoint, Claim, Comparison, Outgoing, Summary, UnfilledBlob, chain_points, common_point, compare, next_batch,
+    summary,
+};

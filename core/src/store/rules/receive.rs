@@ -1,0 +1,181 @@
+//! Taking a batch from a peer: verified, fitted to what is held, stored, in one transaction.
+
+use std::collections::BTreeSet;
+
+use super::append::{append, retire_incarnation};
+use super::documents::{Digest, link, relink_into};
+use super::identity::{Identity, Planted};
+use super::members;
+use crate::error::Result;
+use crate::id::{ChangeHash, Incarnation, LogId};
+use crate::log::{Batch, Envelope, MAX_BATCH, Operation, OperationKind, Position};
+use crate::membership::{Limit, State};
+use crate::store::tx::{Setting, Tx};
+use crate::time::Entropy;
+
+/// What became of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Received {
+    /// Durable once the transaction commits. `operations` were new; `mended` says that a fork's tail gave way here.
+    Stored {
+        /// How many operations were new.
+        operations: u64,
+        /// Whether a tail held here gave way.
+        mended: bool,
+    },
+    /// All of it was held, or it is the tail of a fork that gives way: nothing to do.
+    Known,
+    /// The head names a statement that is not held.
+    NeedStatements,
+    /// Does not fit onto what is held: operations are missing in between, or the chains part further back.
+    Misfit,
+    /// Not taken, and never will be.
+    Refused(&'static str),
+}
+
+/// Takes one batch. Errors are the store's; everything wrong with the batch is an answer.
+pub fn receive(tx: &mut dyn Tx, identity: &Identity, entropy: &mut dyn Entropy, batch: Batch) -> Result<Received> {
+    let positions = match batch.verify() {
+        Ok(positions) => positions,
+        Err(_) => return Ok(Received::Refused("a batch that its author did not sign")),
+    };
+    let set = members::statements(tx, identity)?;
+    if batch.head.knew.iter().any(|tip| !set.contains(tip)) {
+        return Ok(Received::NeedStatements);
+    }
+    let log = batch.log;
+    let start = Position::start(&identity.journal, &log);
+    let held = tx.log(log)?.unwrap_or(start);
+
+    // Where does it begin, and do we agree on what came before?
+    if batch.previous.seq > held.seq {
+        return Ok(Received::Misfit);
+    }
+    if position_of(tx, log, start, batch.previous.seq)? != Some(batch.previous) {
+        return Ok(Received::Misfit);
+    }
+    // The first operation that is not held, or not held alike.
+    let mut first_new = positions.len();
+    for (index, position) in positions.iter().enumerate() {
+        if position_of(tx, log, start, position.seq)? != Some(*position) {
+            first_new = index;
+            break;
+        }
+    }
+    if first_new == positions.len() {
+        return Ok(Received::Known);
+    }
+    let forked = positions[first_new].seq <= held.seq;
+    if forked {
+        let ours = position_of(tx, log, start, positions[first_new].seq)?.map(|position| position.chain);
+        // Of two tails the one with the lower chain value at the first difference gives way, on every device.
+        if ours > Some(positions[first_new].chain) {
+            return Ok(Received::Known);
+        }
+    }
+    if !within_limit(set.state(), &log, &positions) {
+        return Ok(Received::Refused("operations of a device that does not belong"));
+    }
+    if !forked && held.seq == 0 && !set.state().ever_added(&log.device) {
+        return Ok(Received::Refused("operations of a device that was never added"));
+    }
+    let mut operations = Vec::with_capacity(positions.len() - first_new);
+    for (operation, position) in batch.operations.into_iter().zip(&positions).skip(first_new) {
+        let erased = tx.is_erased(operation.envelope.entry)?;
+        if operation.body.bytes().is_none() && !erased && identity.planted != Some(Planted::HoleWithoutCertificate) {
+            return Ok(Received::Refused("a body missing without an erase certificate"));
+        }
+        operations.push((*position, if erased { operation.without_body() } else { operation }));
+    }
+    retire_if_own(tx, identity, entropy, &log)?;
+    let dropped = if forked { tx.truncate(log, positions[first_new].seq - 1)? } else { Vec::new() };
+    tx.append(log, &operations, &batch.head)?;
+    let mut digest = Digest::default();
+    if forked {
+        relink_all(tx, identity, &mut digest, &dropped)?;
+    }
+    for (_, operation) in &operations {
+        link(tx, identity, &mut digest, operation)?;
+    }
+    digest.commit(tx)?;
+    log_again(tx, identity, entropy, log, dropped)?;
+    Ok(Received::Stored { operations: operations.len() as u64, mended: forked })
+}
+
+/// The place after `seq` operations, the log's beginning included.
+fn position_of(tx: &mut dyn Tx, log: LogId, start: Position, seq: u64) -> Result<Option<Position>> {
+    if seq == 0 { Ok(Some(start)) } else { tx.position_at(log, seq) }
+}
+
+/// A member's log counts whole; any other up to a keep.
+fn within_limit(state: &State, log: &LogId, positions: &[Position]) -> bool {
+    let Some(end) = positions.last() else { return false };
+    match state.limit(log) {
+        Limit::Whole => true,
+        Limit::UpTo(keeps) => keeps.iter().any(|(seq, chain)| {
+            *seq >= end.seq
+                && positions.iter().find(|position| position.seq == *seq).is_none_or(|at| at.chain == *chain)
+        }),
+    }
+}
+
+/// A peer holds our own log further, or otherwise, than we do: we were rolled back, and never append to it again.
+fn retire_if_own(tx: &mut dyn Tx, identity: &Identity, entropy: &mut dyn Entropy, log: &LogId) -> Result<()> {
+    let current = tx.setting(Setting::Incarnation)?.and_then(|bytes| Incarnation::from_slice(&bytes));
+    if log.device == identity.device()
+        && current == Some(log.incarnation)
+        && identity.planted != Some(Planted::RollbackIgnored)
+    {
+        retire_incarnation(tx, entropy)?;
+    }
+    Ok(())
+}
+
+/// Documents that lost changes are read again from what is left.
+fn relink_all(tx: &mut dyn Tx, identity: &Identity, digest: &mut Digest, dropped: &[Operation]) -> Result<()> {
+    let entries: BTreeSet<_> = dropped.iter().map(|operation| operation.envelope.entry).collect();
+    for entry in entries {
+        if !tx.is_erased(entry)? {
+            relink_into(tx, identity, entry, digest)?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes down again, in our own log, the changes and records of a dropped tail that no other log holds.
+fn log_again(
+    tx: &mut dyn Tx,
+    identity: &Identity,
+    entropy: &mut dyn Entropy,
+    from: LogId,
+    dropped: Vec<Operation>,
+) -> Result<()> {
+    let mut slice = Vec::new();
+    let mut size = 0;
+    for operation in dropped {
+        let entry = operation.envelope.entry;
+        let wanted = match operation.envelope.kind {
+            OperationKind::Change => {
+                let hash = ChangeHash::from_bytes(operation.body.hash());
+                operation.body.bytes().is_some() && tx.change_ready(entry, hash)?.is_none() && !tx.is_erased(entry)?
+            }
+            OperationKind::Record => operation.body.bytes().is_some() && !tx.is_erased(entry)?,
+            OperationKind::Erase => false,
+        };
+        if !wanted {
+            continue;
+        }
+        let first_log = Some(operation.envelope.first_log.unwrap_or(from));
+        let operation = Operation { envelope: Envelope { first_log, ..operation.envelope }, body: operation.body };
+        if size + operation.size() > MAX_BATCH && !slice.is_empty() {
+            append(tx, identity, entropy, std::mem::take(&mut slice))?;
+            size = 0;
+        }
+        size += operation.size();
+        slice.push(operation);
+    }
+    if !slice.is_empty() {
+        append(tx, identity, entropy, slice)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! Frames: a version byte, a capped length, a payload. Bytes in, whole payloads out.
+
+use super::SessionError;
+
+/// The frame format's version, the first byte of every frame.
+pub const FRAME_VERSION: u8 = 1;
+
+/// One frame around `payload`: version byte, length as unsigned LEB128, payload.
+pub fn frame(payload: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(payload.len() + 6);
+    out.push(FRAME_VERSION);
+    let mut len = payload.len();
+    while len >= 0x80 {
+        out.push((len & 0x7f) as u8 | 0x80);
+        len >>= 7;
+    }
+    out.push(len as u8);
+    out.extend_from_slice(payload);
+    out
+}
+
+/// Puts frames together from bytes that come in any pieces. Holds at most one unfinished frame.
+#[derive(Debug)]
+pub struct FrameReader {
+    buffer: Vec<u8>,
+    cap: usize,
+}
+
+impl FrameReader {
+    /// A reader that refuses payloads longer than `cap` before anything is kept of them.
+    pub fn new(cap: usize) -> Self {
+        Self { buffer: Vec::new(), cap }
+    }
+
+    /// From now on payloads may be this long.
+    pub fn set_cap(&mut self, cap: usize) {
+        self.cap = cap;
+    }
+
+    /// Bytes held of an unfinished frame.
+    pub fn held(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// Takes bytes; [`FrameReader::next`] then gives the payloads that they completed.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.buffer.extend_from_slice(bytes);
+    }
+
+    /// The next whole payload.
+    pub fn next(&mut self) -> Result<Option<Vec<u8>>, SessionError> {
+        let Some((&version, rest)) = self.buffer.split_first() else { return Ok(None) };
+        if version != FRAME_VERSION {
+            return Err(if version > FRAME_VERSION { SessionError::TooNew } else { SessionError::Malformed("frame") });
+        }
+        let mut len = 0usize;
+        for (index, byte) in rest.iter().enumerate() {
+            if index == 4 {
+                return Err(SessionError::Malformed("frame length"));
+            }
+            len |= usize::from(byte & 0x7f) << (7 * index);
+            if byte & 0x80 == 0 {
+                if len > self.cap {
+                    return Err(SessionError::FrameTooLong { len, cap: self.cap });
+                }
+                let start = index + 2;
+                if self.buffer.len() < start + len {
+                    return Ok(None);
+                }
+                let payload = self.buffer[start..start + len].to_vec();
+                self.buffer.drain(..start + len);
+                return Ok(Some(payload));
+            }
+        }
+        Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_come_whole_from_any_pieces() {
+        let payloads = [vec![], vec![1; 3], vec![2; 127], vec![3; 128], vec![4; 40_000]];
+        let wire: Vec<u8> = payloads.iter().flat_map(|payload| frame(payload)).collect();
+        for piece in [1, 2, 7, 1000, wire.len()] {
+            let mut reader = FrameReader::new(1 << 20);
+            let mut out = Vec::new();
+            for bytes in wire.chunks(piece) {
+                reader.push(bytes);
+                while let Some(payload) = reader.next().unwrap() {
+                    out.push(payload);
+                }
+            }
+            assert_eq!(out, payloads);
+            assert_eq!(reader.held(), 0);
+        }
+    }
+
+    #[test]
+    fn too_long_and_too_new_are_refused_by_the_header_alone() {
+        let mut reader = FrameReader::new(100);
+        reader.push(&frame(&[0; 101])[..3]);
+        assert!(matches!(reader.next(), Err(SessionError::FrameTooLong { len: 101, cap: 100 })));
+        let mut reader = FrameReader::new(100);
+        reader.push(&[FRAME_VERSION + 1]);
+        assert!(matches!(reader.next(), Err(SessionError::TooNew)));
+        let mut reader = FrameReader::new(100);
+        reader.push(&[FRAME_VERSION, 0xff, 0xff, 0xff, 0xff, 0xff]);
+        assert!(matches!(reader.next(), Err(SessionError::Malformed(_))));
+    }
+}

@@ -1,0 +1,206 @@
+//! What two members say to each other, to the byte.
+
+use serde::{Deserialize, Serialize};
+
+use super::SessionError;
+use crate::id::{BlobId, LogId, StatementId};
+use crate::log::{Batch, Certificate, codec};
+use crate::store::rules::{ChainPoint, Claim, UnfilledBlob};
+
+/// The protocol's version, in [`Message::Hello`].
+pub const PROTOCOL: u16 = 1;
+/// The longest payload from a peer that has not yet been shown to belong.
+pub const MAX_INTRODUCTION: usize = 64 << 10;
+/// The longest payload from a member: one batch, with room for what is around it.
+pub const MAX_PAYLOAD: usize = Batch::MAX_LEN + 1024;
+/// The longest payload on the blob stream: one chunk.
+pub const MAX_CHUNK_PAYLOAD: usize = (64 << 10) + 128;
+/// The most claims, names or points in one message.
+const MAX_LIST: usize = 1 << 16;
+/// Shorter batches are not worth compressing.
+const COMPRESS_FROM: usize = 512;
+
+/// A message on the control stream. The order of the variants is the wire's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Message {
+    /// From both at once: everything that counts, in one keyed hash.
+    Hello {
+        /// [`PROTOCOL`].
+        version: u16,
+        /// Equal on both sides: done.
+        hash: [u8; 16],
+    },
+    /// The sender has never heard of the receiver's device.
+    WhoAreYou,
+    /// Genesis and adds that make the sender a member, parents first.
+    Adds(Vec<Vec<u8>>),
+    /// Where the sender stands. Begins a round of batches numbered by `generation`.
+    Compare {
+        /// Counts the sender's compares.
+        generation: u32,
+        /// Over its statements.
+        statements: [u8; 16],
+        /// Over its certificates.
+        certificates: [u8; 16],
+        /// Over documents and heads.
+        digest: [u8; 16],
+        /// How far it holds each log.
+        claims: Vec<Claim>,
+    },
+    /// The names of everything in the sender's sets.
+    Sets {
+        /// Statements.
+        statements: Vec<StatementId>,
+        /// Certificates, by hash.
+        certificates: Vec<[u8; 32]>,
+    },
+    /// What the receiver's sets lack.
+    Missing {
+        /// Statements, parents first.
+        statements: Vec<Vec<u8>>,
+        /// Certificates.
+        certificates: Vec<Certificate>,
+    },
+    /// Places along a log whose chains part somewhere.
+    Chains {
+        /// The log.
+        log: LogId,
+        /// Dense at its end, sparse at its beginning.
+        points: Vec<ChainPoint>,
+    },
+    /// The last of those places that the sender holds too.
+    Common {
+        /// The log.
+        log: LogId,
+        /// 0 where there is none.
+        seq: u64,
+    },
+    /// Operations, answering the receiver's compare of this generation.
+    Batch {
+        /// The receiver's generation.
+        generation: u32,
+        /// [`Batch::encode`], compressed where that is shorter.
+        batch: Packed,
+    },
+    /// How many batches of this generation of the sender's compare are durable.
+    Ack {
+        /// The sender's generation.
+        generation: u32,
+        /// The count.
+        batches: u64,
+    },
+    /// Blobs that the sender has not all of.
+    Want(Vec<UnfilledBlob>),
+    /// How many chunks were put on the blob stream in answer to the last `Want`.
+    Sent {
+        /// The count.
+        chunks: u64,
+    },
+    /// The sender has nothing more to send, and has stored all that came.
+    Settled {
+        /// The generation of the receiver's last compare that the sender has answered.
+        answered: u32,
+        /// How many batches of the sender's current generation it has stored.
+        batches: u64,
+        /// Its `Hello` hash now.
+        hash: [u8; 16],
+    },
+}
+
+/// Bytes, compressed where that is shorter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Packed {
+    /// As they are.
+    Plain(Vec<u8>),
+    /// One zstd frame that gives exactly `len` bytes.
+    Zstd {
+        /// Length when unpacked, checked before unpacking.
+        len: u32,
+        /// The frame.
+        bytes: Vec<u8>,
+    },
+}
+
+impl Packed {
+    /// Packs `bytes`.
+    pub fn pack(bytes: Vec<u8>) -> Self {
+        if bytes.len() >= COMPRESS_FROM {
+            if let Ok(packed) = zstd::bulk::compress(&bytes, 1) {
+                if packed.len() < bytes.len() {
+                    return Self::Zstd { len: bytes.len() as u32, bytes: packed };
+                }
+            }
+        }
+        Self::Plain(bytes)
+    }
+
+    /// Unpacks at most [`Batch::MAX_LEN`] bytes.
+    pub fn unpack(self) -> Result<Vec<u8>, SessionError> {
+        match self {
+            Self::Plain(bytes) => Ok(bytes),
+            Self::Zstd { len, .. } if len as usize > Batch::MAX_LEN => {
+                Err(SessionError::FrameTooLong { len: len as usize, cap: Batch::MAX_LEN })
+            }
+            Self::Zstd { len, bytes } => {
+                let out = unzstd(&bytes, len as usize).ok_or(SessionError::Malformed("compressed batch"))?;
+                if out.len() == len as usize { Ok(out) } else { Err(SessionError::Malformed("compressed batch")) }
+            }
+        }
+    }
+}
+
+/// Inflates to at most `cap` bytes; the buffer grows with what comes out, not with what is claimed.
+fn unzstd(bytes: &[u8], cap: usize) -> Option<Vec<u8>> {
+    use std::io::Read;
+    let mut decoder = zstd::stream::read::Decoder::with_buffer(bytes).ok()?;
+    decoder.window_log_max(24).ok()?;
+    let mut out = Vec::new();
+    decoder.take(cap as u64 + 1).read_to_end(&mut out).ok()?;
+    (out.len() <= cap).then_some(out)
+}
+
+impl Message {
+    /// The payload of its frame.
+    pub fn encode(&self) -> Vec<u8> {
+        codec::encode(self)
+    }
+
+    /// The message in a frame's payload.
+    pub fn decode(payload: &[u8]) -> Result<Self, SessionError> {
+        let (message, rest) =
+            postcard::take_from_bytes::<Self>(payload).map_err(|_| SessionError::Malformed("message"))?;
+        let short = match &message {
+            Self::Compare { claims, .. } => claims.len() <= MAX_LIST,
+            Self::Chains { points, .. } => points.len() <= 64,
+            Self::Want(blobs) => blobs.len() <= MAX_LIST,
+            _ => true,
+        };
+        if !rest.is_empty() || !short {
+            return Err(SessionError::Malformed("message"));
+        }
+        Ok(message)
+    }
+}
+
+/// One chunk on the blob stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chunk {
+    /// The blob.
+    pub blob: BlobId,
+    /// Which chunk of it.
+    pub index: u32,
+    /// Its bytes in the clear; the connection encrypts, and each device seals at rest with its own key.
+    pub bytes: Vec<u8>,
+}
+
+impl Chunk {
+    /// The payload of its frame.
+    pub fn encode(&self) -> Vec<u8> {
+        codec::encode(self)
+    }
+
+    /// The chunk in a frame's payload.
+    pub fn decode(payload: &[u8]) -> Result<Self, SessionError> {
+        codec::decode("chunk", MAX_CHUNK_PAYLOAD, payload).map_err(|_| SessionError::Malformed("chunk"))
+    }
+}

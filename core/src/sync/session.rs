@@ -1,0 +1,494 @@
+//! The session's state machine.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::costs::Costs;
+use super::frame::{FrameReader, frame};
+use super::message::{Chunk, MAX_CHUNK_PAYLOAD, MAX_INTRODUCTION, MAX_PAYLOAD, Message, PROTOCOL, Packed};
+use super::request::{Reply, Request};
+use super::SessionError;
+use crate::id::LogId;
+use crate::log::Batch;
+use crate::store::rules::{Claim, Outgoing, Planted, Summary, UnfilledBlob};
+
+/// Bytes of batches that may be sent and not acknowledged, and bytes received that may wait for the store.
+pub(super) const WINDOW: usize = 4 << 20;
+/// Milliseconds without any progress after which a session that is not settled ends.
+const STALLED_AFTER: u64 = 60_000;
+
+/// Whether a session ends by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Ends once both sides hold the same: `sync`, `pair`.
+    Once,
+    /// Stays, and sends news as it comes: `serve`.
+    Live,
+}
+
+/// How a session is to be.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Whether it ends by itself.
+    pub mode: Mode,
+    #[doc(hidden)]
+    pub planted: Option<Planted>,
+}
+
+/// The session's streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// Control, live operations and logs: the highest priority.
+    Control,
+    /// Chunks of blobs, below it.
+    Blobs,
+}
+
+/// Something that the program around the session may want to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// New operations are durable here; readers have something to derive.
+    Stored {
+        /// How many.
+        operations: u64,
+    },
+    /// A blob is whole.
+    BlobFilled,
+    /// Both sides have sent what they had and stored what came. `equal`: and now hold the same.
+    Settled {
+        /// Whether the last `Hello` hashes were the same.
+        equal: bool,
+    },
+    /// Our own log stood further at the peer, or a fork's tail gave way: this device, or the other, was rolled back.
+    Mended,
+    /// Equal logs and unequal heads, also after making the heads again.
+    Diverged,
+    /// Heads were made again from the headers, and this many documents were different.
+    Recomputed(u64),
+    /// A blob's bytes were not what its name says; it is asked for again.
+    DamagedBlob,
+}
+
+/// Why a session is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Close {
+    /// Both hold the same.
+    Equal,
+    /// Everything that could be exchanged was.
+    Done,
+    /// The peer does not belong (any more).
+    Refused,
+    /// The peer broke the protocol, or speaks another.
+    Error(SessionError),
+    /// Nothing happened for too long.
+    Stalled,
+}
+
+impl Close {
+    /// The code on the wire.
+    pub fn code(&self) -> u32 {
+        match self {
+            Self::Equal => 0,
+            Self::Done => 1,
+            Self::Refused => 2,
+            Self::Error(SessionError::TooNew) => 4,
+            Self::Error(_) => 3,
+            Self::Stalled => 5,
+        }
+    }
+}
+
+/// What one side said in a `Compare`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Stand {
+    pub(super) generation: u32,
+    pub(super) statements: [u8; 16],
+    pub(super) certificates: [u8; 16],
+    pub(super) digest: [u8; 16],
+    pub(super) claims: Vec<Claim>,
+}
+
+/// Batches on their way to the peer.
+#[derive(Debug, Default)]
+pub(super) struct Sending {
+    pub(super) outgoing: VecDeque<Outgoing>,
+    pub(super) reading: bool,
+    pub(super) in_flight: VecDeque<usize>,
+    pub(super) sent: u64,
+    pub(super) acked: u64,
+}
+
+/// Blobs in both directions.
+#[derive(Debug, Default)]
+pub(super) struct Blobs {
+    /// Whether our wants were looked up since anything came.
+    pub(super) looked: bool,
+    /// Whether a `Want` of ours is not yet answered in full.
+    pub(super) awaiting: bool,
+    pub(super) expected: Option<u64>,
+    pub(super) stored: u64,
+    /// What the peer last wanted, and how far we are in answering.
+    pub(super) theirs: Vec<UnfilledBlob>,
+    pub(super) answering: Option<(usize, u32)>,
+    pub(super) reading: bool,
+    pub(super) sent: u64,
+}
+
+/// One session, from the first frame to the last.
+#[derive(Debug)]
+pub struct Session {
+    pub(super) config: Config,
+    control: FrameReader,
+    chunks: FrameReader,
+    /// Requests not yet handed out, and whether one is out.
+    pub(super) requests: VecDeque<Request>,
+    pub(super) outstanding: bool,
+    /// Of the requests that carry what the peer sent, in order: its bytes, and a batch's generation.
+    pub(super) inputs: VecDeque<(usize, u32)>,
+    pub(super) out: VecDeque<Vec<u8>>,
+    pub(super) out_chunks: VecDeque<Vec<u8>>,
+    pub(super) events: VecDeque<Event>,
+    pub(super) close: Option<Close>,
+    pub(super) costs: Costs,
+    waiting_for_answer: bool,
+    last_progress: u64,
+
+    pub(super) asked_who: bool,
+    pub(super) introduced: bool,
+    pub(super) hello: Option<[u8; 16]>,
+    pub(super) their_hello: Option<[u8; 16]>,
+    pub(super) summary: Option<Box<Summary>>,
+
+    pub(super) ours: Option<Stand>,
+    pub(super) theirs: Option<Stand>,
+    /// Pairs of generations (ours, theirs) that were acted on.
+    pub(super) sets_for: Option<(u32, u32)>,
+    pub(super) plan_for: Option<(u32, u32)>,
+    pub(super) planned: Option<(u32, u32)>,
+    pub(super) recompare: bool,
+    pub(super) rounds: u32,
+    pub(super) trouble: Option<&'static str>,
+
+    /// What the peer holds of each log, as far as we know.
+    pub(super) peer_has: BTreeMap<LogId, u64>,
+    pub(super) sending: Sending,
+    /// Batches of our current generation that are durable here, and how many of them were acknowledged.
+    pub(super) stored_batches: u64,
+    acknowledged: u64,
+    pub(super) blobs: Blobs,
+
+    pub(super) recomputed: bool,
+    pub(super) diverged: bool,
+    pub(super) settling: bool,
+    /// What we last said in `Settled`: the peer's generation, batches stored, our hash.
+    pub(super) our_settled: Option<(u32, u64, [u8; 16])>,
+    pub(super) their_settled: Option<(u32, u64, [u8; 16])>,
+    pub(super) disagreements: u32,
+    pub(super) reported: Option<bool>,
+}
+
+impl Session {
+    /// A session on a connection whose peer is who it says. Asks for a summary at once.
+    pub fn new(config: Config) -> Self {
+        Self {
+            config,
+            control: FrameReader::new(MAX_INTRODUCTION),
+            chunks: FrameReader::new(MAX_CHUNK_PAYLOAD),
+            requests: VecDeque::from([Request::Summary]),
+            outstanding: false,
+            inputs: VecDeque::new(),
+            out: VecDeque::new(),
+            out_chunks: VecDeque::new(),
+            events: VecDeque::new(),
+            close: None,
+            costs: Costs::default(),
+            waiting_for_answer: false,
+            last_progress: 0,
+            asked_who: false,
+            introduced: false,
+            hello: None,
+            their_hello: None,
+            summary: None,
+            ours: None,
+            theirs: None,
+            sets_for: None,
+            plan_for: None,
+            planned: None,
+            recompare: false,
+            rounds: 0,
+            trouble: None,
+            peer_has: BTreeMap::new(),
+            sending: Sending::default(),
+            stored_batches: 0,
+            acknowledged: 0,
+            blobs: Blobs::default(),
+            recomputed: false,
+            diverged: false,
+            settling: false,
+            our_settled: None,
+            their_settled: None,
+            disagreements: 0,
+            reported: None,
+        }
+    }
+
+    // ---- what goes in -------------------------------------------------------------------------------------------
+
+    /// Bytes from the peer. An error has closed the session.
+    pub fn receive(&mut self, stream: Stream, bytes: &[u8]) -> Result<(), SessionError> {
+        let result = self.take(stream, bytes);
+        if let Err(error) = &result {
+            self.close.get_or_insert(Close::Error(error.clone()));
+        }
+        result
+    }
+
+    fn take(&mut self, stream: Stream, bytes: &[u8]) -> Result<(), SessionError> {
+        match stream {
+            Stream::Control => {
+                self.control.push(bytes);
+                while self.close.is_none() {
+                    let Some(payload) = self.control.next()? else { break };
+                    if std::mem::take(&mut self.waiting_for_answer) {
+                        self.costs.round_trips += 1;
+                    }
+                    self.message(Message::decode(&payload)?, payload.len())?;
+                }
+            }
+            Stream::Blobs => {
+                self.chunks.push(bytes);
+                while self.close.is_none() {
+                    let Some(payload) = self.chunks.next()? else { break };
+                    self.chunk(Chunk::decode(&payload)?)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The store's answer to the request that is out.
+    pub fn reply(&mut self, reply: Reply) {
+        self.outstanding = false;
+        self.costs.transactions += u64::from(reply.wrote);
+        if self.close.is_some() {
+            return;
+        }
+        if let Err(error) = self.answered(reply) {
+            self.close.get_or_insert(Close::Error(error));
+        }
+        self.advance();
+    }
+
+    /// The store has news that did not come through this session.
+    pub fn news(&mut self) {
+        if self.hello.is_none() || self.close.is_some() {
+            return;
+        }
+        if !self.requests.contains(&Request::Summary) {
+            self.requests.push_back(Request::Summary);
+        }
+        if !self.blobs.theirs.is_empty() && self.blobs.answering.is_none() {
+            // A blob that the peer wants may have come from somewhere else.
+            self.blobs.answering = Some((0, 0));
+        }
+        self.advance();
+    }
+
+    /// It is `now`, in milliseconds of the caller's monotonic time.
+    pub fn tick(&mut self, now: u64) {
+        if self.close.is_some() || (self.reported.is_some() && self.config.mode == Mode::Live) {
+            self.last_progress = now;
+        } else if now.saturating_sub(self.last_progress) >= STALLED_AFTER && !self.outstanding {
+            self.close.get_or_insert(Close::Stalled);
+        }
+    }
+
+    /// Bytes moved or the store answered at `now`: the session is not stalled.
+    pub fn progress(&mut self, now: u64) {
+        self.last_progress = now;
+    }
+
+    // ---- what comes out -----------------------------------------------------------------------------------------
+
+    /// Whether more bytes should be read from the network now.
+    pub fn wants_input(&self) -> bool {
+        self.inputs.iter().map(|(bytes, _)| bytes).sum::<usize>() < WINDOW && self.close.is_none()
+    }
+
+    /// The next request for the store, if none is out.
+    pub fn poll_request(&mut self) -> Option<Request> {
+        if self.outstanding || self.close.is_some() {
+            return None;
+        }
+        let request = self.requests.pop_front()?;
+        self.outstanding = true;
+        Some(request)
+    }
+
+    /// The next bytes to send on a stream, at most about `room` of them where frames allow it.
+    pub fn poll_transmit(&mut self, stream: Stream, room: usize) -> Option<Vec<u8>> {
+        match stream {
+            Stream::Control => {
+                if self.stored_batches > self.acknowledged && self.close.is_none() {
+                    if let Some(ours) = &self.ours {
+                        let ack = Message::Ack { generation: ours.generation, batches: self.stored_batches };
+                        self.acknowledged = self.stored_batches;
+                        self.out.push_front(frame(&ack.encode()));
+                    }
+                }
+                let mut bytes = self.out.pop_front()?;
+                while let Some(next) = self.out.front() {
+                    if bytes.len() + next.len() > room {
+                        break;
+                    }
+                    bytes.extend_from_slice(next);
+                    self.out.pop_front();
+                }
+                self.waiting_for_answer = true;
+                Some(bytes)
+            }
+            Stream::Blobs => {
+                let bytes = self.out_chunks.pop_front();
+                self.advance();
+                bytes
+            }
+        }
+    }
+
+    /// The next event.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// Whether the session is over, and why. What is still to transmit should be, unless the peer is refused.
+    pub fn close(&self) -> Option<&Close> {
+        self.close.as_ref()
+    }
+
+    /// What it has cost so far.
+    pub fn costs(&self) -> &Costs {
+        &self.costs
+    }
+
+    /// Whether both sides last said that they hold the same; nothing until both said where they stand.
+    pub fn settled(&self) -> Option<bool> {
+        self.reported
+    }
+
+    // ---- messages -----------------------------------------------------------------------------------------------
+
+    pub(super) fn say(&mut self, message: &Message) {
+        self.out.push_back(frame(&message.encode()));
+    }
+
+    /// The peer belongs: it may send whole batches.
+    pub(super) fn admit(&mut self) {
+        self.control.set_cap(MAX_PAYLOAD);
+    }
+
+    /// A new compare of ours begins a new count.
+    pub(super) fn restart_count(&mut self) {
+        self.stored_batches = 0;
+        self.acknowledged = 0;
+    }
+
+    fn message(&mut self, message: Message, len: usize) -> Result<(), SessionError> {
+        let early = matches!(message, Message::Hello { .. } | Message::WhoAreYou | Message::Adds(_));
+        if !early && self.hello.is_none() {
+            return Err(SessionError::OutOfTurn("a message before this side's hello"));
+        }
+        match message {
+            Message::Hello { version, hash } => {
+                if version > PROTOCOL {
+                    return Err(SessionError::TooNew);
+                }
+                if self.their_hello.replace(hash).is_some() {
+                    return Err(SessionError::OutOfTurn("a second hello"));
+                }
+                self.greet();
+            }
+            Message::WhoAreYou => {
+                if std::mem::replace(&mut self.introduced, true) {
+                    return Err(SessionError::OutOfTurn("a second question who this is"));
+                }
+                self.requests.push_back(Request::Introduction);
+            }
+            Message::Adds(adds) => {
+                if !std::mem::take(&mut self.asked_who) {
+                    return Err(SessionError::OutOfTurn("adds that nobody asked for"));
+                }
+                self.requests.push_back(Request::Introduce(adds));
+            }
+            Message::Compare { generation, statements, certificates, digest, claims } => {
+                if self.theirs.as_ref().is_some_and(|theirs| generation <= theirs.generation) {
+                    return Err(SessionError::OutOfTurn("an old compare"));
+                }
+                self.theirs = Some(Stand { generation, statements, certificates, digest, claims });
+                self.their_settled = None;
+                self.our_settled = None;
+                self.reported = None;
+                self.sending = Sending::default();
+                if self.ours.is_none() || self.ours.as_ref().is_some_and(|ours| ours.generation == 0) {
+                    // The peer has news since our equal hellos, or we have not compared yet.
+                    self.look_again();
+                }
+            }
+            Message::Sets { statements, certificates } => {
+                self.requests.push_back(Request::Missing { statements, certificates });
+            }
+            Message::Missing { statements, certificates } => {
+                self.inputs.push_back((len, 0));
+                self.requests.push_back(Request::StoreMissing { statements, certificates });
+            }
+            Message::Chains { log, points } => self.requests.push_back(Request::Common(log, points)),
+            Message::Common { log, seq } => self.send_log(Outgoing { log, after: seq }),
+            Message::Batch { generation, batch } => self.batch(generation, batch)?,
+            Message::Ack { generation, batches } => self.acknowledge(generation, batches)?,
+            Message::Want(blobs) => {
+                self.blobs.theirs = blobs;
+                self.blobs.answering = Some((0, 0));
+                self.blobs.sent = 0;
+            }
+            Message::Sent { chunks } => self.blobs.expected = Some(chunks),
+            Message::Settled { answered, batches, hash } => self.their_settled = Some((answered, batches, hash)),
+        }
+        self.advance();
+        Ok(())
+    }
+
+    fn acknowledge(&mut self, generation: u32, batches: u64) -> Result<(), SessionError> {
+        if self.theirs.as_ref().is_none_or(|theirs| theirs.generation != generation) {
+            return Ok(());
+        }
+        if batches > self.sending.sent || batches < self.sending.acked {
+            return Err(SessionError::OutOfTurn("an acknowledgement of what was not sent"));
+        }
+        for _ in self.sending.acked..batches {
+            self.sending.in_flight.pop_front();
+        }
+        self.sending.acked = batches;
+        Ok(())
+    }
+
+    fn batch(&mut self, generation: u32, packed: Packed) -> Result<(), SessionError> {
+        let bytes = packed.unpack()?;
+        let batch = Batch::decode(&bytes).map_err(|_| SessionError::Malformed("batch"))?;
+        self.costs.received_bytes += bytes.len() as u64;
+        self.inputs.push_back((bytes.len(), generation));
+        if self.config.planted == Some(Planted::AcknowledgeBeforeDurable) {
+            self.count_stored(generation);
+        }
+        self.requests.push_back(Request::StoreBatch(Box::new(batch)));
+        Ok(())
+    }
+
+    fn chunk(&mut self, chunk: Chunk) -> Result<(), SessionError> {
+        if self.hello.is_none() || !self.blobs.looked {
+            return Err(SessionError::OutOfTurn("a chunk that nobody asked for"));
+        }
+        self.costs.received_bytes += chunk.bytes.len() as u64;
+        self.inputs.push_back((chunk.bytes.len(), 0));
+        self.requests.push_back(Request::StoreChunk(chunk.blob, chunk.index, chunk.bytes));
+        self.advance();
+        Ok(())
+    }
+}

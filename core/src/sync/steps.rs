@@ -1,0 +1,419 @@
+//! What the session does next: on an answer of the store, and whenever anything moved.
+
+use super::frame::frame;
+use super::message::{Chunk, Message, PROTOCOL, Packed};
+use super::request::{Answer, Reply, Request};
+use super::session::{Blobs, Close, Event, Mode, Session, Stand, WINDOW};
+use super::SessionError;
+use crate::log::Batch;
+use crate::store::rules::{Claim, Comparison, Outgoing, Planted, Received, Standing, Summary, UnfilledBlob};
+
+/// Compares after which a session that gets no further stops trying.
+const MAX_ROUNDS: u32 = 16;
+/// How often two settled sides may find that they differ before they leave it at that.
+const MAX_DISAGREEMENTS: u32 = 2;
+/// Chunks that may wait to be sent.
+const CHUNKS_AHEAD: usize = 8;
+
+impl Session {
+    // ---- answers ------------------------------------------------------------------------------------------------
+
+    pub(super) fn answered(&mut self, reply: Reply) -> Result<(), SessionError> {
+        let Reply { standing, answer, .. } = reply;
+        let belongs = standing == Standing::Member
+            || (self.config.planted == Some(Planted::StandingFromTheSessionsBeginning) && self.hello.is_some());
+        if !belongs {
+            if self.hello.is_none() && standing == Standing::Unknown && !self.asked_who && !self.introduced_failed() {
+                self.asked_who = true;
+                self.say(&Message::WhoAreYou);
+            } else {
+                self.close = Some(Close::Refused);
+            }
+            return Ok(());
+        }
+        match answer {
+            Answer::Summary(summary, hash) => self.summarized(summary, hash),
+            Answer::Introduction(adds) => self.say(&Message::Adds(adds)),
+            // The adds made the peer a member: begin as if it had always been one.
+            Answer::Done => self.requests.push_back(Request::Summary),
+            Answer::Sets(statements, certificates) => self.say(&Message::Sets { statements, certificates }),
+            Answer::Missing(statements, certificates) => {
+                if !statements.is_empty() || !certificates.is_empty() {
+                    self.say(&Message::Missing { statements, certificates });
+                }
+            }
+            Answer::StoredMissing(refused) => {
+                self.inputs.pop_front();
+                if let Some(reason) = refused {
+                    return Err(SessionError::Refused(reason));
+                }
+                self.look_again();
+            }
+            Answer::Plan(comparison) => self.plan(comparison),
+            Answer::Chains(log, points) => self.say(&Message::Chains { log, points }),
+            Answer::Common(log, seq, more) => {
+                self.say(&Message::Common { log, seq });
+                if more {
+                    self.send_log(Outgoing { log, after: seq });
+                }
+            }
+            Answer::Batch(log, batch) => self.read(log, batch),
+            Answer::Received(log, end, received) => self.received(log, end, received)?,
+            Answer::Recomputed(changed) => {
+                self.events.push_back(Event::Recomputed(changed));
+                self.look_again();
+            }
+            Answer::Unfilled(unfilled) => self.unfilled(unfilled),
+            Answer::Chunk(chunk) => self.read_chunk(chunk),
+            Answer::StoredChunk { filled, damaged } => {
+                self.inputs.pop_front();
+                self.blobs.stored += 1;
+                if filled {
+                    self.events.push_back(Event::BlobFilled);
+                }
+                if damaged {
+                    self.events.push_back(Event::DamagedBlob);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the peer was already asked who it is, and its answer did not make it a member.
+    fn introduced_failed(&self) -> bool {
+        self.introduced
+    }
+
+    /// Reads the summary again and says where we stand now.
+    pub(super) fn look_again(&mut self) {
+        self.recompare = true;
+        self.settling = false;
+        self.requests.push_back(Request::Summary);
+    }
+
+    fn summarized(&mut self, summary: Box<Summary>, hash: [u8; 16]) {
+        let first = self.hello.is_none();
+        self.hello = Some(hash);
+        self.summary = Some(summary);
+        if first {
+            self.admit();
+            self.say(&Message::Hello { version: PROTOCOL, hash });
+            return self.greet();
+        }
+        let (Some(ours), Some(summary)) = (&self.ours, &self.summary) else { return };
+        let sets_moved = ours.statements != summary.statements || ours.certificates != summary.certificates;
+        if std::mem::take(&mut self.recompare) || sets_moved {
+            return self.compare();
+        }
+        if self.planned.is_none() || self.planned != self.pair() {
+            return;
+        }
+        let mut news = Vec::new();
+        for (log, position) in &summary.vector {
+            let theirs = self.peer_has.get(log).copied().unwrap_or(0);
+            if position.seq > theirs && !self.sending.outgoing.iter().any(|queued| queued.log == *log) {
+                news.push(Outgoing { log: *log, after: theirs });
+            }
+        }
+        let quiet = news.is_empty();
+        news.into_iter().for_each(|log| self.send_log(log));
+        if std::mem::take(&mut self.settling) && quiet {
+            let answered = self.theirs.as_ref().map_or(0, |theirs| theirs.generation);
+            self.our_settled = Some((answered, self.stored_batches, hash));
+            self.say(&Message::Settled { answered, batches: self.stored_batches, hash });
+        }
+    }
+
+    /// Both hellos are known: done, or compare.
+    pub(super) fn greet(&mut self) {
+        let (Some(ours), Some(theirs), Some(summary)) = (self.hello, self.their_hello, &self.summary) else { return };
+        if self.ours.is_some() {
+            return;
+        }
+        if ours != theirs {
+            return self.compare();
+        }
+        self.peer_has = summary.vector.iter().map(|(log, position)| (*log, position.seq)).collect();
+        let stand = stand(summary, 0);
+        self.ours = Some(stand.clone());
+        self.theirs = Some(stand);
+        self.planned = Some((0, 0));
+        self.plan_for = Some((0, 0));
+        self.sets_for = Some((0, 0));
+        self.blobs.looked = true;
+        self.report(true);
+    }
+
+    /// Says where we stand, and begins a new count of batches.
+    fn compare(&mut self) {
+        let Some(summary) = &self.summary else { return };
+        self.rounds += 1;
+        if self.rounds > MAX_ROUNDS {
+            self.close = Some(match self.trouble {
+                Some(reason) => Close::Error(SessionError::Refused(reason)),
+                None => Close::Done,
+            });
+            return;
+        }
+        let stand = stand(summary, self.ours.as_ref().map_or(0, |ours| ours.generation) + 1);
+        let message = Message::Compare {
+            generation: stand.generation,
+            statements: stand.statements,
+            certificates: stand.certificates,
+            digest: stand.digest,
+            claims: stand.claims.clone(),
+        };
+        self.ours = Some(stand);
+        self.restart_count();
+        self.our_settled = None;
+        self.their_settled = None;
+        self.reported = None;
+        self.blobs.looked = false;
+        self.say(&message);
+    }
+
+    fn plan(&mut self, comparison: Comparison) {
+        let pair = self.pair();
+        if self.plan_for != pair {
+            return;
+        }
+        self.planned = pair;
+        let Some((ours, theirs)) = self.ours.as_ref().zip(self.theirs.as_ref()) else { return };
+        self.peer_has = theirs.claims.iter().map(|claim| (claim.log, claim.seq)).collect();
+        let same_logs = ours.claims == theirs.claims;
+        let differ = same_logs && ours.digest != theirs.digest;
+        if comparison.rolled_back {
+            self.events.push_back(Event::Mended);
+        }
+        if comparison.rolled_back && self.config.planted != Some(Planted::RollbackIgnored) {
+            // Our own log is retired; what we hold of it is still compared like any other.
+            self.settling = false;
+        }
+        for log in comparison.forks {
+            self.requests.push_back(Request::Chains(log));
+        }
+        comparison.send.into_iter().for_each(|log| self.send_log(log));
+        if differ && comparison_is_quiet(&self.sending.outgoing) {
+            if !std::mem::replace(&mut self.recomputed, true) {
+                self.requests.push_back(Request::Recompute);
+            } else if !std::mem::replace(&mut self.diverged, true) {
+                self.events.push_back(Event::Diverged);
+            }
+        }
+    }
+
+    pub(super) fn send_log(&mut self, log: Outgoing) {
+        self.our_settled = None;
+        self.sending.outgoing.push_back(log);
+    }
+
+    fn read(&mut self, log: crate::id::LogId, batch: Option<Box<Batch>>) {
+        self.sending.reading = false;
+        let Some(front) = self.sending.outgoing.front_mut().filter(|front| front.log == log) else { return };
+        let Some(batch) = batch.filter(|batch| batch.previous.seq == front.after) else {
+            self.sending.outgoing.pop_front();
+            return;
+        };
+        front.after = batch.head.position.seq;
+        let known = self.peer_has.entry(log).or_default();
+        *known = batch.head.position.seq.max(*known);
+        self.costs.sent_operations += batch.operations.len() as u64;
+        let bytes = batch.encode();
+        self.costs.sent_bytes += bytes.len() as u64;
+        self.sending.in_flight.push_back(bytes.len());
+        self.sending.sent += 1;
+        let generation = self.theirs.as_ref().map_or(0, |theirs| theirs.generation);
+        self.say(&Message::Batch { generation, batch: Packed::pack(bytes) });
+    }
+
+    pub(super) fn count_stored(&mut self, generation: u32) {
+        if self.ours.as_ref().is_some_and(|ours| ours.generation == generation) {
+            self.stored_batches += 1;
+        }
+    }
+
+    fn received(&mut self, log: crate::id::LogId, end: u64, received: Received) -> Result<(), SessionError> {
+        let (_, generation) = self.inputs.pop_front().unwrap_or_default();
+        let count = self.config.planted != Some(Planted::AcknowledgeBeforeDurable);
+        match received {
+            Received::Stored { operations, mended } => {
+                self.costs.received_operations += operations;
+                self.events.push_back(Event::Stored { operations });
+                if mended {
+                    self.events.push_back(Event::Mended);
+                }
+                let known = self.peer_has.entry(log).or_default();
+                *known = end.max(*known);
+                self.blobs.looked = false;
+                if self.reported.is_none() {
+                    self.our_settled = None;
+                }
+            }
+            Received::Known => {}
+            Received::NeedStatements => {
+                self.look_again();
+                return Ok(());
+            }
+            Received::Misfit => {
+                self.trouble = Some("operations that do not fit what is held");
+                self.look_again();
+                return Ok(());
+            }
+            Received::Refused(reason) => {
+                self.trouble = Some(reason);
+                self.look_again();
+                return Ok(());
+            }
+        }
+        if count {
+            self.count_stored(generation);
+        }
+        Ok(())
+    }
+
+    fn unfilled(&mut self, unfilled: Vec<UnfilledBlob>) {
+        self.blobs.looked = true;
+        if !unfilled.is_empty() && !self.blobs.awaiting {
+            self.blobs = Blobs { awaiting: true, expected: None, stored: 0, ..std::mem::take(&mut self.blobs) };
+            self.say(&Message::Want(unfilled));
+        }
+    }
+
+    fn read_chunk(&mut self, chunk: Option<(crate::id::BlobId, u32, Vec<u8>, usize)>) {
+        self.blobs.reading = false;
+        match chunk {
+            Some((blob, index, bytes, at)) => {
+                if self.blobs.answering.is_some() {
+                    self.blobs.answering = Some((at, index + 1));
+                    self.blobs.sent += 1;
+                    self.costs.sent_bytes += bytes.len() as u64;
+                    self.out_chunks.push_back(frame(&Chunk { blob, index, bytes }.encode()));
+                }
+            }
+            None => {
+                self.blobs.answering = None;
+                self.say(&Message::Sent { chunks: self.blobs.sent });
+            }
+        }
+    }
+
+    // ---- what is next -------------------------------------------------------------------------------------------
+
+    fn pair(&self) -> Option<(u32, u32)> {
+        Some((self.ours.as_ref()?.generation, self.theirs.as_ref()?.generation))
+    }
+
+    /// Takes every step that is possible now.
+    pub(super) fn advance(&mut self) {
+        if self.close.is_some() {
+            return;
+        }
+        self.compare_step();
+        let planned = self.planned.is_some() && self.planned == self.pair();
+        if planned && !self.sending.reading && !self.sending.outgoing.is_empty() {
+            let flying: usize = self.sending.in_flight.iter().sum();
+            if flying < WINDOW {
+                if let Some(next) = self.sending.outgoing.front() {
+                    self.sending.reading = true;
+                    self.requests.push_back(Request::ReadBatch(next.log, next.after));
+                }
+            }
+        }
+        if let Some((at, index)) = self.blobs.answering {
+            if !self.blobs.reading && self.out_chunks.len() < CHUNKS_AHEAD {
+                self.blobs.reading = true;
+                self.requests.push_back(Request::ReadChunk(self.blobs.theirs.clone(), at, index));
+            }
+        }
+        if planned {
+            self.settle_step();
+        }
+    }
+
+    fn compare_step(&mut self) {
+        let Some((ours, theirs)) = self.ours.as_ref().zip(self.theirs.as_ref()) else { return };
+        let pair = Some((ours.generation, theirs.generation));
+        if ours.statements == theirs.statements && ours.certificates == theirs.certificates {
+            if self.plan_for != pair {
+                self.plan_for = pair;
+                self.requests.push_back(Request::Plan(theirs.claims.clone()));
+            }
+        } else if self.sets_for != pair {
+            self.sets_for = pair;
+            self.requests.push_back(Request::Sets);
+        }
+    }
+
+    /// Settles once nothing is on its way; then sees whether the other side holds the same.
+    fn settle_step(&mut self) {
+        let sending = &self.sending;
+        let idle = self.requests.is_empty()
+            && !self.outstanding
+            && sending.outgoing.is_empty()
+            && sending.in_flight.is_empty()
+            && self.blobs.answering.is_none();
+        if !idle {
+            return;
+        }
+        if !self.blobs.looked {
+            self.requests.push_back(Request::Unfilled);
+            return;
+        }
+        if self.blobs.awaiting {
+            if self.blobs.expected.is_none_or(|expected| self.blobs.stored < expected) {
+                return;
+            }
+            self.blobs.awaiting = false;
+        }
+        if self.reported.is_some() {
+            return;
+        }
+        if self.our_settled.is_none() {
+            self.settling = true;
+            self.requests.push_back(Request::Summary);
+            return;
+        }
+        let (Some((answered, batches, theirs)), Some((_, _, ours))) = (self.their_settled, self.our_settled) else {
+            return;
+        };
+        let current = self.ours.as_ref().is_some_and(|ours| ours.generation == answered);
+        if !current || batches != self.sending.sent {
+            return;
+        }
+        if ours == theirs {
+            self.report(true);
+        } else if self.diverged || self.disagreements >= MAX_DISAGREEMENTS {
+            self.report(false);
+        } else {
+            self.disagreements += 1;
+            self.look_again();
+        }
+    }
+
+    fn report(&mut self, equal: bool) {
+        self.reported = Some(equal);
+        self.events.push_back(Event::Settled { equal });
+        if self.config.mode == Mode::Once {
+            self.close = Some(if equal { Close::Equal } else { Close::Done });
+        }
+    }
+}
+
+fn comparison_is_quiet(outgoing: &std::collections::VecDeque<Outgoing>) -> bool {
+    outgoing.is_empty()
+}
+
+fn stand(summary: &Summary, generation: u32) -> Stand {
+    let mut digest = [0; 16];
+    digest.copy_from_slice(&summary.digest[..16]);
+    let claims = summary
+        .vector
+        .iter()
+        .map(|(log, position)| {
+            let mut chain = [0; 8];
+            chain.copy_from_slice(&position.chain.as_bytes()[..8]);
+            Claim { log: *log, seq: position.seq, chain }
+        })
+        .collect();
+    Stand { generation, statements: summary.statements, certificates: summary.certificates, digest, claims }
+}
