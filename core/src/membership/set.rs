@@ -1,6 +1,6 @@
 //! The set of statements that a device holds: what is taken in, what waits, what to send, and its cached reading.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::OnceLock;
 
@@ -57,7 +57,7 @@ pub struct Statements {
     recovery_seal: SealingPublic,
     journal: JournalId,
     held: Vec<Held>,
-    index: HashMap<StatementId, usize>,
+    index: BTreeMap<StatementId, usize>,
     changes: Vec<Change>,
     /// Devices with a held add.
     tied: BTreeSet<DeviceId>,
@@ -90,7 +90,7 @@ impl Statements {
             recovery_seal,
             journal: genesis.journal(),
             held: Vec::new(),
-            index: HashMap::new(),
+            index: BTreeMap::new(),
             changes: Vec::new(),
             tied: BTreeSet::new(),
             floating: Vec::new(),
@@ -332,7 +332,7 @@ impl Statements {
     /// A hash over which statements are held, whatever the order they came in.
     pub fn set_hash(&self) -> [u8; 16] {
         let mut hasher = Hasher::new(Domain::StatementSet);
-        for id in self.ids() {
+        for id in self.index.keys() {
             hasher.update(id.as_bytes());
         }
         hasher.finish16()

@@ -150,12 +150,14 @@ impl Newcomer {
 
 /// A signed statement. Immutable: its bytes are kept as they came, and its id is their hash.
 #[derive(Clone)]
-pub struct Statement {
-    bytes: Arc<[u8]>,
+pub struct Statement(Arc<Parts>);
+
+struct Parts {
+    bytes: Vec<u8>,
     id: StatementId,
     journal: JournalId,
     author: Author,
-    parents: Arc<[StatementId]>,
+    parents: Vec<StatementId>,
     body: Body,
 }
 
@@ -228,10 +230,10 @@ impl Statement {
         let mut bytes = signed_bytes(&header, &body);
         let signature = sign(&bytes);
         bytes.extend_from_slice(&signature.0);
-        Self::from_parts(bytes.into(), header, body)
+        Self::from_parts(bytes, header, body)
     }
 
-    fn from_parts(bytes: Arc<[u8]>, header: Header, body: Body) -> Self {
+    fn from_parts(bytes: Vec<u8>, header: Header, body: Body) -> Self {
         let id = StatementId::from_bytes(Hasher::new(Domain::Statement).update(&bytes).finish());
         let journal = match body {
             Body::Genesis { .. } => {
@@ -241,7 +243,7 @@ impl Statement {
             }
             _ => JournalId::from_bytes(header.journal),
         };
-        Self { bytes, id, journal, author: header.author, parents: header.parents.into(), body }
+        Self(Arc::new(Parts { bytes, id, journal, author: header.author, parents: header.parents, body }))
     }
 
     /// The statement with exactly these bytes. Shape and canonical form are checked; signatures are not
@@ -281,46 +283,46 @@ impl Statement {
         if signed_bytes(&header, &body) != signed {
             return Err(StatementError::Malformed);
         }
-        Ok(Self::from_parts(bytes.into(), header, body))
+        Ok(Self::from_parts(bytes.to_vec(), header, body))
     }
 
     /// The bytes that [`Statement::decode`] takes.
     pub fn encode(&self) -> &[u8] {
-        &self.bytes
+        &self.0.bytes
     }
 
     /// Its name: the hash of its bytes, signature and all.
     pub fn id(&self) -> StatementId {
-        self.id
+        self.0.id
     }
 
     /// The journal it speaks of; genesis names the journal by being hashed.
     pub fn journal(&self) -> JournalId {
-        self.journal
+        self.0.journal
     }
 
     /// The newest statements that its author had seen, ascending.
     pub fn parents(&self) -> &[StatementId] {
-        &self.parents
+        &self.0.parents
     }
 
     /// Who signed it.
     pub fn author(&self) -> Author {
-        self.author
+        self.0.author
     }
 
     /// What it says.
     pub fn body(&self) -> &Body {
-        &self.body
+        &self.0.body
     }
 
     /// Whether its signatures are those of its author and, in an add, of the newcomer.
     pub fn verify(&self, recovery: &RecoveryPublic) -> Result<(), StatementError> {
-        let Some((signed, signature)) = self.bytes.split_last_chunk::<SIGNATURE_LEN>() else {
+        let Some((signed, signature)) = self.0.bytes.split_last_chunk::<SIGNATURE_LEN>() else {
             return Err(StatementError::Malformed);
         };
         let signature = Signature(*signature);
-        let by_author = match (&self.body, self.author) {
+        let by_author = match (&self.0.body, self.0.author) {
             (Body::Genesis { recovery_sign, .. }, _) => {
                 recovery_sign == recovery && verify_recovery(recovery, SignedDomain::Statement, signed, &signature)
             }
@@ -330,9 +332,9 @@ impl Statement {
         if !by_author {
             return Err(StatementError::BadSignature);
         }
-        match &self.body {
+        match &self.0.body {
             Body::Add { device, sealing, name, consent, .. } => {
-                verify_consent(&self.journal, device, sealing, name, consent)
+                verify_consent(&self.0.journal, device, sealing, name, consent)
             }
             _ => Ok(()),
         }
@@ -348,7 +350,7 @@ impl Statement {
 
 impl PartialEq for Statement {
     fn eq(&self, other: &Self) -> bool {
-        self.id == other.id
+        self.0.id == other.0.id
     }
 }
 
@@ -356,9 +358,9 @@ impl Eq for Statement {}
 
 impl fmt::Debug for Statement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (author, parents) = (&self.author, &self.parents);
-        write!(f, "{:?} by {author:?} after {parents:?}: ", self.id)?;
-        match &self.body {
+        let (author, parents) = (&self.0.author, &self.0.parents);
+        write!(f, "{:?} by {author:?} after {parents:?}: ", self.0.id)?;
+        match &self.0.body {
             Body::Genesis { .. } => f.write_str("genesis"),
             Body::Add { device, .. } => write!(f, "add {device:?}"),
             Body::Remove { device } => write!(f, "remove {device:?}"),
