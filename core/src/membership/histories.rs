@@ -252,3 +252,107 @@ fn every_history_of_four_statements_ends_in_one_state_in_every_order() {
     assert!(planted_differs > 0, "this test must be able to fail");
     assert!(seen.len() > 10_000 && orders == seen.len() * 24);
 }
+
+/// A deterministic stream of numbers (splitmix64), enough to vary long histories.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) % end as u64) as usize
+    }
+
+    fn shuffle<T>(&mut self, items: &mut [T]) {
+        for at in (1..items.len()).rev() {
+            items.swap(at, self.below(at + 1));
+        }
+    }
+}
+
+/// Up to 60 statements by up to seven signers, strangers among them, each from a random earlier set's tips.
+fn long_history(numbers: &mut Numbers, genesis: &Statement) -> Vec<Statement> {
+    let mut sets = vec![Statements::new_verified(genesis.clone()).unwrap(); 4];
+    let mut made = Vec::new();
+    for at in 0..numbers.below(60) {
+        let author = match numbers.below(8) {
+            0 | 1 => Author::Recovery,
+            number => Author::Device(device(number)),
+        };
+        let body = match (numbers.below(5), author) {
+            (0..2, _) => Body::Add {
+                device: device(numbers.below(8)),
+                sealing: SealingPublic([at as u8; 32]),
+                name: String::new(),
+                at: Timestamp(0),
+                consent: Signature([0; 64]),
+            },
+            (2..4, Author::Device(_)) => Body::Keep { log: log(), seq: at as u64, chain: Chain::from_bytes([0; 32]) },
+            _ => Body::Remove { device: device(numbers.below(8)) },
+        };
+        let (from, to) = (numbers.below(sets.len()), numbers.below(sets.len()));
+        let statement = Statement::unsigned(&genesis.journal(), author, sets[from].seen(), body);
+        sets[from].insert_verified(statement.clone());
+        made.push(statement);
+        if numbers.below(3) == 0 {
+            for statement in sets[from].clone().missing_from(&sets[to].ids()) {
+                sets[to].insert_verified(statement.clone());
+            }
+        }
+    }
+    made
+}
+
+#[test]
+fn long_histories_end_in_one_state_in_any_order_with_repetition() {
+    let genesis = genesis();
+    for seed in 0..400 {
+        let mut numbers = Numbers(seed);
+        let mut history = long_history(&mut numbers, &genesis);
+        let mut first: Option<Statements> = None;
+        for _ in 0..6 {
+            let mut set = Statements::new_verified(genesis.clone()).unwrap();
+            for statement in history.iter().chain(&history[history.len() / 2..]) {
+                set.insert_verified(statement.clone());
+            }
+            let first = first.get_or_insert_with(|| set.clone());
+            assert_eq!(
+                (set.ids(), set.set_hash(), set.tips()),
+                (first.ids(), first.set_hash(), first.tips()),
+                "{seed}"
+            );
+            assert_eq!(set.state(), first.state(), "seed {seed}");
+            // And what one such set sends to a newcomer never has to wait there for a parent.
+            let mut newcomer = Statements::new_verified(genesis.clone()).unwrap();
+            for statement in set.missing_from(&newcomer.ids()) {
+                newcomer.insert_verified(statement.clone());
+            }
+            assert_eq!((newcomer.ids(), newcomer.state()), (set.ids(), set.state()), "seed {seed}");
+            numbers.shuffle(&mut history);
+        }
+    }
+}
+
+#[test]
+fn a_long_chain_is_read_without_recursion_and_quickly() {
+    let genesis = genesis();
+    let mut set = Statements::new_verified(genesis.clone()).unwrap();
+    for at in 0..2000_u32 {
+        let author = if at == 0 { Author::Recovery } else { Author::Device(chained(at - 1)) };
+        let (sealing, consent) = (SealingPublic([0; 32]), Signature([0; 64]));
+        let body = Body::Add { device: chained(at), sealing, name: String::new(), at: Timestamp(0), consent };
+        set.insert_verified(Statement::unsigned(&genesis.journal(), author, set.seen(), body));
+    }
+    assert_eq!(set.state().members().count(), 2000);
+    assert_eq!(set.in_order().len(), 2001);
+    assert_eq!(set.view(&set.tips()[0]).len(), 2000);
+    assert!(set.adds(&chained(1999)).len() < 500, "no more than a dialer may show");
+}
+
+fn chained(number: u32) -> DeviceId {
+    let mut bytes = [0; 32];
+    bytes[..4].copy_from_slice(&number.to_be_bytes());
+    DeviceId::from_bytes(bytes)
+}
