@@ -123,7 +123,7 @@ fn mutual_removal_takes_both_out() {
     exchange(&mut a.set, &mut b.set);
     assert_eq!(members(&a.set), [12]);
     assert!(a.set.state().ever_added(&id(10)) && !c.set.state().ever_added(&id(13)));
-    assert_eq!(a.set.state().removed().map(|device| device.name.as_str()).count(), 2);
+    assert_eq!(a.set.state().removed().count(), 2);
 }
 
 #[test]
