@@ -198,10 +198,10 @@ impl Tx for MemoryTx {
             let elsewhere = state.logs.values().flat_map(|log| &log.operations).any(|(_, other)| {
                 other.envelope.entry == operation.envelope.entry && other.body.hash() == operation.body.hash()
             });
-            if let Some(document) = state.documents.get_mut(&operation.envelope.entry) {
-                if !elsewhere {
-                    document.ready.remove(&hash);
-                }
+            if let Some(document) = state.documents.get_mut(&operation.envelope.entry)
+                && !elsewhere
+            {
+                document.ready.remove(&hash);
             }
         }
         Ok(dropped)

@@ -42,13 +42,13 @@ impl FrameReader {
         self.buffer.len()
     }
 
-    /// Takes bytes; [`FrameReader::next`] then gives the payloads that they completed.
+    /// Takes bytes; [`FrameReader::payload`] then gives the payloads that they completed.
     pub fn push(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
     }
 
     /// The next whole payload.
-    pub fn next(&mut self) -> Result<Option<Vec<u8>>, SessionError> {
+    pub fn payload(&mut self) -> Result<Option<Vec<u8>>, SessionError> {
         let Some((&version, rest)) = self.buffer.split_first() else { return Ok(None) };
         if version != FRAME_VERSION {
             return Err(if version > FRAME_VERSION { SessionError::TooNew } else { SessionError::Malformed("frame") });
@@ -89,7 +89,7 @@ mod tests {
             let mut out = Vec::new();
             for bytes in wire.chunks(piece) {
                 reader.push(bytes);
-                while let Some(payload) = reader.next().unwrap() {
+                while let Some(payload) = reader.payload().unwrap() {
                     out.push(payload);
                 }
             }
@@ -102,12 +102,12 @@ mod tests {
     fn too_long_and_too_new_are_refused_by_the_header_alone() {
         let mut reader = FrameReader::new(100);
         reader.push(&frame(&[0; 101])[..3]);
-        assert!(matches!(reader.next(), Err(SessionError::FrameTooLong { len: 101, cap: 100 })));
+        assert!(matches!(reader.payload(), Err(SessionError::FrameTooLong { len: 101, cap: 100 })));
         let mut reader = FrameReader::new(100);
         reader.push(&[FRAME_VERSION + 1]);
-        assert!(matches!(reader.next(), Err(SessionError::TooNew)));
+        assert!(matches!(reader.payload(), Err(SessionError::TooNew)));
         let mut reader = FrameReader::new(100);
         reader.push(&[FRAME_VERSION, 0xff, 0xff, 0xff, 0xff, 0xff]);
-        assert!(matches!(reader.next(), Err(SessionError::Malformed(_))));
+        assert!(matches!(reader.payload(), Err(SessionError::Malformed(_))));
     }
 }

@@ -124,12 +124,11 @@ pub enum Packed {
 impl Packed {
     /// Packs `bytes`.
     pub fn pack(bytes: Vec<u8>) -> Self {
-        if bytes.len() >= COMPRESS_FROM {
-            if let Ok(packed) = zstd::bulk::compress(&bytes, 1) {
-                if packed.len() < bytes.len() {
-                    return Self::Zstd { len: bytes.len() as u32, bytes: packed };
-                }
-            }
+        if bytes.len() >= COMPRESS_FROM
+            && let Ok(packed) = zstd::bulk::compress(&bytes, 1)
+            && packed.len() < bytes.len()
+        {
+            return Self::Zstd { len: bytes.len() as u32, bytes: packed };
         }
         Self::Plain(bytes)
     }

@@ -4,9 +4,7 @@ use crate::error::{Error, Result};
 use crate::id::{BlobId, DeviceId, LogId, StatementId};
 use crate::log::{Batch, Certificate};
 use crate::membership::Statement;
-use crate::store::rules::{
-    self, ChainPoint, Claim, Comparison, Identity, Received, Standing, Summary, UnfilledBlob,
-};
+use crate::store::rules::{self, ChainPoint, Claim, Comparison, Identity, Received, Standing, Summary, UnfilledBlob};
 use crate::store::{Storage, StorageExt, Tx, WantedBlob};
 use crate::time::Entropy;
 
@@ -159,32 +157,36 @@ pub fn serve_request(
     };
     match request {
         Request::Summary => read(&mut |tx| {
-            let summary = rules::summary(tx, identity)?;
+            let summary = rules::summary(tx)?;
             let hello = summary.hello(identity);
             Ok(Answer::Summary(Box::new(summary), hello))
         }),
         Request::Introduction => read(&mut |tx| {
-            let adds = rules::statements(tx, identity)?.adds().iter().map(|s| s.encode()).collect();
+            let set = rules::statements(tx)?;
+            let adds = set.adds(&identity.device()).iter().map(|add| add.encode().to_vec()).collect();
             Ok(Answer::Introduction(adds))
         }),
         Request::Introduce(adds) => introduce(storage, identity, peer, &adds),
         Request::Sets => read(&mut |tx| {
-            let statements = rules::statements(tx, identity)?.ids();
-            Ok(Answer::Sets(statements, tx.certificates()?.iter().map(Certificate::hash).collect()))
+            let statements = rules::statements(tx)?.ids();
+            Ok(Answer::Sets(
+                statements.into_iter().collect(),
+                tx.certificates()?.iter().map(Certificate::hash).collect(),
+            ))
         }),
         Request::Missing { statements, certificates } => read(&mut |tx| {
-            let set = rules::statements(tx, identity)?;
+            let set = rules::statements(tx)?;
             let theirs = statements.iter().copied().collect();
-            let lacking = set.missing_from(&theirs).iter().map(|statement| statement.encode()).collect();
+            let lacking = set.missing_from(&theirs).iter().map(|statement| statement.encode().to_vec()).collect();
             let held = tx.certificates()?;
             Ok(Answer::Missing(lacking, held.into_iter().filter(|c| !certificates.contains(&c.hash())).collect()))
         }),
         Request::StoreMissing { statements, certificates } => {
             store_missing(storage, identity, peer, statements, certificates)
         }
-        Request::Plan(claims) => write(storage, identity, peer, |tx| {
-            Ok(Answer::Plan(rules::compare(tx, identity, entropy, &claims)?))
-        }),
+        Request::Plan(claims) => {
+            write(storage, identity, peer, |tx| Ok(Answer::Plan(rules::compare(tx, identity, entropy, &claims)?)))
+        }
         Request::Chains(log) => read(&mut |tx| Ok(Answer::Chains(log, rules::chain_points(tx, log)?))),
         Request::Common(log, points) => read(&mut |tx| {
             let common = rules::common_point(tx, log, &points)?;
@@ -200,10 +202,10 @@ pub fn serve_request(
                 Ok(Answer::Received(log, end, rules::receive(tx, identity, entropy, *batch)?))
             })
         }
-        Request::Recompute => write(storage, identity, peer, |tx| {
-            Ok(Answer::Recomputed(rules::recompute_all(tx, identity)?))
-        }),
-        Request::Unfilled => read(&mut |tx| Ok(Answer::Unfilled(rules::summary(tx, identity)?.unfilled))),
+        Request::Recompute => {
+            write(storage, identity, peer, |tx| Ok(Answer::Recomputed(rules::recompute_all(tx, identity)?)))
+        }
+        Request::Unfilled => read(&mut |tx| Ok(Answer::Unfilled(rules::summary(tx)?.unfilled))),
         Request::ReadChunk(wanted, at, index) => read_chunk(storage, blobs, identity, peer, &wanted, at, index),
         Request::StoreChunk(blob, index, bytes) => {
             store_chunk(storage, blobs, identity, entropy, peer, blob, index, &bytes)
@@ -226,21 +228,13 @@ fn write(
 
 /// Only adds count here, only under our own removes, and only if they make the peer a member.
 fn introduce(storage: &dyn Storage, identity: &Identity, peer: &DeviceId, adds: &[Vec<u8>]) -> Result<Reply> {
-    let decoded: Option<Vec<_>> = adds
-        .iter()
-        .map(|bytes| Statement::decode(bytes).ok().filter(|statement| statement.is_add() || statement.is_genesis()))
-        .collect();
     let refused = Reply { standing: Standing::Unknown, answer: Answer::Done, wrote: false };
-    let Some(decoded) = decoded else { return Ok(refused) };
-    // Tried on a copy first: a stranger's adds must not be stored, not even for the length of a transaction.
-    let welcome = storage.read(|tx| {
-        let mut set = rules::statements(tx, identity)?;
-        let all = decoded.iter().cloned().all(|statement| set.insert(statement).is_ok());
-        Ok(all && set.state().is_member(peer))
-    })?;
-    if !welcome {
+    let decoded: std::result::Result<Vec<_>, _> = adds.iter().map(|bytes| Statement::decode(bytes)).collect();
+    let Ok(decoded) = decoded else { return Ok(refused) };
+    // Looked at first: a stranger's adds are not stored, not even for the length of a transaction.
+    let Some(decoded) = storage.read(|tx| Ok(rules::statements(tx)?.admit(&decoded, peer)))? else {
         return Ok(refused);
-    }
+    };
     storage.write(|tx| {
         rules::add_statements(tx, identity, decoded)?;
         Ok(Reply { standing: rules::standing(tx, identity, peer)?, answer: Answer::Done, wrote: true })
@@ -299,8 +293,7 @@ fn read_chunk(
     mut index: u32,
 ) -> Result<Reply> {
     while let Some(want) = wanted.get(at) {
-        let (standing, held) =
-            storage.read(|tx| Ok((rules::standing(tx, identity, peer)?, tx.blob(want.id)?)))?;
+        let (standing, held) = storage.read(|tx| Ok((rules::standing(tx, identity, peer)?, tx.blob(want.id)?)))?;
         if standing != Standing::Member {
             return Ok(Reply { standing, answer: Answer::Done, wrote: false });
         }

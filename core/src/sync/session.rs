@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::SessionError;
 use super::costs::Costs;
 use super::frame::{FrameReader, frame};
 use super::message::{Chunk, MAX_CHUNK_PAYLOAD, MAX_INTRODUCTION, MAX_PAYLOAD, Message, PROTOCOL, Packed};
 use super::request::{Reply, Request};
-use super::SessionError;
 use crate::id::LogId;
 use crate::log::Batch;
 use crate::store::rules::{Claim, Outgoing, Planted, Summary, UnfilledBlob};
@@ -247,7 +247,7 @@ impl Session {
             Stream::Control => {
                 self.control.push(bytes);
                 while self.close.is_none() {
-                    let Some(payload) = self.control.next()? else { break };
+                    let Some(payload) = self.control.payload()? else { break };
                     if std::mem::take(&mut self.waiting_for_answer) {
                         self.costs.round_trips += 1;
                     }
@@ -257,7 +257,7 @@ impl Session {
             Stream::Blobs => {
                 self.chunks.push(bytes);
                 while self.close.is_none() {
-                    let Some(payload) = self.chunks.next()? else { break };
+                    let Some(payload) = self.chunks.payload()? else { break };
                     self.chunk(Chunk::decode(&payload)?)?;
                 }
             }
@@ -328,12 +328,13 @@ impl Session {
     pub fn poll_transmit(&mut self, stream: Stream, room: usize) -> Option<Vec<u8>> {
         match stream {
             Stream::Control => {
-                if self.stored_batches > self.acknowledged && self.close.is_none() {
-                    if let Some(ours) = &self.ours {
-                        let ack = Message::Ack { generation: ours.generation, batches: self.stored_batches };
-                        self.acknowledged = self.stored_batches;
-                        self.out.push_front(frame(&ack.encode()));
-                    }
+                if self.stored_batches > self.acknowledged
+                    && self.close.is_none()
+                    && let Some(ours) = &self.ours
+                {
+                    let ack = Message::Ack { generation: ours.generation, batches: self.stored_batches };
+                    self.acknowledged = self.stored_batches;
+                    self.out.push_front(frame(&ack.encode()));
                 }
                 let mut bytes = self.out.pop_front()?;
                 while let Some(next) = self.out.front() {

@@ -1,10 +1,10 @@
 //! What the session does next: on an answer of the store, and whenever anything moved.
 
+use super::SessionError;
 use super::frame::frame;
 use super::message::{Chunk, Message, PROTOCOL, Packed};
 use super::request::{Answer, Reply, Request};
 use super::session::{Blobs, Close, Event, Mode, Session, Stand, WINDOW};
-use super::SessionError;
 use crate::log::Batch;
 use crate::store::rules::{Claim, Comparison, Outgoing, Planted, Received, Standing, Summary, UnfilledBlob};
 
@@ -312,18 +312,19 @@ impl Session {
         let planned = self.planned.is_some() && self.planned == self.pair();
         if planned && !self.sending.reading && !self.sending.outgoing.is_empty() {
             let flying: usize = self.sending.in_flight.iter().sum();
-            if flying < WINDOW {
-                if let Some(next) = self.sending.outgoing.front() {
-                    self.sending.reading = true;
-                    self.requests.push_back(Request::ReadBatch(next.log, next.after));
-                }
+            if flying < WINDOW
+                && let Some(next) = self.sending.outgoing.front()
+            {
+                self.sending.reading = true;
+                self.requests.push_back(Request::ReadBatch(next.log, next.after));
             }
         }
-        if let Some((at, index)) = self.blobs.answering {
-            if !self.blobs.reading && self.out_chunks.len() < CHUNKS_AHEAD {
-                self.blobs.reading = true;
-                self.requests.push_back(Request::ReadChunk(self.blobs.theirs.clone(), at, index));
-            }
+        if let Some((at, index)) = self.blobs.answering
+            && !self.blobs.reading
+            && self.out_chunks.len() < CHUNKS_AHEAD
+        {
+            self.blobs.reading = true;
+            self.requests.push_back(Request::ReadChunk(self.blobs.theirs.clone(), at, index));
         }
         if planned {
             self.settle_step();

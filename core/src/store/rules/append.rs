@@ -52,7 +52,7 @@ pub fn append(
         position = position.after(&operation);
         placed.push((position, if erased { operation.without_body() } else { operation }));
     }
-    let tips = members::statements(tx, identity)?.tips();
+    let tips = members::statements(tx)?.seen();
     let head = Head::sign(&identity.key, log, position, tips);
     tx.append(log, &placed, &head)?;
     let mut digest = Digest::default();

@@ -30,7 +30,7 @@ pub fn erase(
 ///
 /// One signed by a device that ever had an add is accepted, whatever became of that device.
 pub fn apply_certificate(tx: &mut dyn Tx, identity: &Identity, certificate: &Certificate) -> Result<bool> {
-    let known = members::statements(tx, identity)?.state().ever_added(&certificate.log.device);
+    let known = members::statements(tx)?.state().ever_added(&certificate.log.device);
     if certificate.journal != identity.journal || !known || !certificate.verifies() {
         return Err(Error::new(
             Code::Refused,

@@ -1,9 +1,11 @@
 //! Statements in the store: adding them, and the keeps that adding them calls for.
 
+use std::borrow::Cow;
+
 use super::identity::{Identity, Planted};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::DeviceId;
-use crate::membership::{Limit, Statement, Statements};
+use crate::membership::{self, Inserted, Limit, State, Statement, Statements};
 use crate::store::tx::Tx;
 
 /// What a device is to this journal, by the statements held now.
@@ -18,21 +20,33 @@ pub enum Standing {
 }
 
 /// Every statement held.
-pub fn statements(tx: &mut dyn Tx, identity: &Identity) -> Result<Statements> {
-    let mut set = Statements::from_stored(tx.statements()?)?;
-    if identity.planted == Some(Planted::AddOutsideARemoversView) {
-        set.plant(crate::membership::Planted::AddOutsideARemoversView);
+pub fn statements(tx: &mut dyn Tx) -> Result<Statements> {
+    let mut held = tx.statements()?.into_iter();
+    let genesis = held.next().ok_or_else(|| Error::corrupt("the store holds no genesis statement"))?;
+    let mut set = Statements::new(Statement::decode(&genesis)?)?;
+    for bytes in held {
+        set.insert_verified(Statement::decode(&bytes)?);
     }
     Ok(set)
 }
 
+/// What the statements say.
+pub fn state<'a>(identity: &Identity, set: &'a Statements) -> Cow<'a, State> {
+    match identity.planted {
+        Some(Planted::AddOutsideARemoversView) => {
+            Cow::Owned(membership::state_with(set, Some(membership::Planted::AddOutsideARemoversView)))
+        }
+        _ => Cow::Borrowed(set.state()),
+    }
+}
+
 /// What `device` is to this journal.
 pub fn standing(tx: &mut dyn Tx, identity: &Identity, device: &DeviceId) -> Result<Standing> {
-    let set = statements(tx, identity)?;
-    let state = set.state();
+    let set = statements(tx)?;
+    let state = state(identity, &set);
     Ok(if state.is_member(device) {
         Standing::Member
-    } else if state.ever_added(device) || state.was_named(device) {
+    } else if state.ever_added(device) {
         Standing::Removed
     } else {
         Standing::Unknown
@@ -43,16 +57,19 @@ pub fn standing(tx: &mut dyn Tx, identity: &Identity, device: &DeviceId) -> Resu
 ///
 /// A statement that does not verify is an error and the transaction changes nothing. Answers how many were new.
 pub fn add_statements(tx: &mut dyn Tx, identity: &Identity, new: Vec<Statement>) -> Result<usize> {
-    let mut set = statements(tx, identity)?;
-    let before = set.len();
+    let mut set = statements(tx)?;
+    let mut added = 0;
     for statement in new {
-        set.insert(statement)?;
+        // What waits for a parent is not held: the peer sends parents first, or sends it again.
+        if let Inserted::Held(held) = set.insert(statement)? {
+            for id in held {
+                if let Some(statement) = set.get(&id) {
+                    tx.add_statement(id, statement.encode())?;
+                    added += 1;
+                }
+            }
+        }
     }
-    // What waits for a parent is not held: the peer sends parents first, or sends it again.
-    for statement in set.since(before) {
-        tx.add_statement(statement.id(), &statement.encode())?;
-    }
-    let added = set.len() - before;
     if added > 0 && identity.planted != Some(Planted::KeepNotInTheStatementsTransaction) {
         sign_keeps(tx, identity)?;
     }
@@ -61,12 +78,13 @@ pub fn add_statements(tx: &mut dyn Tx, identity: &Identity, new: Vec<Statement>)
 
 /// Signs a keep for every log held further than the statements now allow.
 pub fn sign_keeps(tx: &mut dyn Tx, identity: &Identity) -> Result<()> {
-    let mut set = statements(tx, identity)?;
-    if !set.state().is_member(&identity.device()) {
+    let mut set = statements(tx)?;
+    let now = state(identity, &set).into_owned();
+    if !now.is_member(&identity.device()) {
         return Ok(());
     }
     for (log, position) in tx.logs()? {
-        let Limit::UpTo(keeps) = set.state().limit(&log) else { continue };
+        let Limit::UpTo(keeps) = now.limit(&log) else { continue };
         let mut allowed = 0;
         for (seq, chain) in keeps {
             if seq <= position.seq && tx.position_at(log, seq)?.is_some_and(|held| held.chain == chain) {
@@ -75,9 +93,10 @@ pub fn sign_keeps(tx: &mut dyn Tx, identity: &Identity) -> Result<()> {
             }
         }
         if position.seq > allowed {
-            let keep = Statement::keep(&identity.key, identity.journal, set.tips(), log, position.seq, position.chain);
-            tx.add_statement(keep.id(), &keep.encode())?;
-            set.insert(keep)?;
+            let seen = set.seen();
+            let keep = Statement::keep(&identity.key, &identity.journal, &seen, log, position.seq, position.chain)?;
+            tx.add_statement(keep.id(), keep.encode())?;
+            set.insert_verified(keep);
         }
     }
     Ok(())

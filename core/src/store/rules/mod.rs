@@ -15,7 +15,7 @@ pub use append::{append, current_log, retire_incarnation};
 pub use documents::{recompute_all, relink};
 pub use erase::{apply_certificate, erase};
 pub use identity::{Identity, Planted};
-pub use members::{Standing, add_statements, sign_keeps, standing, statements};
+pub use members::{Standing, add_statements, sign_keeps, standing, state, statements};
 pub use receive::{Received, receive};
 pub use summary::{
     ChainPoint, Claim, Comparison, Outgoing, Summary, UnfilledBlob, chain_points, common_point, compare, next_batch,

@@ -39,7 +39,8 @@ pub fn receive(tx: &mut dyn Tx, identity: &Identity, entropy: &mut dyn Entropy, 
         Ok(positions) => positions,
         Err(_) => return Ok(Received::Refused("a batch that its author did not sign")),
     };
-    let set = members::statements(tx, identity)?;
+    let set = members::statements(tx)?;
+    let state = members::state(identity, &set);
     if batch.head.knew.iter().any(|tip| !set.contains(tip)) {
         return Ok(Received::NeedStatements);
     }
@@ -73,10 +74,10 @@ pub fn receive(tx: &mut dyn Tx, identity: &Identity, entropy: &mut dyn Entropy, 
             return Ok(Received::Known);
         }
     }
-    if !within_limit(set.state(), &log, &positions) {
+    if !within_limit(&state, &log, &positions) {
         return Ok(Received::Refused("operations of a device that does not belong"));
     }
-    if !forked && held.seq == 0 && !set.state().ever_added(&log.device) {
+    if !forked && held.seq == 0 && !state.ever_added(&log.device) {
         return Ok(Received::Refused("operations of a device that was never added"));
     }
     let mut operations = Vec::with_capacity(positions.len() - first_new);

@@ -54,8 +54,8 @@ impl Summary {
 }
 
 /// Reads the summary, in one view.
-pub fn summary(tx: &mut dyn Tx, identity: &Identity) -> Result<Summary> {
-    let statements = members::statements(tx, identity)?.set_hash();
+pub fn summary(tx: &mut dyn Tx) -> Result<Summary> {
+    let statements = members::statements(tx)?.set_hash();
     let mut hashes: Vec<_> = tx.certificates()?.iter().map(crate::log::Certificate::hash).collect();
     hashes.sort_unstable();
     let mut hasher = Hasher::new(Domain::CertificateSet);
