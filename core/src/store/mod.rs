@@ -1,1 +1,5 @@
 //! Logs, derived state, projections, search and blobs; the rules over any transaction.
+
+pub mod error;
+pub mod sqlite;
+pub mod vault;
