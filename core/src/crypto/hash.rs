@@ -36,6 +36,12 @@ pub enum Domain {
     BlobKey,
     /// The key that seals a device's recovered editor files, from the database key.
     DraftKey,
+    /// The value by which a vault knows the database key again.
+    VaultCheck,
+    /// The key under which a vault's contents are authenticated, from the database key.
+    VaultTag,
+    /// The checksum of a vault file: damage, told from a wrong passphrase.
+    VaultFile,
     /// The key derived from pairing's short code.
     Pairing,
 }
@@ -56,6 +62,9 @@ impl Domain {
             Self::RecoverySeal => "afterword 2026 recovery x25519 v1",
             Self::BlobKey => "afterword 2026 blob key v1",
             Self::DraftKey => "afterword 2026 draft key v1",
+            Self::VaultCheck => "afterword 2026 vault check v1",
+            Self::VaultTag => "afterword 2026 vault tag key v1",
+            Self::VaultFile => "afterword 2026 vault file v1",
             Self::Pairing => "afterword 2026 pairing v1",
         }
     }

@@ -1,11 +1,14 @@
 //! Logs, derived state, projections, search and blobs: the rules of the log over any transaction, and the backends.
 //!
 //! [`tx`] says what a backend must do inside one transaction; [`rules`] decides everything, once; [`memory`] is the model
-//! and [`sqlite`] the encrypted store that people's journals are in.
+//! and [`sqlite`] the encrypted store that people's journals are in. [`vault`] keeps the database's key.
 
+pub mod error;
 pub mod memory;
 pub mod rules;
+pub mod sqlite;
 pub mod tx;
+pub mod vault;
 
 pub use memory::MemoryStore;
 pub use tx::{DocumentState, Setting, Storage, StorageExt, StoredChange, Tx, WantedBlob};

@@ -1,0 +1,180 @@
+//! What can go wrong with files at rest, told apart where a caller acts differently, and how each reads to a person.
+//!
+//! SQLite's and the file system's errors become ours here and nowhere else. No variant holds what a person wrote.
+
+use std::io;
+
+use rusqlite::ErrorCode;
+
+use crate::error::{Code, Error};
+
+/// An operation on the vault, the database or the blobs that did not succeed. Nothing was changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The database is there and what would open it is not.
+    #[error("{0}")]
+    KeyGone(String),
+    /// The passphrase, phrase or key is not this journal's.
+    #[error("{0}")]
+    WrongKey(String),
+    /// A file is damaged, truncated, or not one of ours.
+    #[error("{0}")]
+    Corrupt(String),
+    /// A file was written by a newer version of Afterword.
+    #[error("{what} has format {found}, and this version of Afterword knows formats up to {known}")]
+    TooNew {
+        /// Which file.
+        what: &'static str,
+        /// Its format.
+        found: u32,
+        /// The newest format known here.
+        known: u32,
+    },
+    /// The disk, a quota or a set limit is full.
+    #[error("the disk is full; nothing was changed")]
+    StorageFull,
+    /// The store is paused.
+    #[error("the journal is paused")]
+    Locked,
+    /// Another process kept its write lock for longer than we wait.
+    #[error("another Afterword kept the journal busy for too long")]
+    Busy,
+    /// Nothing is there.
+    #[error("{0}")]
+    NotFound(String),
+    /// The request makes no sense.
+    #[error("{0}")]
+    Invalid(String),
+    /// The operating system refused or failed.
+    #[error("{attempt}: {reason}")]
+    Io {
+        /// What was attempted, as the start of a sentence.
+        attempt: String,
+        /// The operating system's words.
+        reason: String,
+        /// Its kind.
+        kind: io::ErrorKind,
+    },
+    /// A bug in Afterword.
+    #[error("{0}")]
+    Internal(String),
+}
+
+/// The result of an operation at rest.
+pub type StoreResult<T> = Result<T, StoreError>;
+
+impl StoreError {
+    /// A failure of the file system during `attempt` ("the vault could not be written").
+    pub fn io(attempt: impl Into<String>, error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+                Self::StorageFull
+            }
+            kind => Self::Io { attempt: attempt.into(), reason: error.to_string(), kind },
+        }
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        let rusqlite::Error::SqliteFailure(failure, _) = &error else {
+            return match error {
+                rusqlite::Error::QueryReturnedNoRows => Self::NotFound("no such row".to_owned()),
+                // A column of another type than ours wrote: damage, not a bug, since pages are authenticated. The
+                // text of these errors may quote a value, so it is not carried on.
+                rusqlite::Error::FromSqlConversionFailure(..)
+                | rusqlite::Error::InvalidColumnType(..)
+                | rusqlite::Error::IntegralValueOutOfRange(..)
+                | rusqlite::Error::Utf8Error(..) => Self::Corrupt("a row of the journal does not read".to_owned()),
+                _ => Self::Internal("the database was used in a way it does not allow".to_owned()),
+            };
+        };
+        // SQLite's own message may quote a statement; its code says enough.
+        match failure.code {
+            ErrorCode::DiskFull => Self::StorageFull,
+            ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Self::Busy,
+            // Whether the key or the file is at fault, only the opener can tell; it looks before it comes here.
+            ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt => {
+                Self::Corrupt("the journal's database is damaged".to_owned())
+            }
+            ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly => Self::Io {
+                attempt: "the journal's database could not be opened for writing".to_owned(),
+                reason: ours(failure.extended_code),
+                kind: io::ErrorKind::PermissionDenied,
+            },
+            ErrorCode::SystemIoFailure => Self::Io {
+                attempt: "the journal's database could not be read or written".to_owned(),
+                reason: ours(failure.extended_code),
+                kind: io::ErrorKind::Other,
+            },
+            _ => Self::Internal(ours(failure.extended_code)),
+        }
+    }
+}
+
+/// SQLite's fixed words for a code.
+fn ours(code: i32) -> String {
+    format!("{} (SQLite {code})", rusqlite::ffi::code_to_str(code))
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        let message = error.to_string();
+        let (code, hint) = match error {
+            StoreError::KeyGone(_) => (
+                Code::KeyGone,
+                "restore the vault file from a backup of this folder, or make this device anew by pairing with another one",
+            ),
+            StoreError::WrongKey(_) => (Code::WrongKey, "try again; after `init` nobody can look it up for you"),
+            StoreError::Corrupt(_) => (
+                Code::Corrupt,
+                "nothing was changed; run `afterword doctor`, your other devices still hold their copies",
+            ),
+            StoreError::TooNew { .. } => (Code::TooNew, "install the newest Afterword on this device"),
+            StoreError::StorageFull => (Code::StorageFull, "free some space and try again"),
+            StoreError::Locked => (Code::Locked, "open the journal again first"),
+            StoreError::Busy => (Code::Locked, "wait until the other one is done and try again"),
+            StoreError::NotFound(_) => (Code::NotFound, "check the name and the folder given with --home"),
+            StoreError::Invalid(_) => (Code::Invalid, "change it and try again"),
+            StoreError::Io { kind: io::ErrorKind::NotFound, .. } => {
+                (Code::NotFound, "check the name and the folder given with --home")
+            }
+            StoreError::Io { kind: io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem, .. } => {
+                (Code::Refused, "make the folder readable and writable for yourself")
+            }
+            StoreError::Io { .. } => (Code::Refused, "nothing was changed; check the disk and try again"),
+            StoreError::Internal(message) => return Self::internal(message),
+        };
+        Self::new(code, message, hint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sqlite_failures_become_their_codes_without_quoting_anything() {
+        for (code, expected) in [
+            (rusqlite::ffi::SQLITE_FULL, Code::StorageFull),
+            (rusqlite::ffi::SQLITE_BUSY, Code::Locked),
+            (rusqlite::ffi::SQLITE_NOTADB, Code::Corrupt),
+            (rusqlite::ffi::SQLITE_CORRUPT, Code::Corrupt),
+            (rusqlite::ffi::SQLITE_CONSTRAINT, Code::Internal),
+        ] {
+            let failure = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), Some("the diary".to_owned()));
+            let error = Error::from(StoreError::from(failure));
+            assert_eq!(error.code, expected);
+            assert!(!error.to_string().contains("diary"));
+        }
+    }
+
+    #[test]
+    fn a_full_disk_is_told_from_other_failures_of_files() {
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        assert_eq!(StoreError::io("the vault could not be written", &full), StoreError::StorageFull);
+        let denied = io::Error::from(io::ErrorKind::PermissionDenied);
+        assert_eq!(Error::from(StoreError::io("the vault could not be read", &denied)).code, Code::Refused);
+    }
+}

@@ -1,0 +1,257 @@
+//! The one opener of the journal's database: key, pragmas, format version, and what a file that won't open is.
+//!
+//! SQLCipher 4 with the raw 32-byte key (no key stretching: the key is random), pages of 8 KiB, WAL. Every connection
+//! of the program comes from [`open`], so none can forget a pragma that keeps words from the disk.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
+use zeroize::Zeroizing;
+
+use crate::crypto::Secret;
+use crate::store::error::{StoreError, StoreResult};
+use crate::time::Timestamp;
+
+/// Bytes per page. Rows of 300 to 6,000 bytes fit with few overflow pages, and a commit stays small.
+pub const PAGE_SIZE: u32 = 8192;
+/// `AFTW`: marks the file as ours, to whoever holds the key.
+pub const APPLICATION_ID: i32 = 0x4146_5457;
+/// How long a connection waits for another process's write lock.
+pub const BUSY: Duration = Duration::from_secs(10);
+/// Pages in the log before SQLite moves them into the file: 4 MiB.
+const AUTOCHECKPOINT: u32 = 512;
+const PLAIN_SQLITE: &[u8; 16] = b"SQLite format 3\0";
+
+/// The tables, as a numbered format and the function that brings an older database (0: an empty one) to it.
+#[derive(Debug, Clone, Copy)]
+pub struct Schema {
+    /// The format that this version of the program writes; in `PRAGMA user_version`.
+    pub version: u32,
+    /// Brings a database of the given format to [`Schema::version`], inside one transaction.
+    pub migrate: fn(&Transaction<'_>, u32) -> StoreResult<()>,
+}
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Makes the database; there must be none.
+    Create,
+    /// Writes.
+    Writer,
+    /// Reads only, and is held to it.
+    Reader,
+}
+
+/// Whether somebody who knows the key again has already looked at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Vouched {
+    /// The vault's check value agrees with the key, so a file that won't open is damaged.
+    ByVault,
+    /// Nobody has: a file that won't open may have another key.
+    No,
+}
+
+/// Opens a connection with every pragma in place. Does not look at the format version: see [`prepare`].
+pub fn open(path: &Path, key: &Secret, vouched: Vouched, role: Role) -> StoreResult<Connection> {
+    if role == Role::Create {
+        create_file(path)?;
+    } else {
+        look_at_header(path)?;
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    match set_up(&connection, key, role) {
+        Ok(()) => Ok(connection),
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
+            drop(connection);
+            Err(unreadable(path, vouched))
+        }
+        Err(error) => Err(error.into()),
+    }
+    .and_then(|connection| asserted(connection, path))
+}
+
+/// Brings the database to the schema's format, or says that it is newer or not ours.
+pub fn prepare(connection: &mut Connection, schema: Schema) -> StoreResult<()> {
+    if format_of(connection, schema)? == schema.version {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Another process may have done it while this one waited for the lock.
+    let found = format_of(&transaction, schema)?;
+    if found < schema.version {
+        (schema.migrate)(&transaction, found)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", schema.version)?;
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+fn format_of(connection: &Connection, schema: Schema) -> StoreResult<u32> {
+    let (application, found): (i32, i32) = connection.query_row(
+        "SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version)",
+        [],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    if application != APPLICATION_ID && (application, found) != (0, 0) {
+        return Err(StoreError::Corrupt("the database is not an Afterword journal".to_owned()));
+    }
+    match u32::try_from(found) {
+        Ok(found) if found <= schema.version => Ok(found),
+        found => {
+            Err(StoreError::TooNew { what: "the journal", found: found.unwrap_or(u32::MAX), known: schema.version })
+        }
+    }
+}
+
+fn set_up(connection: &Connection, key: &Secret, role: Role) -> rusqlite::Result<()> {
+    // SQLCipher would print to stderr by itself; what it has to say comes back as an error code too.
+    connection.execute_batch("PRAGMA cipher_log_level = NONE")?;
+    connection.busy_timeout(BUSY)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    let hex = Zeroizing::new(data_encoding::HEXLOWER.encode(key.expose()));
+    connection.execute_batch(&Zeroizing::new(format!("PRAGMA key = \"x'{}'\"", hex.as_str())))?;
+    connection.execute_batch(&format!(
+        "PRAGMA cipher_page_size = {PAGE_SIZE};
+         PRAGMA cell_size_check = ON;
+         PRAGMA mmap_size = 0;
+         PRAGMA temp_store = MEMORY;
+         PRAGMA trusted_schema = OFF;
+         PRAGMA foreign_keys = ON;
+         PRAGMA secure_delete = ON;
+         PRAGMA journal_mode = WAL;
+         PRAGMA synchronous = FULL;
+         PRAGMA wal_autocheckpoint = {AUTOCHECKPOINT};"
+    ))?;
+    if role == Role::Reader {
+        connection.execute_batch("PRAGMA query_only = ON")?;
+    }
+    Ok(())
+}
+
+/// Checks that what was asked for holds: a SQLite without a cipher would accept the key and write plain text.
+fn asserted(connection: Connection, path: &Path) -> StoreResult<Connection> {
+    let missing = |what: &str| StoreError::Internal(format!("the database was opened without {what}"));
+    let cipher: String =
+        connection.pragma_query_value(None, "cipher_version", |row| row.get(0)).map_err(|_| missing("a cipher"))?;
+    if cipher.is_empty() {
+        return Err(missing("a cipher"));
+    }
+    let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(missing("its log (is the folder on a network share?)"));
+    }
+    for (pragma, asked) in
+        [("synchronous", 2), ("secure_delete", 1), ("temp_store", 2), ("foreign_keys", 1), ("cell_size_check", 1)]
+    {
+        let found: i64 = connection.pragma_query_value(None, pragma, |row| row.get(0))?;
+        if found != asked {
+            return Err(missing(pragma));
+        }
+    }
+    // SQLCipher answers this one itself, in text.
+    let page_size: String = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
+    if page_size != PAGE_SIZE.to_string() {
+        return Err(missing("its page size"));
+    }
+    if header(path)? == Some(*PLAIN_SQLITE) {
+        return Err(missing("encryption"));
+    }
+    Ok(connection)
+}
+
+/// Whether every page read so far was as it was written. To be asked before anything read is believed: SQLCipher hands
+/// out a page that fails its authentication as zeros, and where a row runs over several pages SQLite takes these for
+/// the row's content without an error. (The answer is fixed when the statement is prepared, so it is never cached.)
+pub(super) fn healthy(connection: &Connection) -> StoreResult<()> {
+    let status: String = connection.pragma_query_value(None, "cipher_status", |row| row.get(0))?;
+    if status == "1" { Ok(()) } else { Err(StoreError::Corrupt("the journal's database is damaged".to_owned())) }
+}
+
+/// Makes the file first, so that it never exists with wider permissions than the owner's.
+fn create_file(path: &Path) -> StoreResult<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            Err(StoreError::Invalid("there is already a journal in this folder".to_owned()))
+        }
+        Err(error) => Err(StoreError::io("the journal's database could not be made", &error)),
+    }
+}
+
+/// The first 16 bytes, where there are as many.
+fn header(path: &Path) -> StoreResult<Option<[u8; 16]>> {
+    let failed = |error: std::io::Error| {
+        if error.kind() == std::io::ErrorKind::NotFound {
+            StoreError::NotFound("there is no journal in this folder".to_owned())
+        } else {
+            StoreError::io("the journal's database could not be read", &error)
+        }
+    };
+    let mut file = File::open(path).map_err(failed)?;
+    let mut first = [0; 16];
+    match file.read_exact(&mut first) {
+        Ok(()) => Ok(Some(first)),
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Ok(None),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+fn foreign(path: &Path) -> StoreError {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    StoreError::Corrupt(format!("the file {name} is not an Afterword journal, or was cut short"))
+}
+
+fn look_at_header(path: &Path) -> StoreResult<()> {
+    match header(path)? {
+        None => Err(foreign(path)),
+        Some(first) if first == *PLAIN_SQLITE => Err(foreign(path)),
+        Some(_) => Ok(()),
+    }
+}
+
+/// Why a file that is not a database under this key is not.
+fn unreadable(path: &Path, vouched: Vouched) -> StoreError {
+    let length = fs::metadata(path).map_or(0, |data| data.len());
+    if length == 0 || length % u64::from(PAGE_SIZE) != 0 {
+        return foreign(path);
+    }
+    match vouched {
+        Vouched::ByVault => {
+            StoreError::Corrupt("the journal's database is damaged, or another was put in its place".to_owned())
+        }
+        Vouched::No => StoreError::WrongKey("the journal's database does not open with this key".to_owned()),
+    }
+}
+
+/// Puts a damaged database aside under another name, with its log, and says which. Never deletes, and is never done
+/// unless a person asked for it.
+pub fn quarantine(path: &Path, now: Timestamp) -> StoreResult<PathBuf> {
+    let name = |suffix: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    let aside = format!(".damaged-{}", now.0);
+    let target = name(&aside);
+    if target.exists() {
+        return Err(StoreError::Invalid("a damaged journal was put aside under that name already".to_owned()));
+    }
+    // The log goes first: a database without its log is merely older, a log beside a new database would be read.
+    for suffix in ["-wal", "-shm", ""] {
+        let from = name(suffix);
+        if suffix.is_empty() || from.exists() {
+            fs::rename(&from, name(&format!("{aside}{suffix}")))
+                .map_err(|error| StoreError::io("the damaged journal could not be put aside", &error))?;
+        }
+    }
+    Ok(target)
+}

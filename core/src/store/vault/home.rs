@@ -1,0 +1,93 @@
+//! Where a journal's files are, who may read them, and how one of them is replaced without ever being half written.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::store::error::{StoreError, StoreResult};
+
+/// The folder of one journal on one device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Home {
+    root: PathBuf,
+}
+
+impl Home {
+    /// The journal in this folder, which need not exist yet.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// The folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The encrypted database.
+    pub fn database(&self) -> PathBuf {
+        self.root.join("journal.db")
+    }
+
+    /// The wraps of the database key.
+    pub fn vault(&self) -> PathBuf {
+        self.root.join("vault")
+    }
+
+    /// The folder of attachments' bytes.
+    pub fn blobs(&self) -> PathBuf {
+        self.root.join("blobs")
+    }
+
+    /// Makes the folders, readable by their owner only.
+    pub fn make(&self) -> StoreResult<()> {
+        make_folder(&self.root)?;
+        make_folder(&self.blobs())
+    }
+}
+
+/// Makes a folder (and those above it), readable by its owner only; one that exists is closed to others.
+pub(crate) fn make_folder(path: &Path) -> StoreResult<()> {
+    let failed = |error: std::io::Error| StoreError::io("the journal's folder could not be made", &error);
+    fs::create_dir_all(path).map_err(failed)?;
+    #[cfg(unix)]
+    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o700)).map_err(failed)?;
+    Ok(())
+}
+
+/// A new file that only its owner may read; it must not exist.
+pub(crate) fn new_file(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// Makes a folder's list of names durable.
+pub(crate) fn sync_folder(path: &Path) -> std::io::Result<()> {
+    // Windows has no handle to a folder that could be flushed; renames are journaled there.
+    if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
+}
+
+/// Replaces `path` by a file with these bytes: new file, flush, rename, flush of the folder. After a power cut there is
+/// the old file or the new one.
+pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    let new = PathBuf::from(name);
+    // Left by a killed process, if at all: nobody ever reads it.
+    if let Err(error) = fs::remove_file(&new)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        return Err(error);
+    }
+    let written = new_file(&new).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    });
+    if let Err(error) = written.and_then(|()| fs::rename(&new, path)) {
+        let _ = fs::remove_file(&new);
+        return Err(error);
+    }
+    sync_folder(path.parent().unwrap_or(Path::new(".")))
+}
