@@ -33,7 +33,7 @@ impl Door {
     where
         F: Fn(quinn::Connection, Arc<Meter>) + Clone + Send + 'static,
     {
-        let mut pending: VecDeque<AbortHandle> = VecDeque::new();
+        let mut pending = Places::new(MOST_PENDING);
         while let Some(incoming) = self.endpoint.accept().await {
             if !(self.knocks)(&incoming.orig_dst_cid()) {
                 incoming.refuse();
@@ -43,16 +43,10 @@ impl Door {
                 incoming.ignore();
                 continue;
             }
-            pending.retain(|handshake| !handshake.is_finished());
             if pending.len() >= MANY_PENDING && !incoming.remote_address_validated() {
                 // Can't fail for an address that was not validated.
                 let _ = incoming.retry();
                 continue;
-            }
-            if pending.len() >= MOST_PENDING
-                && let Some(oldest) = pending.pop_front()
-            {
-                oldest.abort();
             }
             let (connecting, meter) = self.runtime.start(|| incoming.accept());
             let Ok(connecting) = connecting else { continue };
@@ -62,8 +56,35 @@ impl Door {
                     admitted(connection, meter);
                 }
             });
-            pending.push_back(task.abort_handle());
+            pending.push(task.abort_handle());
         }
+    }
+}
+
+/// Tasks for a limited number of dialers; the oldest gives way.
+#[derive(Debug)]
+pub(super) struct Places {
+    taken: VecDeque<AbortHandle>,
+    most: usize,
+}
+
+impl Places {
+    pub(super) fn new(most: usize) -> Self {
+        Self { taken: VecDeque::new(), most }
+    }
+
+    fn len(&mut self) -> usize {
+        self.taken.retain(|task| !task.is_finished());
+        self.taken.len()
+    }
+
+    pub(super) fn push(&mut self, task: AbortHandle) {
+        if self.len() >= self.most
+            && let Some(oldest) = self.taken.pop_front()
+        {
+            oldest.abort();
+        }
+        self.taken.push_back(task);
     }
 }
 

@@ -18,10 +18,11 @@ use tokio::task::AbortHandle;
 
 use super::admission;
 use super::connection::Connection;
+use super::derived::Derived;
 use super::gate;
 use super::meter::Metered;
 use super::tls::{self, Answer, Expected, Identity};
-use crate::crypto::{DeviceKey, HashKey, Hasher};
+use crate::crypto::{DeviceKey, HashKey};
 use crate::error::{Code, Error};
 use crate::id::DeviceId;
 use crate::time::{Entropy, random};
@@ -177,10 +178,7 @@ impl Endpoint {
     fn listen(&self, address: SocketAddr) -> Result<Listener, Error> {
         let answer = Answer::Members(self.0.identity.clone(), self.0.secret.clone());
         let config = server_config(tls::server(answer, gate::PROTOCOL)?, &self.0.options)?;
-        let ids = {
-            let mut entropy = self.0.entropy.lock().unwrap_or_else(PoisonError::into_inner);
-            HashKey::from_bytes(random(entropy.as_mut()))
-        };
+        let ids = Derived::new(self.0.entropy.lock().unwrap_or_else(PoisonError::into_inner).as_mut());
         let (endpoint, runtime) = listening(address, ids, config)?;
         let address = endpoint.local_addr().map_err(|error| no_socket(address, &error))?;
         let sender = self.state().sender.clone().ok_or_else(closed)?;
@@ -319,28 +317,42 @@ fn no_socket(address: SocketAddr, error: &std::io::Error) -> Error {
     )
 }
 
+/// An address that another device can dial to reach what listens at `address`: for a wildcard, this machine's address on
+/// the way out, or loopback where there is no way out. Sends nothing.
+pub fn dialable(address: SocketAddr) -> SocketAddr {
+    if !address.ip().is_unspecified() {
+        return address;
+    }
+    // Documentation addresses (RFC 5737, RFC 3849): routed like any other, and never reached.
+    let (anywhere, loopback): (IpAddr, IpAddr) = if address.is_ipv6() {
+        (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into(), Ipv6Addr::LOCALHOST.into())
+    } else {
+        (Ipv4Addr::new(192, 0, 2, 1).into(), Ipv4Addr::LOCALHOST.into())
+    };
+    let outward = UdpSocket::bind(unspecified(address.is_ipv6()))
+        .and_then(|socket| socket.connect((anywhere, 9)).and_then(|()| socket.local_addr()));
+    SocketAddr::new(outward.map_or(loopback, |local| local.ip()), address.port())
+}
+
 fn unspecified(v6: bool) -> SocketAddr {
     let ip = if v6 { IpAddr::V6(Ipv6Addr::UNSPECIFIED) } else { IpAddr::V4(Ipv4Addr::UNSPECIFIED) };
     SocketAddr::new(ip, 0)
 }
 
-/// Connection ids: `MAC_key(count)`, so that nobody can tell which belong together; or none at all.
+/// Random connection ids of a server, or the empty one of a dialer.
 #[derive(Clone)]
-struct Ids {
-    key: HashKey,
-    count: u64,
-    length: usize,
-}
+struct Ids(Option<Derived>);
 
 impl ConnectionIdGenerator for Ids {
     fn generate_cid(&mut self) -> ConnectionId {
-        self.count += 1;
-        let bytes = Hasher::keyed(&self.key).update(&self.count.to_be_bytes()).finish();
-        ConnectionId::new(&bytes[..self.length])
+        match &mut self.0 {
+            Some(entropy) => ConnectionId::new(&random::<SERVER_ID_LEN>(entropy)),
+            None => ConnectionId::new(&[]),
+        }
     }
 
     fn cid_len(&self) -> usize {
-        self.length
+        if self.0.is_some() { SERVER_ID_LEN } else { 0 }
     }
 
     fn cid_lifetime(&self) -> Option<Duration> {
@@ -348,23 +360,21 @@ impl ConnectionIdGenerator for Ids {
     }
 }
 
-fn endpoint_config(key: HashKey, length: usize) -> EndpointConfig {
+fn endpoint_config(ids: Option<Derived>) -> EndpointConfig {
     let mut config = EndpointConfig::default();
-    config.cid_generator(move || Box::new(Ids { key: key.clone(), count: 0, length }));
+    config.cid_generator(move || Box::new(Ids(ids.clone())));
     config
 }
 
 /// A quinn endpoint that answers at `address`; its connection ids come from `ids`.
 pub(super) fn listening(
     address: SocketAddr,
-    ids: HashKey,
+    ids: Derived,
     config: ServerConfig,
 ) -> Result<(quinn::Endpoint, Arc<Metered>), Error> {
     let runtime = Arc::new(Metered::default());
     let endpoint = UdpSocket::bind(address)
-        .and_then(|socket| {
-            quinn::Endpoint::new(endpoint_config(ids, SERVER_ID_LEN), Some(config), socket, runtime.clone())
-        })
+        .and_then(|socket| quinn::Endpoint::new(endpoint_config(Some(ids)), Some(config), socket, runtime.clone()))
         .map_err(|error| no_socket(address, &error))?;
     Ok((endpoint, runtime))
 }
@@ -373,8 +383,7 @@ pub(super) fn listening(
 pub(super) fn dialing(address: SocketAddr) -> std::io::Result<(quinn::Endpoint, Arc<Metered>)> {
     let runtime = Arc::new(Metered::default());
     let socket = UdpSocket::bind(unspecified(address.is_ipv6()))?;
-    let config = endpoint_config(HashKey::from_bytes([0; 32]), 0);
-    Ok((quinn::Endpoint::new(config, None, socket, runtime.clone())?, runtime))
+    Ok((quinn::Endpoint::new(endpoint_config(None), None, socket, runtime.clone())?, runtime))
 }
 
 fn transport(options: &Options) -> Arc<TransportConfig> {

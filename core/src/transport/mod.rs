@@ -14,13 +14,16 @@
 
 mod admission;
 mod connection;
+mod derived;
 mod endpoint;
 mod gate;
 mod meter;
+mod pairing;
 mod tls;
 
 #[cfg(test)]
 mod tests;
 
 pub use connection::{Connection, Wire};
-pub use endpoint::{ConnectError, Endpoint, Options};
+pub use endpoint::{ConnectError, Endpoint, Options, dialable};
+pub use pairing::{Invitation, PairedChannel, PairingEvent, PairingHost, PairingOptions, ShownCode, pair};

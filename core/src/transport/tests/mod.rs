@@ -1,6 +1,7 @@
 //! Endpoints, gate and pairing over loopback.
 
 mod members;
+mod pairing;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -54,4 +55,14 @@ pub(super) fn dialer(seed: u64, journal: u8) -> Endpoint {
 /// No test waits for ever.
 pub(super) async fn within<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(20), future).await.expect("the test hangs")
+}
+
+/// A clock that stands still.
+#[derive(Debug)]
+pub(super) struct Still;
+
+impl crate::time::Clock for Still {
+    fn now(&self) -> crate::time::Timestamp {
+        crate::time::Timestamp(1_700_000_000_000)
+    }
 }
