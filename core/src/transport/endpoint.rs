@@ -1,0 +1,430 @@
+//! A device's end of every member connection: it listens on one socket and dials each peer from a socket of its own.
+//!
+//! A dialer with a socket to itself can do without connection ids of its own (RFC 9000, 5.1), which spares four
+//! NEW_CONNECTION_ID frames each way after every handshake; a changed address is still noticed by the server, whose ids
+//! the dialer uses. Each socket is bound to the family of the address that is dialed.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
+use quinn::{
+    ClientConfig, ConnectionError, ConnectionId, ConnectionIdGenerator, EndpointConfig, NoneTokenStore, ServerConfig,
+    TransportConfig, ValidationTokenConfig, VarInt,
+};
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+
+use super::admission;
+use super::connection::Connection;
+use super::derived::Derived;
+use super::gate;
+use super::meter::Metered;
+use super::tls::{self, Answer, Expected, Identity};
+use crate::crypto::{DeviceKey, HashKey};
+use crate::error::{Code, Error};
+use crate::id::DeviceId;
+use crate::time::{Entropy, random};
+
+/// Never sent (SNI is off); the API asks for a name.
+pub(super) const SERVER_NAME: &str = "afterword.invalid";
+/// A server's connection ids: enough to tell a device's connections apart, and in every packet it receives.
+const SERVER_ID_LEN: usize = 4;
+const STREAM_WINDOW: u32 = 4 << 20;
+const CONNECTION_WINDOW: u32 = 8 << 20;
+const IDLE: Duration = Duration::from_secs(30);
+/// Finished connections that nobody has asked for yet; more are turned away.
+const WAITING: usize = 32;
+const REBIND_TRIES: u32 = 5;
+const REBIND_PAUSE: Duration = Duration::from_millis(100);
+
+/// How an endpoint behaves.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Sent on a quiet connection to keep it; `serve` uses 10 s, one `sync` none.
+    pub keep_alive: Option<Duration>,
+    /// How long a handshake may take, ours or a dialer's.
+    pub handshake: Duration,
+    /// Whether to look for larger datagrams than 1200 bytes. Costs 7 kB of probes after each handshake.
+    pub mtu_discovery: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { keep_alive: None, handshake: Duration::from_secs(10), mtu_discovery: false }
+    }
+}
+
+/// Why no connection came about.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// Nothing answered in time.
+    #[error("no device answers at {0}")]
+    Unreachable(SocketAddr),
+    /// What answers does not know this journal, or we do not know what answers.
+    #[error("what answers at {0} is not a device of this journal")]
+    Refused(SocketAddr),
+    /// What answers speaks no protocol that we do.
+    #[error("the device at {0} runs another version of Afterword")]
+    Version(SocketAddr),
+    /// This endpoint was closed.
+    #[error("the endpoint is closed")]
+    Closed,
+    /// The system gave no socket, or TLS could not be set up.
+    #[error("no connection to {0} could be tried: {1}")]
+    Local(SocketAddr, String),
+}
+
+impl From<ConnectError> for Error {
+    fn from(error: ConnectError) -> Self {
+        let (code, hint) = match &error {
+            ConnectError::Unreachable(_) => {
+                (Code::Unreachable, "check that `afterword serve` runs there and that both are on one network")
+            }
+            ConnectError::Refused(_) => (Code::Refused, "check the address, or pair the two devices again"),
+            ConnectError::Version(_) => (Code::TooNew, "update Afterword on the older of the two devices"),
+            ConnectError::Closed => (Code::Cancelled, "start again"),
+            ConnectError::Local(..) => (Code::Unreachable, "check that this machine is on a network"),
+        };
+        Self::new(code, error.to_string(), hint)
+    }
+}
+
+/// TLS alerts travel in QUIC as 0x100 + alert (RFC 9001, 4.8).
+const NO_APPLICATION_PROTOCOL: u64 = 0x100 + 120;
+
+pub(super) fn failed(address: SocketAddr, error: &ConnectionError) -> ConnectError {
+    let code = match error {
+        ConnectionError::TransportError(error) => u64::from(error.code),
+        ConnectionError::ConnectionClosed(close) => u64::from(close.error_code),
+        ConnectionError::ApplicationClosed(_) => return ConnectError::Refused(address),
+        ConnectionError::VersionMismatch => return ConnectError::Version(address),
+        ConnectionError::LocallyClosed => return ConnectError::Closed,
+        _ => return ConnectError::Unreachable(address),
+    };
+    if code == NO_APPLICATION_PROTOCOL { ConnectError::Version(address) } else { ConnectError::Refused(address) }
+}
+
+/// Where a device listens and dials from.
+#[derive(Debug, Clone)]
+pub struct Endpoint(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    identity: Identity,
+    secret: HashKey,
+    entropy: Mutex<Box<dyn Entropy>>,
+    options: Options,
+    state: Mutex<State>,
+    accepted: tokio::sync::Mutex<mpsc::Receiver<Connection>>,
+}
+
+#[derive(Debug)]
+struct State {
+    listener: Option<Listener>,
+    dialers: Vec<Weak<quinn::Endpoint>>,
+    /// Gone once the endpoint is closed.
+    sender: Option<mpsc::Sender<Connection>>,
+}
+
+#[derive(Debug)]
+struct Listener {
+    endpoint: quinn::Endpoint,
+    address: SocketAddr,
+    task: AbortHandle,
+}
+
+impl Endpoint {
+    /// Listens at `address` as the device of `identity`, for who knows the journal's `discovery` secret. Port 0 picks one.
+    ///
+    /// Must be called inside a tokio runtime.
+    pub fn bind(
+        address: SocketAddr,
+        identity: &DeviceKey,
+        discovery: &HashKey,
+        entropy: Box<dyn Entropy>,
+        options: Options,
+    ) -> Result<Self, Error> {
+        let endpoint = Self::dialer(identity, discovery, entropy, options)?;
+        let listener = endpoint.listen(address)?;
+        endpoint.state().listener = Some(listener);
+        Ok(endpoint)
+    }
+
+    /// An endpoint that only dials: it opens no socket until it does.
+    pub fn dialer(
+        identity: &DeviceKey,
+        discovery: &HashKey,
+        entropy: Box<dyn Entropy>,
+        options: Options,
+    ) -> Result<Self, Error> {
+        let (sender, receiver) = mpsc::channel(WAITING);
+        Ok(Self(Arc::new(Shared {
+            identity: Identity::new(identity)?,
+            secret: discovery.clone(),
+            entropy: Mutex::new(entropy),
+            options,
+            state: Mutex::new(State { listener: None, dialers: Vec::new(), sender: Some(sender) }),
+            accepted: tokio::sync::Mutex::new(receiver),
+        })))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn listen(&self, address: SocketAddr) -> Result<Listener, Error> {
+        let answer = Answer::Members(self.0.identity.clone(), self.0.secret.clone());
+        let config = server_config(tls::server(answer, gate::PROTOCOL)?, &self.0.options)?;
+        let ids = Derived::new(self.0.entropy.lock().unwrap_or_else(PoisonError::into_inner).as_mut());
+        let (endpoint, runtime) = listening(address, ids, config)?;
+        let address = endpoint.local_addr().map_err(|error| no_socket(address, &error))?;
+        let sender = self.state().sender.clone().ok_or_else(closed)?;
+        let secret = self.0.secret.clone();
+        let door = admission::Door {
+            endpoint: endpoint.clone(),
+            runtime,
+            handshake: self.0.options.handshake,
+            knocks: Box::new(move |id| gate::knocks(&secret, id)),
+        };
+        let task = tokio::spawn(door.run(move |connection, meter| {
+            let Ok(connection) = Connection::new(connection, meter, None) else { return };
+            if let Err(refused) = sender.try_send(connection) {
+                refused.into_inner().close(0, b"busy");
+            }
+        }));
+        Ok(Listener { endpoint, address, task: task.abort_handle() })
+    }
+
+    /// The device this endpoint speaks for.
+    pub fn device(&self) -> DeviceId {
+        self.0.identity.id
+    }
+
+    /// Where this endpoint listens, if it does.
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        self.state().listener.as_ref().map(|listener| listener.address)
+    }
+
+    /// Waits for the next device that dialed and passed the gate. `None` once the endpoint is closed.
+    pub async fn accept(&self) -> Option<Connection> {
+        self.0.accepted.lock().await.recv().await
+    }
+
+    /// Dials `address`. Answers within the time that [`Options::handshake`] allows.
+    pub async fn connect(&self, address: SocketAddr) -> Result<Connection, ConnectError> {
+        let local = |error: String| ConnectError::Local(address, error);
+        if self.state().sender.is_none() {
+            return Err(ConnectError::Closed);
+        }
+        let (pass, nonce, knock) = {
+            let mut entropy = self.0.entropy.lock().unwrap_or_else(PoisonError::into_inner);
+            let (pass, nonce) = gate::pass(&self.0.secret, entropy.as_mut());
+            (pass, nonce, gate::knock(&self.0.secret, entropy.as_mut()))
+        };
+        let tls = tls::client(
+            Some(self.0.identity.clone()),
+            Expected::Member(self.0.secret.clone(), nonce),
+            vec![gate::PROTOCOL.to_vec(), pass],
+        )
+        .map_err(|error| local(error.message))?;
+        let mut config = client_config(tls, &self.0.options).map_err(|error| local(error.message))?;
+        config.initial_dst_cid_provider(Arc::new(move || ConnectionId::new(&knock)));
+
+        let (socket, runtime) = dialing(address).map_err(|error| local(error.to_string()))?;
+        let socket = Arc::new(socket);
+        {
+            let mut state = self.state();
+            state.dialers.retain(|dialer| dialer.strong_count() > 0);
+            state.dialers.push(Arc::downgrade(&socket));
+        }
+        let (connecting, meter) = runtime.start(|| socket.connect_with(config, address, SERVER_NAME));
+        let connecting = connecting.map_err(|error| local(error.to_string()))?;
+        let connection = tokio::time::timeout(self.0.options.handshake, connecting)
+            .await
+            .map_err(|_| ConnectError::Unreachable(address))?
+            .map_err(|error| failed(address, &error))?;
+        meter.watch(&connection);
+        Connection::new(connection, meter, Some(socket)).map_err(|error| local(error.message))
+    }
+
+    /// After a change of network: gives every dialed connection a new socket, so that it goes on from the new address, and
+    /// opens the listening socket again if the system took it. Tries a few times.
+    pub async fn rebind(&self) -> Result<(), Error> {
+        let mut outcome = Ok(());
+        for attempt in 0..REBIND_TRIES {
+            if attempt > 0 {
+                tokio::time::sleep(REBIND_PAUSE).await;
+            }
+            outcome = self.try_rebind();
+            if outcome.is_ok() {
+                break;
+            }
+        }
+        outcome
+    }
+
+    fn try_rebind(&self) -> Result<(), Error> {
+        let (dialers, lost) = {
+            let state = self.state();
+            if state.sender.is_none() {
+                return Err(closed());
+            }
+            let lost = state.listener.as_ref().filter(|listener| listener.task.is_finished());
+            (state.dialers.clone(), lost.map(|listener| listener.address))
+        };
+        for dialer in dialers.iter().filter_map(Weak::upgrade) {
+            let old = dialer.local_addr().map_err(|error| no_socket(unspecified(false), &error))?;
+            let fresh = unspecified(old.is_ipv6());
+            UdpSocket::bind(fresh)
+                .and_then(|socket| dialer.rebind(socket))
+                .map_err(|error| no_socket(fresh, &error))?;
+        }
+        if let Some(address) = lost {
+            let listener = self.listen(address)?;
+            self.state().listener = Some(listener);
+        }
+        Ok(())
+    }
+
+    /// Closes every connection and stops listening. The last datagrams leave in the background.
+    pub fn close(&self) {
+        let (listener, dialers) = {
+            let mut state = self.state();
+            state.sender = None;
+            (state.listener.take(), std::mem::take(&mut state.dialers))
+        };
+        if let Some(listener) = listener {
+            listener.endpoint.close(VarInt::from_u32(0), b"");
+        }
+        for dialer in dialers.iter().filter_map(Weak::upgrade) {
+            dialer.close(VarInt::from_u32(0), b"");
+        }
+    }
+}
+
+fn closed() -> Error {
+    ConnectError::Closed.into()
+}
+
+fn no_socket(address: SocketAddr, error: &std::io::Error) -> Error {
+    Error::new(
+        Code::Unreachable,
+        format!("no socket could be opened at {address}: {error}"),
+        "choose another address or port with --listen, or check that this machine is on a network",
+    )
+}
+
+/// An address that another device can dial to reach what listens at `address`: for a wildcard, this machine's address on
+/// the way out, or loopback where there is no way out. Sends nothing.
+pub fn dialable(address: SocketAddr) -> SocketAddr {
+    if !address.ip().is_unspecified() {
+        return address;
+    }
+    // Documentation addresses (RFC 5737, RFC 3849): routed like any other, and never reached.
+    let (anywhere, loopback): (IpAddr, IpAddr) = if address.is_ipv6() {
+        (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into(), Ipv6Addr::LOCALHOST.into())
+    } else {
+        (Ipv4Addr::new(192, 0, 2, 1).into(), Ipv4Addr::LOCALHOST.into())
+    };
+    let outward = UdpSocket::bind(unspecified(address.is_ipv6()))
+        .and_then(|socket| socket.connect((anywhere, 9)).and_then(|()| socket.local_addr()));
+    SocketAddr::new(outward.map_or(loopback, |local| local.ip()), address.port())
+}
+
+fn unspecified(v6: bool) -> SocketAddr {
+    let ip = if v6 { IpAddr::V6(Ipv6Addr::UNSPECIFIED) } else { IpAddr::V4(Ipv4Addr::UNSPECIFIED) };
+    SocketAddr::new(ip, 0)
+}
+
+/// Random connection ids of a server, or the empty one of a dialer.
+#[derive(Clone)]
+struct Ids(Option<Derived>);
+
+impl ConnectionIdGenerator for Ids {
+    fn generate_cid(&mut self) -> ConnectionId {
+        match &mut self.0 {
+            Some(entropy) => ConnectionId::new(&random::<SERVER_ID_LEN>(entropy)),
+            None => ConnectionId::new(&[]),
+        }
+    }
+
+    fn cid_len(&self) -> usize {
+        if self.0.is_some() { SERVER_ID_LEN } else { 0 }
+    }
+
+    fn cid_lifetime(&self) -> Option<Duration> {
+        None
+    }
+}
+
+fn endpoint_config(ids: Option<Derived>) -> EndpointConfig {
+    let mut config = EndpointConfig::default();
+    config.cid_generator(move || Box::new(Ids(ids.clone())));
+    config
+}
+
+/// A quinn endpoint that answers at `address`; its connection ids come from `ids`.
+pub(super) fn listening(
+    address: SocketAddr,
+    ids: Derived,
+    config: ServerConfig,
+) -> Result<(quinn::Endpoint, Arc<Metered>), Error> {
+    let runtime = Arc::new(Metered::default());
+    let endpoint = UdpSocket::bind(address)
+        .and_then(|socket| quinn::Endpoint::new(endpoint_config(Some(ids)), Some(config), socket, runtime.clone()))
+        .map_err(|error| no_socket(address, &error))?;
+    Ok((endpoint, runtime))
+}
+
+/// A quinn endpoint for one connection to `address`.
+pub(super) fn dialing(address: SocketAddr) -> std::io::Result<(quinn::Endpoint, Arc<Metered>)> {
+    let runtime = Arc::new(Metered::default());
+    let socket = UdpSocket::bind(unspecified(address.is_ipv6()))?;
+    Ok((quinn::Endpoint::new(endpoint_config(None), None, socket, runtime.clone())?, runtime))
+}
+
+fn transport(options: &Options) -> Arc<TransportConfig> {
+    let mut transport = TransportConfig::default();
+    transport
+        .max_concurrent_bidi_streams(4u32.into())
+        .max_concurrent_uni_streams(16u32.into())
+        .stream_receive_window(STREAM_WINDOW.into())
+        .receive_window(CONNECTION_WINDOW.into())
+        .send_window(u64::from(CONNECTION_WINDOW))
+        .max_idle_timeout(Some(VarInt::from_u32(IDLE.as_millis() as u32).into()))
+        .keep_alive_interval(options.keep_alive)
+        // The spin bit shows round trips to whoever watches.
+        .allow_spin(false)
+        .datagram_receive_buffer_size(None);
+    if !options.mtu_discovery {
+        transport.mtu_discovery_config(None);
+    }
+    Arc::new(transport)
+}
+
+/// QUIC over `tls` for a server. Buffers are small until a dialer is let in.
+pub(super) fn server_config(tls: rustls::ServerConfig, options: &Options) -> Result<ServerConfig, Error> {
+    let crypto = QuicServerConfig::try_from(tls).map_err(|_| Error::internal("TLS lacks QUIC's first cipher"))?;
+    let mut config = ServerConfig::with_crypto(Arc::new(crypto));
+    let mut tokens = ValidationTokenConfig::default();
+    // An address token would let a watcher link two connections of one device.
+    tokens.sent(0);
+    config
+        .transport_config(transport(options))
+        .validation_token_config(tokens)
+        .max_incoming(admission::MOST_PENDING)
+        .incoming_buffer_size(16 << 10)
+        .incoming_buffer_size_total(1 << 20);
+    Ok(config)
+}
+
+/// QUIC over `tls` for a dialer. Nothing is kept for a next time.
+pub(super) fn client_config(tls: rustls::ClientConfig, options: &Options) -> Result<ClientConfig, Error> {
+    let crypto = QuicClientConfig::try_from(tls).map_err(|_| Error::internal("TLS lacks QUIC's first cipher"))?;
+    let mut config = ClientConfig::new(Arc::new(crypto));
+    config.transport_config(transport(options)).token_store(Arc::new(NoneTokenStore));
+    Ok(config)
+}

@@ -1,0 +1,134 @@
+//! Counts the bytes of a handshake at the moment it is over.
+//!
+//! quinn counts bytes and frames per connection but has no event for HANDSHAKE_DONE (RFC 9000, 19.20), so this runtime
+//! looks at the counters after every turn of a connection's driver. A turn first takes in what arrived, then sends.
+//!
+//! - A server sends HANDSHAKE_DONE in the turn that takes in the dialer's last handshake packet, and our caller gets the
+//!   connection after that turn: the count is exact.
+//! - A dialer that gets HANDSHAKE_DONE has sent what it had sent before the turn: exact. What arrived is counted to the end
+//!   of the turn, so a datagram that came right behind HANDSHAKE_DONE and was taken in with it counts as handshake.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use quinn::{AsyncTimer, AsyncUdpSocket, ConnectionStats, Runtime, Side, TokioRuntime};
+use tokio::sync::Notify;
+
+use super::connection::FIRST_DATAGRAM;
+
+/// What is known of one connection's handshake.
+#[derive(Debug, Default)]
+pub(super) struct Meter {
+    watched: Mutex<Watched>,
+    handshake_bytes: OnceLock<u64>,
+    turned: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Watched {
+    /// Given back as soon as the handshake is counted: quinn closes a connection when its last handle goes.
+    connection: Option<quinn::Connection>,
+    sent_before: Option<u64>,
+}
+
+impl Meter {
+    /// Begins to look at `connection`, whose driver this meter was given to.
+    pub(super) fn watch(&self, connection: &quinn::Connection) {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner).connection = Some(connection.clone());
+        self.look();
+    }
+
+    /// Lets go of a connection that never came about.
+    pub(super) fn forget(&self) {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner).connection = None;
+    }
+
+    /// Bytes in both directions until the handshake was over, once it is.
+    pub(super) fn handshake_bytes(&self) -> Option<u64> {
+        self.handshake_bytes.get().copied()
+    }
+
+    /// Waits for the next turn of the driver.
+    pub(super) async fn turned(&self) {
+        self.turned.notified().await;
+    }
+
+    fn look(&self) {
+        if self.handshake_bytes.get().is_none() {
+            let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(connection) = &watched.connection {
+                let stats = connection.stats();
+                match until_done(connection.side(), &stats, watched.sent_before) {
+                    Some(bytes) => {
+                        let _ = self.handshake_bytes.set(bytes);
+                        watched.connection = None;
+                    }
+                    None => watched.sent_before = Some(stats.udp_tx.bytes),
+                }
+            }
+        }
+        self.turned.notify_waiters();
+    }
+}
+
+fn until_done(side: Side, stats: &ConnectionStats, sent_before: Option<u64>) -> Option<u64> {
+    let (done, sent, first) = match side {
+        Side::Client => (stats.frame_rx.handshake_done > 0, sent_before.unwrap_or(stats.udp_tx.bytes), 0),
+        Side::Server => (stats.frame_tx.handshake_done > 0, stats.udp_tx.bytes, FIRST_DATAGRAM),
+    };
+    done.then_some(sent + stats.udp_rx.bytes + first)
+}
+
+/// tokio, with a look at the next driver that is spawned.
+#[derive(Debug, Default)]
+pub(super) struct Metered {
+    next: Mutex<Option<Arc<Meter>>>,
+}
+
+impl Metered {
+    /// Runs `start`, which spawns one connection's driver before it returns, with a meter on that driver.
+    pub(super) fn start<T>(&self, start: impl FnOnce() -> T) -> (T, Arc<Meter>) {
+        let meter = Arc::new(Meter::default());
+        *self.next.lock().unwrap_or_else(PoisonError::into_inner) = Some(meter.clone());
+        let started = start();
+        // Nothing was spawned if the start failed.
+        *self.next.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        (started, meter)
+    }
+}
+
+impl Runtime for Metered {
+    fn new_timer(&self, at: Instant) -> Pin<Box<dyn AsyncTimer>> {
+        TokioRuntime.new_timer(at)
+    }
+
+    fn spawn(&self, future: Pin<Box<dyn Future<Output = ()> + Send>>) {
+        match self.next.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(meter) => drop(tokio::spawn(Driver { future, meter })),
+            None => drop(tokio::spawn(future)),
+        }
+    }
+
+    fn wrap_udp_socket(&self, socket: std::net::UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
+        TokioRuntime.wrap_udp_socket(socket)
+    }
+}
+
+struct Driver {
+    future: Pin<Box<dyn Future<Output = ()> + Send>>,
+    meter: Arc<Meter>,
+}
+
+impl Future for Driver {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let polled = self.future.as_mut().poll(context);
+        self.meter.look();
+        polled
+    }
+}

@@ -1,0 +1,316 @@
+//! The host's side: a window with a code in it, and who comes to it.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+
+use super::channel::{PairedChannel, read_frame, write_frame};
+use super::code::{ShortCode, Ticket};
+use super::exchange::{EXPORTER_LABEL, Hello, Host, MODE_QR, MODE_SHORT, MOST, ProofError, VERSION};
+use super::{PAIRING_PROTOCOL, PairingOptions, reason};
+use crate::crypto::DeviceKey;
+use crate::error::Error;
+use crate::id::DeviceId;
+use crate::time::{Clock, Entropy, Timestamp, random};
+use crate::transport::admission::{Door, Places};
+use crate::transport::connection::exporter;
+use crate::transport::derived::Derived;
+use crate::transport::endpoint::{Options, dialable, listening, server_config};
+use crate::transport::tls::{self, Answer, Identity};
+
+/// Guests that prove at one time; the oldest gives way.
+const MOST_GUESTS: usize = 16;
+
+/// A code to show.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ShownCode {
+    /// What to type: `7-cabin-tiger`.
+    pub code: String,
+    /// What to scan. The same for the whole window.
+    pub qr: String,
+    /// The public number in the code, to advertise.
+    pub nameplate: u16,
+    /// Where to dial.
+    pub address: SocketAddr,
+    /// When the window ends.
+    pub expires_at: Timestamp,
+}
+
+impl fmt::Debug for ShownCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ShownCode({}-… at {})", self.nameplate, self.address)
+    }
+}
+
+/// What happens at a window.
+#[derive(Debug)]
+pub enum PairingEvent {
+    /// The code before this one is burned; this is the new one.
+    Code(ShownCode),
+    /// Someone proved with wrong words. With none left, only the QR still works.
+    WrongGuess {
+        /// How many more codes will be shown.
+        left: u8,
+    },
+    /// A guest knows the code. The window takes no other.
+    Joined(PairedChannel),
+    /// Nobody came in time. The window is closed.
+    Expired,
+}
+
+/// What the guests' tasks share.
+#[derive(Debug)]
+struct Window {
+    /// `None` once the last code is burned.
+    code: Option<ShortCode>,
+    /// Counts codes, so that of all who dialed for one code only the first proof is looked at.
+    generation: u64,
+    left: u8,
+    open: bool,
+    /// A guest has proved; nobody else is looked at unless it fails.
+    taken: bool,
+    entropy: Derived,
+    ticket: Ticket,
+    expires_at: Timestamp,
+    device: DeviceId,
+    options: PairingOptions,
+    events: mpsc::UnboundedSender<PairingEvent>,
+}
+
+impl Window {
+    fn shown(&self) -> Option<ShownCode> {
+        self.code.as_ref().map(|code| ShownCode {
+            code: code.text(),
+            qr: self.ticket.text(),
+            nameplate: code.nameplate(),
+            address: self.ticket.address,
+            expires_at: self.expires_at,
+        })
+    }
+
+    /// Puts another code in the place of this one, if there is one left.
+    fn next_code(&mut self) {
+        let last = self.code.take().map_or(0, |code| code.nameplate());
+        self.generation += 1;
+        if self.left > 0 {
+            self.code = Some(ShortCode::generate(&mut self.entropy, last));
+        }
+        if let Some(shown) = self.shown() {
+            self.say(PairingEvent::Code(shown));
+        }
+    }
+
+    fn wrong(&mut self) {
+        self.left = self.left.saturating_sub(1);
+        self.say(PairingEvent::WrongGuess { left: self.left });
+        self.next_code();
+    }
+
+    fn say(&self, event: PairingEvent) {
+        // Nobody listens once the host is dropped.
+        let _ = self.events.send(event);
+    }
+}
+
+type Shared = Arc<Mutex<Window>>;
+
+fn lock(window: &Mutex<Window>) -> MutexGuard<'_, Window> {
+    window.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// An open pairing window. Dropping it closes it; a [`PairedChannel`] that came of it lives on.
+#[derive(Debug)]
+pub struct PairingHost {
+    window: Shared,
+    events: mpsc::UnboundedReceiver<PairingEvent>,
+    endpoint: quinn::Endpoint,
+    door: AbortHandle,
+    deadline: Instant,
+    over: bool,
+}
+
+impl PairingHost {
+    /// Opens a window at `address` for the device `device`, and says what to show. Port 0 picks one.
+    ///
+    /// Must be called inside a tokio runtime.
+    pub fn open(
+        address: SocketAddr,
+        device: DeviceId,
+        clock: &dyn Clock,
+        entropy: &mut dyn Entropy,
+        options: PairingOptions,
+    ) -> Result<(Self, ShownCode), Error> {
+        let mut entropy = Derived::new(entropy);
+        let key = DeviceKey::generate(&mut entropy);
+        let tls = tls::server(Answer::Anyone(Identity::new(&key)?), PAIRING_PROTOCOL)?;
+        let quic = Options { handshake: options.proof, ..Options::default() };
+        let ids = Derived::new(&mut entropy);
+        let (endpoint, runtime) = listening(address, ids, server_config(tls, &quic)?)?;
+        let address = endpoint.local_addr().map_err(|_| Error::internal("a bound socket has no address"))?;
+
+        let (sender, events) = mpsc::unbounded_channel();
+        let lifetime = i64::try_from(options.window.as_millis()).unwrap_or(i64::MAX);
+        let window = Window {
+            code: Some(ShortCode::generate(&mut entropy, 0)),
+            generation: 0,
+            left: options.codes.max(1),
+            open: true,
+            taken: false,
+            ticket: Ticket { address: dialable(address), secret: random(&mut entropy), key: key.id() },
+            entropy,
+            expires_at: Timestamp(clock.now().0.saturating_add(lifetime)),
+            device,
+            options: options.clone(),
+            events: sender,
+        };
+        let shown = window.shown().ok_or_else(|| Error::internal("a pairing window without a code"))?;
+        let window = Arc::new(Mutex::new(window));
+
+        let guests = Arc::new(Mutex::new(Places::new(MOST_GUESTS)));
+        let door = Door { endpoint: endpoint.clone(), runtime, handshake: options.proof, knocks: Box::new(|_| true) };
+        let shared = window.clone();
+        let door = tokio::spawn(door.run(move |connection, _| {
+            let task = tokio::spawn(receive(connection, shared.clone()));
+            guests.lock().unwrap_or_else(PoisonError::into_inner).push(task.abort_handle());
+        }));
+        let deadline = Instant::now() + options.window;
+        let host = Self { window, events, endpoint, door: door.abort_handle(), deadline, over: false };
+        Ok((host, shown))
+    }
+
+    /// Waits for the next thing to happen. `None` after [`PairingEvent::Joined`] or [`PairingEvent::Expired`].
+    pub async fn next_event(&mut self) -> Option<PairingEvent> {
+        if self.over {
+            return None;
+        }
+        let event = loop {
+            match tokio::time::timeout_at(self.deadline, self.events.recv()).await {
+                Ok(event) => break event.unwrap_or(PairingEvent::Expired),
+                // A guest that proved in time may end what it began.
+                Err(_) if lock(&self.window).taken => self.deadline += self.patience(),
+                Err(_) => break PairingEvent::Expired,
+            }
+        };
+        if matches!(event, PairingEvent::Joined(_) | PairingEvent::Expired) {
+            self.shut();
+        }
+        Some(event)
+    }
+
+    fn patience(&self) -> Duration {
+        // Never zero, so that waiting for it ends.
+        lock(&self.window).options.proof.max(Duration::from_millis(10))
+    }
+
+    fn shut(&mut self) {
+        self.over = true;
+        self.door.abort();
+        self.endpoint.set_server_config(None);
+        // Whoever is in the middle of a proof is turned away by what it finds here.
+        let mut window = lock(&self.window);
+        window.open = false;
+        window.taken = true;
+        window.code = None;
+    }
+}
+
+impl Drop for PairingHost {
+    fn drop(&mut self) {
+        self.shut();
+    }
+}
+
+/// One guest's connection, from its first stream to the channel or the end.
+async fn receive(connection: quinn::Connection, window: Shared) {
+    let limit = lock(&window).options.proof;
+    match tokio::time::timeout(limit, prove(&connection, &window)).await {
+        Ok(Ok(channel)) => lock(&window).say(PairingEvent::Joined(channel)),
+        Ok(Err(reason)) => connection.close(reason.into(), b""),
+        Err(_) => connection.close(reason::GARBAGE.into(), b""),
+    }
+}
+
+/// The window's one place, held by a guest that knew the code. If it goes away before the channel is open, the code is
+/// spent and the window free again.
+struct Place<'a>(Option<&'a Shared>);
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        if let Some(window) = self.0 {
+            let mut window = lock(window);
+            // Not after the window was shut.
+            if window.open {
+                window.taken = false;
+                window.next_code();
+            }
+        }
+    }
+}
+
+async fn prove(connection: &quinn::Connection, window: &Shared) -> Result<PairedChannel, u32> {
+    let garbage = |_| reason::GARBAGE;
+    let session = exporter(connection, EXPORTER_LABEL, b"").ok_or(reason::GARBAGE)?;
+    let (mut send, mut receive) = connection.accept_bi().await.map_err(|_| reason::GARBAGE)?;
+    let m1 = read_frame(&mut receive, MOST).await.map_err(garbage)?;
+    let hello = Hello::of(&m1).ok_or(reason::GARBAGE)?;
+    if hello.version != VERSION {
+        return Err(reason::VERSION);
+    }
+    let (host, m2, generation, mut entropy) = {
+        let mut window = lock(window);
+        if window.taken {
+            return Err(reason::OVER);
+        }
+        let password = zeroize::Zeroizing::new(match hello.mode {
+            MODE_SHORT => {
+                let code = window.code.as_ref().ok_or(reason::OVER)?;
+                if code.nameplate() != hello.nameplate {
+                    return Err(reason::NAMEPLATE);
+                }
+                code.text().into_bytes()
+            }
+            MODE_QR => window.ticket.secret.to_vec(),
+            _ => return Err(reason::GARBAGE),
+        });
+        let mut entropy = Derived::new(&mut window.entropy);
+        let (host, m2) = Host::start(&password, &m1, session, &mut entropy).map_err(|_| reason::GARBAGE)?;
+        (host, m2, window.generation, entropy)
+    };
+    write_frame(&mut send, &m2).await.map_err(garbage)?;
+    let m3 = read_frame(&mut receive, MOST).await.map_err(garbage)?;
+    let (host, m4, mut place) = {
+        let shared = window;
+        let mut window = lock(window);
+        if window.taken {
+            return Err(reason::OVER);
+        }
+        if hello.mode == MODE_SHORT && window.generation != generation {
+            // Another guess burned this code; this one is not even looked at.
+            return Err(reason::WRONG);
+        }
+        match host.prove(&m3, window.device, &mut entropy) {
+            Ok((host, m4)) => {
+                window.taken = true;
+                (host, m4, Place(Some(shared)))
+            }
+            // Anything but the right proof is a guess, nonsense too.
+            Err(ProofError::Wrong | ProofError::Garbage) => {
+                if hello.mode == MODE_SHORT {
+                    window.wrong();
+                }
+                return Err(reason::WRONG);
+            }
+        }
+    };
+    write_frame(&mut send, &m4).await.map_err(garbage)?;
+    let m5 = read_frame(&mut receive, MOST).await.map_err(garbage)?;
+    let keys = host.finish(&m5).map_err(|_| reason::WRONG)?;
+    let patience = lock(window).options.message;
+    place.0 = None;
+    Ok(PairedChannel::new(connection.clone(), (send, receive), keys, entropy, patience))
+}

@@ -1,0 +1,293 @@
+//! Members meet; strangers learn nothing.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use quinn::crypto::rustls::QuicClientConfig;
+use quinn::{ConnectionError, ConnectionId};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{DigitallySignedStruct, SignatureScheme};
+
+use super::super::endpoint::{SERVER_NAME, client_config, dialing};
+use super::super::gate;
+use super::super::tls::{self, Expected, Identity};
+use super::super::{ConnectError, Connection, Endpoint};
+use super::*;
+
+async fn meet(server: &Endpoint, dialer: &Endpoint) -> (Connection, Connection) {
+    let address = server.local_addr().unwrap();
+    let (accepted, dialed) = within(async { tokio::join!(server.accept(), dialer.connect(address)) }).await;
+    (accepted.unwrap(), dialed.unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn members_meet_and_know_each_other_by_key() {
+    let (server, dialer) = (server(1, 1), dialer(2, 1));
+    let (accepted, dialed) = meet(&server, &dialer).await;
+    assert_eq!(accepted.peer(), device(2).id());
+    assert_eq!(dialed.peer(), device(1).id());
+    assert_eq!(accepted.exporter(b"x", b"y"), dialed.exporter(b"x", b"y"));
+    assert!(dialed.is_dialer() && !accepted.is_dialer());
+    assert_eq!(dialed.remote_address(), server.local_addr().unwrap());
+
+    let (mut send, _receive) = dialed.open_control().await.unwrap();
+    send.write_all(b"hello").await.unwrap();
+    let (_answer, mut receive) = within(accepted.accept_control()).await.unwrap();
+    let mut bytes = [0; 5];
+    within(receive.read_exact(&mut bytes)).await.unwrap();
+    assert_eq!(&bytes, b"hello");
+
+    let mut blobs = accepted.open_blobs().await.unwrap();
+    blobs.write_all(b"bytes").await.unwrap();
+    blobs.finish().unwrap();
+    assert_eq!(within(within(dialed.accept_blobs()).await.unwrap().read_to_end(9)).await.unwrap(), b"bytes");
+
+    dialed.close(7, b"done");
+    match within(accepted.closed()).await {
+        ConnectionError::ApplicationClosed(close) => assert_eq!(u64::from(close.error_code), 7),
+        other => panic!("{other:?}"),
+    }
+    server.close();
+    assert!(within(server.accept()).await.is_none());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_with_nothing_to_say_costs_at_most_256_bytes() {
+    let (server, dialer) = (server(3, 1), dialer(4, 1));
+    let (accepted, dialed) = meet(&server, &dialer).await;
+    let hello = [7; 20];
+    let serving = async {
+        let (mut send, mut receive) = accepted.accept_control().await.unwrap();
+        send.write_all(&hello).await.unwrap();
+        receive.read_exact(&mut [0; 20]).await.unwrap();
+        accepted.closed().await;
+        accepted.wire()
+    };
+    let dialing = async {
+        let (mut send, mut receive) = dialed.open_control().await.unwrap();
+        send.write_all(&hello).await.unwrap();
+        receive.read_exact(&mut [0; 20]).await.unwrap();
+        dialed.finish(0, b"").await
+    };
+    let (theirs, ours) = within(async { tokio::join!(serving, dialing) }).await;
+    for (name, wire) in [("dialer", ours), ("server", theirs)] {
+        let after = wire.sent_bytes + wire.received_bytes - wire.handshake_bytes;
+        println!("{name}: {wire:?}, {after} bytes after the handshake");
+        assert!(wire.handshake_bytes > 2400, "{wire:?}");
+        assert!(after <= 256, "{name}: {after}");
+    }
+    // What one side counts as sent, the other counts as received.
+    assert_eq!((ours.sent_bytes, ours.sent_datagrams), (theirs.received_bytes, theirs.received_datagrams));
+    assert_eq!((ours.received_bytes, ours.received_datagrams), (theirs.sent_bytes, theirs.sent_datagrams));
+}
+
+/// What a stranger sees of a server: whether a certificate came, and whether its verifier was asked at all.
+#[derive(Debug, Default)]
+struct Eyes(AtomicUsize);
+
+impl ServerCertVerifier for Eyes {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Ok(ServerCertVerified::assertion())
+    }
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        vec![SignatureScheme::ED25519]
+    }
+    fn requires_raw_public_keys(&self) -> bool {
+        true
+    }
+}
+
+/// Dials as a stranger would, with what it may have seen or made up; says how often a certificate reached it.
+async fn stranger(
+    server: &Endpoint,
+    protocols: Vec<Vec<u8>>,
+    knock: Option<[u8; 20]>,
+) -> (usize, Result<quinn::Connection, ConnectionError>) {
+    let eyes = Arc::new(Eyes::default());
+    let identity = Identity::new(&device(99)).unwrap();
+    let mut tls = tls::client(Some(identity), Expected::Any, protocols).unwrap();
+    tls.dangerous().set_certificate_verifier(eyes.clone());
+    let mut config = client_config(tls, &quick()).unwrap();
+    if let Some(knock) = knock {
+        config.initial_dst_cid_provider(Arc::new(move || ConnectionId::new(&knock)));
+    }
+    let address = server.local_addr().unwrap();
+    let (socket, _) = dialing(address).unwrap();
+    let outcome = within(socket.connect_with(config, address, SERVER_NAME).unwrap()).await;
+    (eyes.0.load(Ordering::SeqCst), outcome)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stranger_learns_nothing() {
+    let server = server(5, 1);
+    let mut entropy = Seeded::new(6);
+    let (other_pass, _) = gate::pass(&secret(2), &mut entropy);
+    let other_knock = gate::knock(&secret(2), &mut entropy);
+    let mut bent = gate::pass(&secret(1), &mut entropy).0;
+    bent[30] ^= 1;
+    let mut knock = || Some(gate::knock(&secret(1), &mut entropy));
+    let protocol = gate::PROTOCOL.to_vec();
+    for (protocols, knock) in [
+        // Nothing known; a pass of another journal; with a knock that was overheard: no pass, garbage, nearly right.
+        (vec![protocol.clone()], None),
+        (vec![protocol.clone(), other_pass.clone()], Some(other_knock)),
+        (vec![protocol.clone()], knock()),
+        (vec![protocol.clone(), b"aw1".to_vec()], knock()),
+        (vec![protocol.clone(), other_pass], knock()),
+        (vec![protocol.clone(), bent], knock()),
+        (vec![], knock()),
+    ] {
+        let (certificates, outcome) = stranger(&server, protocols.clone(), knock).await;
+        assert!(outcome.is_err(), "{protocols:?}");
+        assert_eq!(certificates, 0, "{protocols:?}");
+    }
+    // And our own dialer from another journal gets a clear word.
+    let refused = within(dialer(7, 2).connect(server.local_addr().unwrap())).await.unwrap_err();
+    assert_eq!(refused, ConnectError::Refused(server.local_addr().unwrap()));
+
+    // The members' way in was open all along.
+    meet(&server, &dialer(8, 1)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replayed_gate_yields_the_device_key_and_a_dialer_notices_a_false_server() {
+    let genuine = server(9, 1);
+    let mut entropy = Seeded::new(10);
+    let (pass, _) = gate::pass(&secret(1), &mut entropy);
+    let knock = gate::knock(&secret(1), &mut entropy);
+    let protocols = vec![gate::PROTOCOL.to_vec(), pass];
+    // The stranger gets the certificate, and is then itself a device that no journal knows.
+    let (certificates, outcome) = stranger(&genuine, protocols, Some(knock)).await;
+    assert_eq!(certificates, 1);
+    let connection = outcome.unwrap();
+    assert_eq!(within(genuine.accept()).await.unwrap().peer(), device(99).id());
+    drop(connection);
+
+    // A server that lets anyone in without knowing the secret is left before the dialer shows its key.
+    let nonce = [3; gate::NONCE_LEN];
+    let (id, right) = (device(9).id(), secret(1));
+    let proof = gate::proof(&right, &nonce, &tls::spki(&id));
+    assert!(gate::proves(&right, &nonce, &tls::spki(&id), &proof));
+    assert!(!gate::proves(&right, &nonce, &tls::spki(&device(11).id()), &proof));
+    assert!(!gate::proves(&secret(2), &nonce, &tls::spki(&id), &proof));
+    assert!(!gate::proves(&right, &[4; gate::NONCE_LEN], &tls::spki(&id), &proof));
+    assert!(!gate::proves(&right, &nonce, &tls::spki(&id), &[]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_ever_resumed() {
+    let server = server(12, 1);
+    let eyes = Arc::new(Eyes::default());
+    let mut entropy = Seeded::new(13);
+    let (pass, _) = gate::pass(&secret(1), &mut entropy);
+    let identity = Identity::new(&device(14)).unwrap();
+    let mut tls = tls::client(Some(identity), Expected::Any, vec![gate::PROTOCOL.to_vec(), pass]).unwrap();
+    tls.dangerous().set_certificate_verifier(eyes.clone());
+    // A dialer that would love to resume: the server must give it nothing to do so with.
+    tls.resumption = rustls::client::Resumption::in_memory_sessions(8);
+    tls.enable_early_data = true;
+    let crypto = Arc::new(QuicClientConfig::try_from(tls).unwrap());
+    let address = server.local_addr().unwrap();
+    for round in 1..=3 {
+        let mut config = quinn::ClientConfig::new(crypto.clone());
+        let knock = gate::knock(&secret(1), &mut entropy);
+        config.initial_dst_cid_provider(Arc::new(move || ConnectionId::new(&knock)));
+        let (socket, _) = dialing(address).unwrap();
+        let connecting = match socket.connect_with(config, address, SERVER_NAME).unwrap().into_0rtt() {
+            Ok(_) => panic!("early data was possible"),
+            Err(connecting) => connecting,
+        };
+        let connection = within(connecting).await.unwrap();
+        let accepted = within(server.accept()).await.unwrap();
+        assert_eq!(eyes.0.load(Ordering::SeqCst), round, "the verifier was not asked");
+        assert_eq!(accepted.peer(), device(14).id());
+        // Time for a ticket to come, if one did.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert_eq!(connection.stats().frame_rx.new_token, 0);
+        drop((connection, accepted));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_lives_on_after_its_socket_changed() {
+    let (server, dialer) = (server(15, 1), dialer(16, 1));
+    let (accepted, dialed) = meet(&server, &dialer).await;
+    let (mut send, _r) = dialed.open_control().await.unwrap();
+    send.write_all(&[1]).await.unwrap();
+    let (mut answer, mut receive) = within(accepted.accept_control()).await.unwrap();
+    within(receive.read_exact(&mut [0; 1])).await.unwrap();
+    let before = accepted.remote_address();
+
+    within(dialer.rebind()).await.unwrap();
+    send.write_all(&[2; 1000]).await.unwrap();
+    within(receive.read_exact(&mut [0; 1000])).await.unwrap();
+    assert_ne!(accepted.remote_address(), before);
+    answer.write_all(&[3; 1000]).await.unwrap();
+    let mut back = _r;
+    within(back.read_exact(&mut [0; 1000])).await.unwrap();
+
+    dialer.close();
+    assert!(dialer.rebind().await.is_err());
+    assert_eq!(dialer.connect(server.local_addr().unwrap()).await.unwrap_err(), ConnectError::Closed);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_there_is_unreachable_in_time() {
+    let silent = std::net::UdpSocket::bind(ANY_PORT).unwrap();
+    let address = silent.local_addr().unwrap();
+    let options = Options { handshake: Duration::from_millis(300), ..Options::default() };
+    let dialer = Endpoint::dialer(&device(17), &secret(1), Box::new(Seeded::new(18)), options).unwrap();
+    let error = within(dialer.connect(address)).await.unwrap_err();
+    assert_eq!(error, ConnectError::Unreachable(address));
+    assert_eq!(crate::error::Error::from(error).code, crate::error::Code::Unreachable);
+}
+
+/// Strangers who overheard a knock start handshakes and never end them; a member still gets in, every time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn unfinished_handshakes_keep_no_member_out() {
+    let server = server(19, 1);
+    let address = server.local_addr().unwrap();
+    let mut entropy = Seeded::new(20);
+    let mut held = Vec::new();
+    for _ in 0..120 {
+        let (pass, _) = gate::pass(&secret(1), &mut entropy);
+        let knock = gate::knock(&secret(1), &mut entropy);
+        let tls = tls::client(None, Expected::Any, vec![gate::PROTOCOL.to_vec(), pass]).unwrap();
+        let mut config = client_config(tls, &quick()).unwrap();
+        config.initial_dst_cid_provider(Arc::new(move || ConnectionId::new(&knock)));
+        let (socket, _) = dialing(address).unwrap();
+        let connecting = socket.connect_with(config, address, SERVER_NAME).unwrap();
+        held.push((socket, connecting));
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    for seed in 0..5 {
+        let (accepted, _dialed) = meet(&server, &dialer(30 + seed, 1)).await;
+        assert_eq!(accepted.peer(), device(30 + seed).id());
+    }
+}
