@@ -37,6 +37,10 @@ impl Timestamp {
 pub trait Clock: Send + Sync + fmt::Debug {
     /// Wall-clock time.
     fn now(&self) -> Timestamp;
+    /// CPU time that this process has used, in milliseconds; 0 where nobody measures it.
+    fn cpu_ms(&self) -> u64 {
+        0
+    }
     /// Today in the writer's own time zone.
     fn today(&self) -> Day {
         self.now().day()

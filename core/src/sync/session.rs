@@ -178,6 +178,7 @@ pub struct Session {
 
     pub(super) recomputed: bool,
     pub(super) diverged: bool,
+    pub(super) mended: bool,
     pub(super) settling: bool,
     /// What we last said in `Settled`: the peer's generation, batches stored, our hash.
     pub(super) our_settled: Option<(u32, u64, [u8; 16])>,
@@ -223,6 +224,7 @@ impl Session {
             blobs: Blobs::default(),
             recomputed: false,
             diverged: false,
+            mended: false,
             settling: false,
             our_settled: None,
             their_settled: None,
@@ -373,6 +375,16 @@ impl Session {
     /// Whether both sides last said that they hold the same; nothing until both said where they stand.
     pub fn settled(&self) -> Option<bool> {
         self.reported
+    }
+
+    /// Whether a rollback or a fork was mended in this session.
+    pub fn mended(&self) -> bool {
+        self.mended
+    }
+
+    /// Whether equal logs gave unequal heads, also after making the heads again.
+    pub fn diverged(&self) -> bool {
+        self.diverged
     }
 
     // ---- messages -----------------------------------------------------------------------------------------------

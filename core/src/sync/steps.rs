@@ -183,17 +183,14 @@ impl Session {
         let same_logs = ours.claims == theirs.claims;
         let differ = same_logs && ours.digest != theirs.digest;
         if comparison.rolled_back {
+            self.mended = true;
             self.events.push_back(Event::Mended);
-        }
-        if comparison.rolled_back && self.config.planted != Some(Planted::RollbackIgnored) {
-            // Our own log is retired; what we hold of it is still compared like any other.
-            self.settling = false;
         }
         for log in comparison.forks {
             self.requests.push_back(Request::Chains(log));
         }
         comparison.send.into_iter().for_each(|log| self.send_log(log));
-        if differ && comparison_is_quiet(&self.sending.outgoing) {
+        if differ && self.sending.outgoing.is_empty() {
             if !std::mem::replace(&mut self.recomputed, true) {
                 self.requests.push_back(Request::Recompute);
             } else if !std::mem::replace(&mut self.diverged, true) {
@@ -240,6 +237,7 @@ impl Session {
                 self.costs.received_operations += operations;
                 self.events.push_back(Event::Stored { operations });
                 if mended {
+                    self.mended = true;
                     self.events.push_back(Event::Mended);
                 }
                 let known = self.peer_has.entry(log).or_default();
@@ -398,10 +396,6 @@ impl Session {
             self.close = Some(if equal { Close::Equal } else { Close::Done });
         }
     }
-}
-
-fn comparison_is_quiet(outgoing: &std::collections::VecDeque<Outgoing>) -> bool {
-    outgoing.is_empty()
 }
 
 fn stand(summary: &Summary, generation: u32) -> Stand {

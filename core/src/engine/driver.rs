@@ -1,0 +1,309 @@
+//! Runs one session over one connection: moves bytes, runs store requests on blocking threads, watches for news.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use quinn::{ConnectionError, ReadError, RecvStream, SendStream};
+use tokio::sync::{mpsc, watch};
+
+use super::shared::Shared;
+use crate::error::{Code, Error, Result};
+use crate::id::DeviceId;
+use crate::sync::{Close, Config, Costs, Event, Mode, Reply, Session, SessionError, Stream, serve_request};
+use crate::transport::{Connection, Wire};
+
+/// Bytes read from a stream at once.
+const READ: usize = 256 << 10;
+/// Bytes handed to a stream at once.
+const ROOM: usize = 64 << 10;
+/// Pieces that wait for a stream's flow control.
+const WRITE_AHEAD: usize = 4;
+const TICK: Duration = Duration::from_millis(500);
+
+/// How a session ended, and what it cost.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The other device.
+    pub peer: DeviceId,
+    /// Whether both sides last said that they hold the same; nothing where it did not come to that.
+    pub equal: Option<bool>,
+    /// What the session counted.
+    pub costs: Costs,
+    /// What the connection cost.
+    pub wire: Wire,
+    /// From the first byte to the end, in milliseconds.
+    pub ms: u64,
+    /// CPU time of the whole process meanwhile, in milliseconds.
+    pub cpu_ms: u64,
+    /// Whether a rollback or fork was mended.
+    pub mended: bool,
+    /// Whether equal logs gave unequal heads.
+    pub diverged: bool,
+    /// Why it failed.
+    pub error: Option<Error>,
+}
+
+/// Something a running session tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// An event of the session.
+    Event(Event),
+    /// Where the session stands, for progress.
+    Progress(Costs),
+}
+
+/// Runs a session until it ends, the connection does, or `stop` turns true.
+pub(super) async fn run(
+    shared: Arc<Shared>,
+    connection: Connection,
+    mode: Mode,
+    mut news: watch::Receiver<u64>,
+    mut stop: watch::Receiver<bool>,
+    tell: mpsc::UnboundedSender<Told>,
+) -> Outcome {
+    let started = Instant::now();
+    let cpu = shared.clock.cpu_ms();
+    let mut session = Session::new(Config { mode, planted: None });
+    let ended = drive(&shared, &connection, &mut session, &mut news, &mut stop, &tell).await;
+    let (code, mut equal, error) = match ended {
+        Ok(Ended::Here(close)) => {
+            let error = sentence(&close, session.settled());
+            (close.code(), session.settled(), error)
+        }
+        Ok(Ended::There(code)) => match code {
+            0 => (0, Some(true), None),
+            1 => (1, Some(session.settled().unwrap_or(false)), None),
+            2 => (2, session.settled(), Some(refused())),
+            4 => (4, session.settled(), sentence(&Close::Error(SessionError::TooNew), None)),
+            STOPPED if session.settled().is_some() => (STOPPED, session.settled(), None),
+            STOPPED => (STOPPED, None, Some(Error::new(
+                Code::Cancelled,
+                "the other device stopped before both held the same",
+                "nothing is lost; sync again",
+            ))),
+            _ => (code, session.settled(), Some(Error::new(
+                Code::Refused,
+                "the other device ended the sync because of something it could not take",
+                "run `afterword doctor` on both devices",
+            ))),
+        },
+        Ok(Ended::Stopped) => (STOPPED, session.settled(), None),
+        Err(error) => (STOPPED, session.settled(), Some(error)),
+    };
+    if error.is_some() && equal == Some(true) {
+        // A live session that was equal once and then broke: what it said then still holds.
+        equal = session.settled();
+    }
+    let ms = started.elapsed().as_millis() as u64;
+    let cpu_ms = shared.clock.cpu_ms().saturating_sub(cpu);
+    let wire = connection.finish(code, b"").await;
+    let mended = session.mended();
+    Outcome {
+        peer: connection.peer(),
+        equal,
+        costs: *session.costs(),
+        wire,
+        ms,
+        cpu_ms,
+        mended,
+        diverged: session.diverged(),
+        error,
+    }
+}
+
+/// The close code of a side that was told to stop.
+const STOPPED: u32 = 6;
+
+enum Ended {
+    Here(Close),
+    There(u32),
+    Stopped,
+}
+
+/// The bytes of one direction of one stream, written by a task so that a full stream never stops the session.
+struct Outlet {
+    queue: mpsc::Sender<Vec<u8>>,
+    held: Option<Vec<u8>>,
+}
+
+fn outlet(mut stream: SendStream) -> Outlet {
+    let (queue, mut pieces) = mpsc::channel::<Vec<u8>>(WRITE_AHEAD);
+    tokio::spawn(async move {
+        while let Some(piece) = pieces.recv().await {
+            if stream.write_all(&piece).await.is_err() {
+                return;
+            }
+        }
+    });
+    Outlet { queue, held: None }
+}
+
+async fn drive(
+    shared: &Arc<Shared>,
+    connection: &Connection,
+    session: &mut Session,
+    news: &mut watch::Receiver<u64>,
+    stop: &mut watch::Receiver<bool>,
+    tell: &mpsc::UnboundedSender<Told>,
+) -> Result<Ended> {
+    let peer = connection.peer();
+    let streams = async {
+        if connection.is_dialer() { connection.open_control().await } else { connection.accept_control().await }
+    };
+    let (send, mut control) = match tokio::time::timeout(Duration::from_secs(10), streams).await {
+        Ok(Ok(streams)) => streams,
+        Ok(Err(error)) => return over(error),
+        Err(_) => return Err(unreachable("the other device said nothing")),
+    };
+    let mut control_out = outlet(send);
+    let mut chunks_out: Option<Outlet> = None;
+    let mut chunks_in: Option<RecvStream> = None;
+    let (answer, mut answers) = mpsc::channel::<Result<Reply>>(1);
+    let begun = Instant::now();
+    let mut tick = tokio::time::interval(TICK);
+    news.mark_unchanged();
+    loop {
+        while let Some(event) = session.poll_event() {
+            if matches!(event, Event::Stored { .. } | Event::BlobFilled) {
+                shared.changed();
+                news.mark_unchanged();
+            }
+            // The listener may have gone; the session does not need it.
+            let _ = tell.send(Told::Event(event));
+        }
+        if let Some(request) = session.poll_request() {
+            let (shared, answer) = (shared.clone(), answer.clone());
+            tokio::task::spawn_blocking(move || {
+                let reply = serve_request(
+                    shared.store.as_ref(),
+                    shared.blobs.as_ref(),
+                    &shared.identity,
+                    &mut shared.entropy.clone(),
+                    &peer,
+                    request,
+                );
+                // The session may have ended meanwhile; what was stored stays stored.
+                let _ = answer.blocking_send(reply);
+            });
+        }
+        if control_out.held.is_none() {
+            control_out.held = session.poll_transmit(Stream::Control, ROOM);
+        }
+        if let Some(close) = session.close() {
+            return Ok(Ended::Here(close.clone()));
+        }
+        if chunks_out.as_ref().is_none_or(|out| out.held.is_none()) {
+            if let Some(bytes) = session.poll_transmit(Stream::Blobs, ROOM) {
+                let out = match &mut chunks_out {
+                    Some(out) => out,
+                    None => match connection.open_blobs().await {
+                        Ok(stream) => chunks_out.insert(outlet(stream)),
+                        Err(error) => return over(error),
+                    },
+                };
+                out.held = Some(bytes);
+            }
+        }
+        let reading = session.wants_input();
+        tokio::select! {
+            biased;
+            _ = stop.changed() => return Ok(Ended::Stopped),
+            reply = answers.recv() => {
+                if let Some(reply) = reply {
+                    session.progress(begun.elapsed().as_millis() as u64);
+                    session.reply(reply?);
+                    let _ = tell.send(Told::Progress(*session.costs()));
+                }
+            }
+            permit = control_out.queue.reserve(), if control_out.held.is_some() => {
+                match (permit, control_out.held.take()) {
+                    (Ok(permit), Some(bytes)) => permit.send(bytes),
+                    _ => return over(connection.closed().await),
+                }
+            }
+            chunk = control.read_chunk(READ, true), if reading => match chunk {
+                Ok(Some(chunk)) => {
+                    session.progress(begun.elapsed().as_millis() as u64);
+                    // The error is in the session, which closes with it.
+                    let _ = session.receive(Stream::Control, &chunk.bytes);
+                }
+                Ok(None) | Err(ReadError::ConnectionLost(_)) => return over(connection.closed().await),
+                Err(_) => return Err(unreachable("the other device broke off")),
+            },
+            stream = connection.accept_blobs(), if chunks_in.is_none() => match stream {
+                Ok(stream) => chunks_in = Some(stream),
+                Err(error) => return over(error),
+            },
+            permit = async { match &chunks_out { Some(out) => out.queue.clone().reserve_owned().await, None => std::future::pending().await } },
+                if chunks_out.as_ref().is_some_and(|out| out.held.is_some()) => {
+                if let (Ok(permit), Some(bytes)) = (permit, chunks_out.as_mut().and_then(|out| out.held.take())) {
+                    permit.send(bytes);
+                }
+            }
+            chunk = async { match &mut chunks_in { Some(stream) => stream.read_chunk(READ, true).await, None => std::future::pending().await } },
+                if reading && chunks_in.is_some() => match chunk {
+                Ok(Some(chunk)) => {
+                    session.progress(begun.elapsed().as_millis() as u64);
+                    let _ = session.receive(Stream::Blobs, &chunk.bytes);
+                }
+                Ok(None) => chunks_in = None,
+                Err(ReadError::ConnectionLost(error)) => return over(error),
+                Err(_) => return Err(unreachable("the other device broke off")),
+            },
+            changed = news.changed() => {
+                if changed.is_ok() {
+                    session.news();
+                }
+            }
+            _ = tick.tick() => session.tick(begun.elapsed().as_millis() as u64),
+        }
+    }
+}
+
+/// The connection is over: by a code of the peer's, or by the network.
+fn over(error: ConnectionError) -> Result<Ended> {
+    match error {
+        ConnectionError::ApplicationClosed(close) => {
+            Ok(Ended::There(u32::try_from(u64::from(close.error_code)).unwrap_or(u32::MAX)))
+        }
+        ConnectionError::LocallyClosed => Ok(Ended::Stopped),
+        _ => Err(unreachable("the connection was lost")),
+    }
+}
+
+fn unreachable(what: &str) -> Error {
+    Error::new(
+        Code::Unreachable,
+        format!("{what} before the sync was done"),
+        "nothing is lost; what was not acknowledged is sent again at the next sync",
+    )
+}
+
+fn refused() -> Error {
+    Error::new(
+        Code::Refused,
+        "the other device does not count this one as a member of its journal",
+        "if this device was not removed on purpose, pair the two again",
+    )
+}
+
+fn sentence(close: &Close, settled: Option<bool>) -> Option<Error> {
+    Some(match close {
+        Close::Equal | Close::Done => return None,
+        Close::Refused => Error::new(
+            Code::Refused,
+            "the other device does not belong to this journal",
+            "if it was not removed on purpose, pair the two again",
+        ),
+        Close::Stalled if settled.is_some() => return None,
+        Close::Stalled => unreachable("nothing moved for a minute"),
+        Close::Error(SessionError::TooNew) => Error::new(
+            Code::TooNew,
+            "the other device speaks a newer version of Afterword's protocol",
+            "update Afterword on this device",
+        ),
+        Close::Error(error) => {
+            Error::new(Code::Refused, error.to_string(), "nothing of it was taken; run `afterword doctor` on both devices")
+        }
+    })
+}
