@@ -1,1 +1,64 @@
-//! The one mapping between journal types and Automerge documents.
+//! The one mapping between what a person writes and Automerge documents.
+//!
+//! An [`EntryDocument`] is one entry; [`PeopleDocument`] and [`LibraryDocument`] are the journal's two singletons. A
+//! document is made from a snapshot and the changes after it ([`EntryDocument::load`]), takes in changes of other
+//! devices ([`EntryDocument::merge`]), and gives one change for one edit ([`EntryDocument::edit`]): an uncompressed
+//! change chunk, which is what logs and the wire carry. Nothing here knows of devices, logs or storage.
+//!
+//! The schema is in `schema.rs`; the traps of Automerge that it defeats are tests by their letters in `tests/traps.rs`.
+//! Reading is total: whatever another device wrote, an entry reads; a value of the wrong type is absent.
+//!
+//! ```
+//! use afterword_core::document::{Actor, EntryDocument, TextField};
+//! use afterword_core::id::EntryId;
+//! use afterword_core::journal::{Kind, NewEntry};
+//! use afterword_core::time::{Entropy, Timestamp};
+//!
+//! # #[derive(Debug)] struct Counting(u8);
+//! # impl Entropy for Counting { fn fill(&mut self, b: &mut [u8]) { for b in b { self.0 = self.0.wrapping_add(1); *b = self.0 } } }
+//! # let mut entropy = Counting(0);
+//! let id = EntryId::from_bytes([1; 16]);
+//! let new = NewEntry { kind: Kind::Note, title: "A day".into(), body: "It rained.".into(), sections: vec![], happened: None };
+//! let (mut here, first) = EntryDocument::create(id, Actor::draw(&mut entropy), Timestamp(0), &new, &mut entropy)?;
+//! let mut there = EntryDocument::load(id, Actor::draw(&mut entropy), None, &[&first])?.document;
+//!
+//! let base = there.heads();
+//! let edit = |text: &'static str| move |editor: &mut afterword_core::document::Editor<'_, '_>| {
+//!     editor.set_text(TextField::Body, &base, text)
+//! };
+//! let (_, change) = there.edit(Timestamp(1000), &mut entropy, edit("It rained. We stayed."))?;
+//! here.merge(&[&change.unwrap()])?;
+//! assert_eq!(here.entry()?.body(), "It rained. We stayed.");
+//! # Ok::<(), afterword_core::document::DocumentError>(())
+//! ```
+
+mod change;
+mod contain;
+mod editor;
+mod entry;
+mod error;
+mod history;
+pub mod order;
+mod read;
+mod replica;
+mod schema;
+mod singleton;
+mod splice;
+#[cfg(test)]
+mod tests;
+
+pub use change::{ChangeHeader, MAX_OPERATIONS, MalformedChange, change_hash};
+pub use editor::{AttachmentField, Editor, NewAttachment, TextField};
+pub use entry::{EntryDocument, Loaded};
+pub use error::DocumentError;
+pub use history::Reading;
+pub use replica::Actor;
+pub use singleton::{LibraryDocument, PeopleDocument};
+
+use crate::id::SectionId;
+
+/// The main section, the entry's body: the same id in every entry, so that two devices never make two (trap f).
+pub const MAIN_SECTION: SectionId = SectionId::from_bytes([0; 16]);
+
+/// Most bytes of one text field.
+pub const MAX_TEXT: usize = 8 << 20;

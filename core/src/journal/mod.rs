@@ -3,7 +3,9 @@
 //! Nothing here knows of Automerge, storage or devices. [`Entry`] is one reading of a document; [`NewEntry`] what a
 //! writer begins with.
 
+pub mod diff;
 mod entry;
+pub mod people;
 mod words;
 
 pub use entry::{

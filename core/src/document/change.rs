@@ -1,0 +1,231 @@
+//! Change chunks as they come from outside: their header, and what they would cost to open.
+//!
+//! A chunk's columns are run-length encoded, so a few bytes can name billions of operations; the compressed form can
+//! inflate without end (trap l). [`ChangeHeader::parse`] reads the header and adds the runs up, without unfolding
+//! them, and refuses what no writer could have made. Layout: the Automerge binary format,
+//! <https://automerge.org/automerge-binary-format-spec/>, section 6 (chunks) and 7 (columns).
+
+use automerge::Change;
+use sha2::{Digest, Sha256};
+
+use super::contain::contained;
+use crate::id::ChangeHash;
+
+/// Most operations in one change: a text of the greatest length replaced by another, and as much again for the rest.
+pub const MAX_OPERATIONS: u64 = 17 << 20;
+/// Most bytes that a change's keys may unfold to.
+const MAX_KEY_BYTES: u64 = 64 << 20;
+/// Longest actor id.
+const MAX_ACTOR: usize = 64;
+
+/// Bytes that are not an uncompressed change chunk, or one that no writer makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a change that can be read")]
+pub struct MalformedChange;
+
+/// What a change says about itself before its operations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangeHeader {
+    /// Its hash: SHA-256 over type, length and contents.
+    pub hash: ChangeHash,
+    /// The actor that made it: 16 random bytes in every change of ours.
+    pub actor: Vec<u8>,
+    /// Its number among that actor's changes, from 1.
+    pub seq: u64,
+    /// The counter of its first operation.
+    pub start_op: u64,
+    /// Seconds since 1970.
+    pub time: i64,
+    /// The changes it was made on.
+    pub deps: Vec<ChangeHash>,
+    /// How many operations it has.
+    pub operations: u64,
+}
+
+/// The hash that a chunk has, whether or not it can be read: everything after magic and checksum.
+pub fn change_hash(bytes: &[u8]) -> ChangeHash {
+    ChangeHash::from_bytes(Sha256::digest(bytes.get(8..).unwrap_or_default()).into())
+}
+
+impl ChangeHeader {
+    /// Reads the header of one uncompressed change chunk, in time and memory bounded by its length.
+    pub fn parse(bytes: &[u8]) -> Result<Self, MalformedChange> {
+        read_chunk(bytes).ok_or(MalformedChange)
+    }
+}
+
+/// Opens a chunk whose header is sound and whose unfolding is bounded.
+pub(super) fn open(bytes: &[u8]) -> Result<(ChangeHeader, Change), MalformedChange> {
+    let header = ChangeHeader::parse(bytes)?;
+    let change = contained(|| Change::try_from(bytes)).map_err(|_| MalformedChange)?.map_err(|_| MalformedChange)?;
+    // Automerge numbers operations in 32 bits and overflows beyond.
+    let last = header.start_op.checked_add(change.len() as u64).ok_or(MalformedChange)?;
+    let same = change.hash().0 == *header.hash.as_bytes() && change.len() as u64 == header.operations;
+    if same && last <= u64::from(u32::MAX) { Ok((header, change)) } else { Err(MalformedChange) }
+}
+
+fn read_chunk(bytes: &[u8]) -> Option<ChangeHeader> {
+    let mut chunk = Bytes(bytes);
+    let magic = chunk.take(4)?;
+    let checksum = chunk.take(4)?;
+    let hash = change_hash(bytes);
+    // Type 1 is a change; 0 a document, 2 a compressed change, 3 a bundle: none of these travels.
+    if magic != [0x85, 0x6f, 0x4a, 0x83] || chunk.take(1)? != [1] || checksum != &hash.as_bytes()[..4] {
+        return None;
+    }
+    if chunk.length()? != chunk.0.len() {
+        return None;
+    }
+    let count = chunk.length()?;
+    let deps = chunk.take(count.checked_mul(ChangeHash::LEN)?)?;
+    let deps = deps.chunks_exact(ChangeHash::LEN).filter_map(ChangeHash::from_slice).collect();
+    let actor = chunk.actor()?.to_vec();
+    let seq = chunk.unsigned()?;
+    let start_op = chunk.unsigned()?;
+    let time = chunk.signed()?;
+    let message = chunk.length()?;
+    chunk.take(message)?;
+    for _ in 0..chunk.length()? {
+        chunk.actor()?;
+    }
+    let mut columns = Vec::new();
+    for _ in 0..chunk.length()? {
+        columns.push((chunk.unsigned()?, chunk.length()?));
+    }
+    let mut operations = 0;
+    for (spec, len) in columns {
+        let rows = Column::of(spec)?.rows(chunk.take(len)?)?;
+        // Column 4 is the action: one row for each operation.
+        if spec == ACTION {
+            operations = rows;
+        }
+    }
+    (seq > 0 && start_op > 0).then_some(ChangeHeader { hash, actor, seq, start_op, time, deps, operations })
+}
+
+const ACTION: u64 = 4 << 4 | 2;
+
+/// How a column's bytes unfold.
+enum Column {
+    Group,
+    Number,
+    Delta,
+    Boolean,
+    Text,
+    Raw,
+}
+
+impl Column {
+    fn of(spec: u64) -> Option<Self> {
+        if spec & 8 != 0 {
+            return None; // deflated
+        }
+        Some(match spec & 7 {
+            0 => Self::Group,
+            1 | 2 | 6 => Self::Number,
+            3 => Self::Delta,
+            4 => Self::Boolean,
+            5 => Self::Text,
+            _ => Self::Raw,
+        })
+    }
+
+    /// How many rows the column has; nothing where that, or what they add up to, is beyond the limits.
+    fn rows(&self, bytes: &[u8]) -> Option<u64> {
+        let mut column = Bytes(bytes);
+        let (mut rows, mut weight) = (0u64, 0u64);
+        while !column.0.is_empty() {
+            let run = match self {
+                Self::Raw => return Some(0),
+                Self::Boolean => column.unsigned()?,
+                _ => match column.signed()? {
+                    0 => column.unsigned()?,
+                    run if run > 0 => {
+                        weight = weight.checked_add(self.value(&mut column)?.checked_mul(run as u64)?)?;
+                        run as u64
+                    }
+                    literal => {
+                        for _ in 0..literal.unsigned_abs() {
+                            weight = weight.checked_add(self.value(&mut column)?)?;
+                        }
+                        literal.unsigned_abs()
+                    }
+                },
+            };
+            rows = rows.checked_add(run)?;
+            if rows > MAX_OPERATIONS || weight > MAX_KEY_BYTES {
+                return None;
+            }
+        }
+        Some(rows)
+    }
+
+    /// Reads one value and says what each of its rows weighs.
+    fn value(&self, column: &mut Bytes<'_>) -> Option<u64> {
+        Some(match self {
+            Self::Group => column.unsigned()?,
+            Self::Text => {
+                let len = column.length()?;
+                column.take(len)?;
+                len as u64
+            }
+            Self::Delta => {
+                column.signed()?;
+                0
+            }
+            _ => {
+                column.unsigned()?;
+                0
+            }
+        })
+    }
+}
+
+/// Bytes that are read from the front.
+struct Bytes<'a>(&'a [u8]);
+
+impl<'a> Bytes<'a> {
+    fn take(&mut self, len: usize) -> Option<&'a [u8]> {
+        let (head, tail) = self.0.split_at_checked(len)?;
+        self.0 = tail;
+        Some(head)
+    }
+
+    fn unsigned(&mut self) -> Option<u64> {
+        let mut value = 0u64;
+        for shift in (0..64).step_by(7) {
+            let byte = self.take(1)?[0];
+            let part = u64::from(byte & 0x7f);
+            if part << shift >> shift != part {
+                return None;
+            }
+            value |= part << shift;
+            if byte & 0x80 == 0 {
+                return Some(value);
+            }
+        }
+        None
+    }
+
+    fn signed(&mut self) -> Option<i64> {
+        let mut value = 0i64;
+        for shift in (0..64).step_by(7) {
+            let byte = self.take(1)?[0];
+            value |= i64::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                let used = shift + 7;
+                return Some(if used < 64 && byte & 0x40 != 0 { value | (-1i64 << used) } else { value });
+            }
+        }
+        None
+    }
+
+    fn length(&mut self) -> Option<usize> {
+        usize::try_from(self.unsigned()?).ok()
+    }
+
+    fn actor(&mut self) -> Option<&'a [u8]> {
+        let len = self.length()?;
+        if len > MAX_ACTOR { None } else { self.take(len) }
+    }
+}

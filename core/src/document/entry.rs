@@ -1,0 +1,106 @@
+//! One entry's document.
+
+use super::editor::Editor;
+use super::error::DocumentError;
+use super::history::{self, Reading};
+use super::read;
+use super::replica::{Actor, Replica};
+use crate::id::{ChangeHash, EntryId};
+use crate::journal::{Entry, NewEntry};
+use crate::time::{Entropy, Timestamp};
+
+/// An entry as a document: what it says now, what it said, and how to change it.
+#[derive(Debug)]
+pub struct EntryDocument {
+    id: EntryId,
+    replica: Replica,
+}
+
+/// A loaded document, and the changes that it can't read.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The document without them.
+    pub document: EntryDocument,
+    /// Changes that are set aside, sorted: they stay in log, vector and digest, and every device sets aside the same.
+    pub refused: Vec<ChangeHash>,
+}
+
+impl EntryDocument {
+    /// A new entry and its first change.
+    pub fn create(
+        id: EntryId,
+        actor: Actor,
+        at: Timestamp,
+        new: &NewEntry,
+        entropy: &mut dyn Entropy,
+    ) -> Result<(Self, Vec<u8>), DocumentError> {
+        let mut replica = Replica::empty(actor);
+        let ((), change) = replica.edit(at, |tx| Editor::new(tx, entropy).create(new))?;
+        Ok((Self { id, replica }, change.ok_or(DocumentError::Failed("created"))?))
+    }
+
+    /// The entry from a snapshot of [`save`](Self::save) and the changes that came after it. A change whose
+    /// dependencies are neither in the snapshot nor among them is refused (trap k): keep it until they are held.
+    pub fn load(
+        id: EntryId,
+        actor: Actor,
+        snapshot: Option<&[u8]>,
+        changes: &[&[u8]],
+    ) -> Result<Loaded, DocumentError> {
+        let (replica, refused) = Replica::load(actor, snapshot, changes)?;
+        Ok(Loaded { document: Self { id, replica }, refused })
+    }
+
+    /// Which entry this is.
+    pub fn id(&self) -> EntryId {
+        self.id
+    }
+
+    /// The changes that nothing held was made on, sorted.
+    pub fn heads(&self) -> Vec<ChangeHash> {
+        self.replica.heads()
+    }
+
+    /// Whether every one of these changes is in the document.
+    pub fn holds(&self, heads: &[ChangeHash]) -> bool {
+        self.replica.holds(heads)
+    }
+
+    /// Takes in changes of other devices, each an uncompressed change chunk; those already held are passed over.
+    /// Gives back what is set aside, sorted, as in [`Loaded::refused`]: it may name a change held before, where one
+    /// with the same actor and number and a higher hash has come (trap j).
+    pub fn merge(&mut self, changes: &[&[u8]]) -> Result<Vec<ChangeHash>, DocumentError> {
+        self.replica.merge(changes)
+    }
+
+    /// One edit: all that `edits` writes is one change, given back as its chunk; nothing where nothing changed. On an
+    /// error nothing is written.
+    pub fn edit<R>(
+        &mut self,
+        at: Timestamp,
+        entropy: &mut dyn Entropy,
+        edits: impl FnOnce(&mut Editor<'_, '_>) -> Result<R, DocumentError>,
+    ) -> Result<(R, Option<Vec<u8>>), DocumentError> {
+        self.replica.edit(at, |tx| edits(&mut Editor::new(tx, entropy)))
+    }
+
+    /// The entry as it reads now.
+    pub fn entry(&self) -> Result<Entry, DocumentError> {
+        read::entry(self.id, &self.replica, None)
+    }
+
+    /// The entry as it read at some heads.
+    pub fn entry_at(&self, heads: &[ChangeHash]) -> Result<Entry, DocumentError> {
+        read::entry(self.id, &self.replica, Some(heads))
+    }
+
+    /// Every change in causal order, with what it touched.
+    pub fn readings(&self) -> Result<Vec<Reading>, DocumentError> {
+        history::readings(&self.replica)
+    }
+
+    /// A snapshot for [`load`](Self::load). Its bytes are never compared: equal documents may save differently.
+    pub fn save(&self) -> Vec<u8> {
+        self.replica.save()
+    }
+}

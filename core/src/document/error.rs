@@ -1,0 +1,51 @@
+//! What can go wrong with a document, without a word of what is in it.
+
+use crate::error::{Code, Error};
+
+/// Why a document could not be read or changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DocumentError {
+    /// A text is longer than a field may be.
+    #[error("the {what} is longer than {limit} bytes")]
+    TooLong {
+        /// Which text.
+        what: &'static str,
+        /// The most bytes it may have.
+        limit: usize,
+    },
+    /// The entry has no such part.
+    #[error("this entry has no such {0}")]
+    NoSuch(&'static str),
+    /// A write names a base that this device does not hold.
+    #[error("the text was read at a version that this device does not hold")]
+    UnknownBase,
+    /// A value that makes no sense.
+    #[error("the {0} makes no sense")]
+    Invalid(&'static str),
+    /// A cached snapshot does not load. It is derived: make it again from the log.
+    #[error("a cached document is damaged")]
+    Snapshot,
+    /// Automerge refused or failed at something that our own code asked of it.
+    #[error("the document could not be {0}")]
+    Failed(&'static str),
+}
+
+impl From<DocumentError> for Error {
+    fn from(error: DocumentError) -> Self {
+        let message = error.to_string();
+        match error {
+            DocumentError::TooLong { .. } => {
+                Error::invalid(message, "split it over several entries, or attach it as a file")
+            }
+            DocumentError::NoSuch(_) => Error::new(Code::NotFound, message, "look at what it has with `show`"),
+            DocumentError::UnknownBase => {
+                Error::new(Code::NotFound, message, "sync first, or read the entry again and write on what you see")
+            }
+            DocumentError::Invalid(_) => Error::invalid(message, "see `afterword help` for what it may be"),
+            DocumentError::Snapshot | DocumentError::Failed(_) => {
+                Error::new(Code::Corrupt, message, "run `afterword doctor --rebuild`; the log still holds every word")
+            }
+        }
+    }
+}

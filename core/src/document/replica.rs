@@ -1,0 +1,332 @@
+//! One Automerge document: how changes get in, what is set aside, how an edit becomes one change.
+//!
+//! What a document holds is a function of the set of changes it was given, never of their order. A change is set
+//! aside where it is malformed, where another of the same actor and number has the higher hash (trap j), where its
+//! numbers contradict what it was made on, where Automerge refuses it, or where something that it depends on is set
+//! aside. The usual batch goes to Automerge whole; only when something is wrong is the document made anew, bit by bit.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::fmt;
+
+use automerge::transaction::{CommitOptions, Transaction};
+use automerge::{ActorId, Automerge, Change, ChangeHash as AmHash, LoadOptions, OnPartialLoad, ReadDoc, TextEncoding};
+
+use super::change::{ChangeHeader, change_hash, open};
+use super::contain::contained;
+use super::error::DocumentError;
+use crate::id::ChangeHash;
+use crate::time::{Entropy, Timestamp, random};
+
+/// Who makes changes: 16 random bytes, drawn at each opening of the store and again after a failed commit or a fork,
+/// so that an actor and its numbers never repeat (trap j). It says nothing about whose device it is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Actor([u8; 16]);
+
+impl Actor {
+    /// A fresh actor.
+    pub fn draw(entropy: &mut dyn Entropy) -> Self {
+        Self(random(entropy))
+    }
+
+    /// The actor with these bytes. Only for singletons' first changes and tests.
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+}
+
+impl fmt::Debug for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Actor({})", data_encoding::HEXLOWER.encode(&self.0[..4]))
+    }
+}
+
+/// The latest second that a change's time is believed to be: the end of the year 9999.
+const LAST_SECOND: i64 = 253_402_300_799;
+
+/// What a document knows of one of its changes.
+#[derive(Debug, Clone)]
+pub(super) struct Meta {
+    pub(super) hash: ChangeHash,
+    pub(super) deps: Vec<AmHash>,
+    pub(super) at: Timestamp,
+}
+
+/// An Automerge document with the rules above.
+pub(super) struct Replica {
+    doc: Automerge,
+    actor: Actor,
+}
+
+impl Replica {
+    pub(super) fn empty(actor: Actor) -> Self {
+        Self { doc: fresh(actor), actor }
+    }
+
+    /// A document from a snapshot of our own and what came after it; says what was set aside.
+    pub(super) fn load(
+        actor: Actor,
+        snapshot: Option<&[u8]>,
+        changes: &[&[u8]],
+    ) -> Result<(Self, Vec<ChangeHash>), DocumentError> {
+        let doc = match snapshot {
+            None => fresh(actor),
+            Some(bytes) => {
+                let options = LoadOptions::new()
+                    .text_encoding(TextEncoding::UnicodeCodePoint)
+                    .on_partial_load(OnPartialLoad::Error);
+                contained(|| Automerge::load_with_options(bytes, options))
+                    .map_err(|_| DocumentError::Snapshot)?
+                    .map_err(|_| DocumentError::Snapshot)?
+                    .with_actor(ActorId::from(actor.0))
+            }
+        };
+        let mut replica = Self { doc, actor };
+        let refused = replica.merge(changes)?;
+        Ok((replica, refused))
+    }
+
+    pub(super) fn doc(&self) -> &Automerge {
+        &self.doc
+    }
+
+    /// The heads, sorted.
+    pub(super) fn heads(&self) -> Vec<ChangeHash> {
+        let mut heads: Vec<_> = self.doc.get_heads().iter().map(own).collect();
+        heads.sort_unstable();
+        heads
+    }
+
+    pub(super) fn holds(&self, heads: &[ChangeHash]) -> bool {
+        heads.iter().all(|head| self.doc.get_change_meta_by_hash(&theirs(head)).is_some())
+    }
+
+    /// Takes changes in; gives back the hashes of those that are set aside, sorted. They need not be in causal order.
+    pub(super) fn merge(&mut self, changes: &[&[u8]]) -> Result<Vec<ChangeHash>, DocumentError> {
+        let mut refused = BTreeSet::new();
+        let mut new: BTreeMap<ChangeHash, (ChangeHeader, Change)> = BTreeMap::new();
+        for bytes in changes {
+            let hash = change_hash(bytes);
+            if new.contains_key(&hash) || self.holds(&[hash]) {
+                continue;
+            }
+            match open(bytes) {
+                Ok(opened) => {
+                    new.insert(hash, opened);
+                }
+                Err(_) => {
+                    refused.insert(hash);
+                }
+            }
+        }
+        let (ready, waiting) = self.order(new);
+        let batch: Vec<Change> = ready.iter().map(|(_, change)| change.clone()).collect();
+        if !batch.is_empty() {
+            // A panic leaves a document half changed, so the attempt is made on a copy.
+            let mut doc = self.doc.clone();
+            if contained(|| doc.apply_changes(batch)) == Ok(Ok(())) {
+                self.doc = doc;
+            } else {
+                self.remake(ready.into_iter().map(|(_, change)| change), &mut refused)?;
+            }
+        }
+        refused.extend(waiting);
+        Ok(refused.into_iter().collect())
+    }
+
+    /// Sorts changes so that each comes after what it depends on; sets aside those whose numbers contradict it.
+    fn order(
+        &self,
+        mut new: BTreeMap<ChangeHash, (ChangeHeader, Change)>,
+    ) -> (Vec<(ChangeHeader, Change)>, Vec<ChangeHash>) {
+        let mut waiting: HashMap<ChangeHash, usize> = HashMap::new();
+        let mut waited_for: HashMap<ChangeHash, Vec<ChangeHash>> = HashMap::new();
+        let mut ready = BTreeSet::new();
+        for (hash, (header, _)) in &new {
+            let missing: BTreeSet<_> = header.deps.iter().filter(|dep| !self.holds(&[**dep])).collect();
+            for dep in &missing {
+                waited_for.entry(**dep).or_default().push(*hash);
+            }
+            if missing.is_empty() {
+                ready.insert(*hash);
+            } else {
+                waiting.insert(*hash, missing.len());
+            }
+        }
+        let mut out: Vec<(ChangeHeader, Change)> = Vec::new();
+        let mut done: HashMap<ChangeHash, usize> = HashMap::new();
+        while let Some(hash) = ready.pop_first() {
+            let Some((header, change)) = new.remove(&hash) else { continue };
+            let dep = |dep: &ChangeHash| match done.get(dep) {
+                Some(at) => {
+                    let (header, change): &(ChangeHeader, Change) = &out[*at];
+                    Some((header.actor.clone(), header.seq, change.start_op().get() + change.len() as u64))
+                }
+                None => {
+                    let meta = self.doc.get_change_meta_by_hash(&theirs(dep))?;
+                    Some((meta.actor.to_bytes().to_vec(), meta.seq, meta.max_op + 1))
+                }
+            };
+            let deps: Vec<_> = header.deps.iter().filter_map(dep).collect();
+            // Automerge counts on from all that it holds and always names its actor's change before.
+            let counts_on = deps.iter().all(|(_, _, next)| header.start_op >= *next);
+            let follows =
+                header.seq == 1 || deps.iter().any(|(actor, seq, _)| (actor, seq + 1) == (&header.actor, header.seq));
+            if !counts_on || !follows {
+                new.insert(hash, (header, change));
+                continue;
+            }
+            done.insert(hash, out.len());
+            out.push((header, change));
+            for next in waited_for.remove(&hash).unwrap_or_default() {
+                if let Some(left) = waiting.get_mut(&next) {
+                    *left -= 1;
+                    if *left == 0 {
+                        ready.insert(next);
+                    }
+                }
+            }
+        }
+        (out, new.into_keys().collect())
+    }
+
+    /// Makes the document anew from all its changes and `new`, and leaves out what does not go in.
+    fn remake(
+        &mut self,
+        new: impl Iterator<Item = Change>,
+        refused: &mut BTreeSet<ChangeHash>,
+    ) -> Result<(), DocumentError> {
+        let held = contained(|| self.doc.get_changes(&[])).map_err(|_| DocumentError::Failed("made again"))?;
+        let mut all: Vec<Change> = held;
+        all.extend(new);
+        // A change that Automerge refuses does not compete for its number, or a device that saw the other one first
+        // would end elsewhere. So each round that finds one begins again without it.
+        loop {
+            let mut out = BTreeSet::new();
+            let (queue, rivals) = without_rivals(&all, &mut out);
+            let (doc, bad) = build(fresh(self.actor), queue, &mut out);
+            if bad.is_disjoint(&rivals) {
+                refused.extend(out.iter().chain(&bad).map(own));
+                self.doc = doc;
+                return Ok(());
+            }
+            let bad: BTreeSet<_> = bad.intersection(&rivals).copied().collect();
+            all.retain(|change| !bad.contains(&change.hash()));
+            refused.extend(bad.iter().map(own));
+        }
+    }
+
+    /// One edit: what `work` writes becomes one change, timed on purpose (trap h) and never before the latest change
+    /// held. On an error nothing is written.
+    pub(super) fn edit<R>(
+        &mut self,
+        at: Timestamp,
+        work: impl FnOnce(&mut Transaction<'_>) -> Result<R, DocumentError>,
+    ) -> Result<(R, Option<Vec<u8>>), DocumentError> {
+        // Every change of ours is at least as late as what it was made on, so the latest are among the heads.
+        let times = self.doc.get_heads();
+        let times = times.iter().filter_map(|head| self.doc.get_change_meta_by_hash(head)).map(|meta| meta.timestamp);
+        let seconds = times.fold(at.0.div_euclid(1000), i64::max).min(LAST_SECOND);
+        // A panic in here leaves a document half changed: the attempt is made on a copy.
+        let mut doc = self.doc.clone();
+        let (result, hash) = contained(|| {
+            let mut transaction = doc.transaction();
+            let result = work(&mut transaction)?;
+            let (hash, _) = transaction.commit_with(CommitOptions::default().with_time(seconds));
+            Ok((result, hash))
+        })
+        .map_err(|_| DocumentError::Failed("changed"))??;
+        let Some(hash) = hash else { return Ok((result, None)) };
+        let change = doc.get_change_by_hash(&hash).ok_or(DocumentError::Failed("changed"))?;
+        // `raw_bytes` is the uncompressed chunk, whatever its size; `bytes` would be the compressed one (trap l).
+        let bytes = change.raw_bytes().to_vec();
+        self.doc = doc;
+        Ok((result, Some(bytes)))
+    }
+
+    /// What is known of every change, each after what it depends on.
+    pub(super) fn metas(&self) -> Vec<Meta> {
+        self.doc
+            .get_changes_meta(&[])
+            .iter()
+            .map(|meta| Meta {
+                hash: own(&meta.hash),
+                deps: meta.deps.clone(),
+                at: Timestamp(meta.timestamp.clamp(0, LAST_SECOND) * 1000),
+            })
+            .collect()
+    }
+
+    pub(super) fn save(&self) -> Vec<u8> {
+        // Nothing is ever queued, so there are no orphans to leave out; saving them would wedge whoever loads (trap k).
+        let options = automerge::SaveOptions { retain_orphans: false, ..Default::default() };
+        self.doc.save_with_options(options)
+    }
+}
+
+impl fmt::Debug for Replica {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Replica").field("actor", &self.actor).field("heads", &self.heads()).finish_non_exhaustive()
+    }
+}
+
+/// The changes less those whose actor and number another change has with a higher hash; and the hashes that won so.
+fn without_rivals(all: &[Change], out: &mut BTreeSet<AmHash>) -> (Vec<Change>, BTreeSet<AmHash>) {
+    let mut highest: HashMap<(&ActorId, u64), AmHash> = HashMap::new();
+    let mut rivals = BTreeSet::new();
+    for change in all {
+        let kept = highest.entry((change.actor_id(), change.seq())).or_insert(change.hash());
+        if *kept != change.hash() {
+            *kept = (*kept).max(change.hash());
+            rivals.insert(*kept);
+        }
+    }
+    let (queue, lower): (Vec<&Change>, Vec<&Change>) =
+        all.iter().partition(|change| highest.get(&(change.actor_id(), change.seq())) == Some(&change.hash()));
+    out.extend(lower.iter().map(|change| change.hash()));
+    (queue.into_iter().cloned().collect(), rivals)
+}
+
+/// Applies what goes in. `out` gets what misses a dependency; the result's set what Automerge itself refuses.
+///
+/// Halves of halves: a batch that goes in whole is one step, so few bad changes among many cost few steps.
+fn build(mut doc: Automerge, queue: Vec<Change>, out: &mut BTreeSet<AmHash>) -> (Automerge, BTreeSet<AmHash>) {
+    let mut bad = BTreeSet::new();
+    let mut stack = vec![queue];
+    while let Some(mut batch) = stack.pop() {
+        let mut held: HashSet<AmHash> = HashSet::new();
+        batch.retain(|change| {
+            let has = |dep: &AmHash| held.contains(dep) || doc.get_change_meta_by_hash(dep).is_some();
+            let sound = change.deps().iter().all(has);
+            if sound {
+                held.insert(change.hash());
+            } else {
+                out.insert(change.hash());
+            }
+            sound
+        });
+        let mut attempt = doc.clone();
+        match contained(|| attempt.apply_changes(batch.iter().cloned())) {
+            Ok(Ok(())) => doc = attempt,
+            _ if batch.len() == 1 => bad.extend(batch.iter().map(Change::hash)),
+            _ => {
+                let later = batch.split_off(batch.len() / 2);
+                stack.push(later);
+                stack.push(batch);
+            }
+        }
+    }
+    (doc, bad)
+}
+
+fn fresh(actor: Actor) -> Automerge {
+    // Code points, whatever features another crate switches on in Automerge.
+    Automerge::new_with_encoding(TextEncoding::UnicodeCodePoint).with_actor(ActorId::from(actor.0))
+}
+
+pub(super) fn own(hash: &AmHash) -> ChangeHash {
+    ChangeHash::from_bytes(hash.0)
+}
+
+pub(super) fn theirs(hash: &ChangeHash) -> AmHash {
+    AmHash(*hash.as_bytes())
+}

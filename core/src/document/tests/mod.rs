@@ -1,0 +1,77 @@
+//! Tests of the document floor: edits, merges, hostile changes, and every trap of DESIGN.md section 3 by its letter.
+
+mod edits;
+
+use super::{Actor, Editor, EntryDocument};
+use crate::id::EntryId;
+use crate::journal::{Entry, Kind, NewEntry};
+use crate::time::{Entropy, Timestamp};
+
+/// Repeatable randomness.
+#[derive(Debug)]
+pub(super) struct Seeded(u64);
+
+impl Seeded {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1))
+    }
+
+    pub(super) fn below(&mut self, n: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) as usize % n
+    }
+}
+
+impl Entropy for Seeded {
+    fn fill(&mut self, bytes: &mut [u8]) {
+        for byte in bytes {
+            *byte = self.below(256) as u8;
+        }
+    }
+}
+
+pub(super) const ID: EntryId = EntryId::from_bytes([7; 16]);
+
+pub(super) fn actor(n: u8) -> Actor {
+    Actor::from_bytes([n; 16])
+}
+
+pub(super) fn at(seconds: i64) -> Timestamp {
+    Timestamp(seconds * 1000)
+}
+
+pub(super) fn note(body: &str) -> NewEntry {
+    NewEntry { kind: Kind::Note, title: "A title".into(), body: body.into(), sections: vec![], happened: None }
+}
+
+/// An entry by actor 1 and its first change.
+pub(super) fn begin(body: &str) -> (EntryDocument, Vec<u8>) {
+    EntryDocument::create(ID, actor(1), at(1000), &note(body), &mut Seeded::new(1)).unwrap()
+}
+
+/// The same entry on another device.
+pub(super) fn other(n: u8, changes: &[&[u8]]) -> EntryDocument {
+    let loaded = EntryDocument::load(ID, actor(n), None, changes).unwrap();
+    assert!(loaded.refused.is_empty());
+    loaded.document
+}
+
+/// An edit that changes something.
+pub(super) fn edit<R>(
+    document: &mut EntryDocument,
+    edits: impl FnOnce(&mut Editor<'_, '_>) -> Result<R, super::DocumentError>,
+) -> (R, Vec<u8>) {
+    let seed = document.entry().unwrap().heads[0].as_bytes()[0];
+    let mut entropy = Seeded::new(u64::from(seed) << 8 | 77);
+    let (result, change) = document.edit(at(2000), &mut entropy, edits).unwrap();
+    (result, change.expect("an edit that changes something"))
+}
+
+/// What two devices must agree on: everything.
+pub(super) fn same(a: &EntryDocument, b: &EntryDocument) -> Entry {
+    let (a, b) = (a.entry().unwrap(), b.entry().unwrap());
+    assert_eq!(a, b);
+    a
+}
