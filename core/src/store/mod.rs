@@ -3,3 +3,4 @@
 pub mod error;
 pub mod sqlite;
 pub mod vault;
+pub mod words;
