@@ -34,6 +34,16 @@ pub fn tokens(text: &str) -> String {
     found.into_iter().collect::<Vec<_>>().join(" ")
 }
 
+/// The tokens of one entry's search row: those of its title and text, and the title's once more behind [`query::TITLE`].
+pub(super) fn row_tokens(title: &str, text: &str) -> String {
+    let mut found = BTreeSet::new();
+    let title = atoms(title);
+    add_tokens(&title, &mut found);
+    let mut found: BTreeSet<String> = found.into_iter().flat_map(|t| [format!("{}{t}", query::TITLE), t]).collect();
+    add_tokens(&atoms(text), &mut found);
+    found.into_iter().collect::<Vec<_>>().join(" ")
+}
+
 /// One word, or one character of a script without spaces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Atom {
