@@ -9,6 +9,7 @@ pub mod rules;
 pub mod sqlite;
 pub mod tx;
 pub mod vault;
+pub mod words;
 
 pub use memory::MemoryStore;
 pub use tx::{DocumentState, Setting, Storage, StorageExt, StoredChange, Tx, WantedBlob};

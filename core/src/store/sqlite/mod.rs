@@ -4,3 +4,4 @@ pub mod connections;
 pub mod open;
 #[doc(hidden)]
 pub mod pages;
+pub mod search;
