@@ -81,7 +81,7 @@ impl Suite {
             Work::Tests(args) => self.tests(root, args, None),
             Work::Module(module) => {
                 let filter = format!("{module}::");
-                let mut args = vec!["test", "--release", "-p", "afterword-tests", "--test", "all", "--", &filter];
+                let mut args = vec!["test", "--release", "--locked", "--workspace", "--test", "all", "--", &filter];
                 if self.budget.is_some() {
                     // Budgets and seeds are printed; two loops at once would share the cores and the budget.
                     args.extend(["--nocapture", "--test-threads=1"]);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::process;
 use crate::suite::{Outcome, Suite, Work};
-use crate::workspace::Result;
+use crate::workspace::{self, Result};
 use crate::{policy, tidy, tools};
 
 /// What `test` runs, quick checks first. One profile, release: every suite and `cargo run --release` share one build.
@@ -147,18 +147,24 @@ pub(crate) fn fuzz(root: &Path, args: &[String]) -> Result<()> {
         println!("not run: libFuzzer; it needs `rustup toolchain install nightly` and `cargo install cargo-fuzz`");
         return Ok(());
     }
-    let targets = libfuzzer_targets(root)?;
+    let targets = fuzz_targets(root)?;
     let each = (seconds / targets.len().max(1) as u64).max(1);
     for target in &targets {
         println!("== libFuzzer: {target} for {each} s");
+        // Seeds are written into fuzz/corpus by the target itself; what is found goes there too and is not kept, a crash
+        // goes to fuzz/artifacts.
+        let corpus = root.join("fuzz/corpus").join(target);
+        std::fs::create_dir_all(&corpus).map_err(|error| error.to_string())?;
         let mut command = Command::new("cargo");
-        // The seeds are read, what is found goes to fuzz/corpus (not kept), a crash to fuzz/artifacts.
-        let (corpus, kept) = (format!("fuzz/corpus/{target}"), format!("fuzz/corpus-seeds/{target}"));
-        std::fs::create_dir_all(root.join(&corpus)).map_err(|error| error.to_string())?;
-        std::fs::create_dir_all(root.join(&kept)).map_err(|error| error.to_string())?;
-        command.args(["+nightly", "fuzz", "run", "--features", "libfuzzer", target, &corpus, &kept]);
+        command.args(["+nightly", "fuzz", "run", "--features", "libfuzzer", "any"]).arg(&corpus);
+        for kept in ["corpus-seeds", "crashers"] {
+            let folder = root.join("fuzz").join(kept).join(target);
+            if folder.is_dir() {
+                command.arg(folder);
+            }
+        }
         command.args(["--", &format!("-max_total_time={each}"), "-rss_limit_mb=1024", "-timeout=5"]);
-        command.current_dir(root);
+        command.current_dir(root).env("AFTERWORD_FUZZ_TARGET", target).env("AFTERWORD_FUZZ_CORPUS", &corpus);
         if !process::run(command, Duration::from_secs(each + 40 * 60), true)?.ok {
             return Err(format!("libFuzzer found something in {target}; keep the input in fuzz/crashers/{target}/"));
         }
@@ -166,16 +172,12 @@ pub(crate) fn fuzz(root: &Path, args: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// The libFuzzer entry points: one file each.
-fn libfuzzer_targets(root: &Path) -> Result<Vec<String>> {
-    let folder = root.join("fuzz/fuzz_targets");
-    let entries = std::fs::read_dir(&folder).map_err(|error| format!("cannot list {}: {error}", folder.display()))?;
-    let mut targets: Vec<String> = entries
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".rs").map(str::to_owned))
-        .collect();
-    targets.sort();
-    Ok(targets)
+/// The names in the table of `fuzz/src/lib.rs`.
+fn fuzz_targets(root: &Path) -> Result<Vec<String>> {
+    let table = workspace::read(&root.join("fuzz/src/lib.rs"))?;
+    let names = table.lines().filter_map(|line| line.trim().strip_prefix("Target { name: \"")?.split('"').next());
+    let names: Vec<String> = names.map(str::to_owned).collect();
+    if names.is_empty() { Err("fuzz/src/lib.rs lists no targets".to_owned()) } else { Ok(names) }
 }
 
 /// Builds the program and the benchmark, then runs the benchmark with `args`.
@@ -222,6 +224,12 @@ mod tests {
             (budget("simulator"), budget("kill"), budget("fuzz"), budget("e2e")),
             (Some(240), Some(120), Some(60), None)
         );
+    }
+
+    #[test]
+    fn every_fuzz_target_is_found() {
+        let root = workspace::root().unwrap();
+        assert!(fuzz_targets(&root).unwrap().contains(&"sealed_key".to_owned()));
     }
 
     #[test]
