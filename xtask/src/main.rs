@@ -1,1 +1,64 @@
-fn main() {}
+//! Every developer task of Afterword, run as `cargo xtask <task>`. Depends on nothing but the standard library, so that
+//! it builds in seconds on a machine that has only Rust.
+
+mod policy;
+mod process;
+mod suite;
+mod tasks;
+mod tidy;
+mod tools;
+mod workspace;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+cargo xtask <task>
+
+  setup              install what the suites need (prints each command first)
+  test [SUITE…]      run every suite, or the named ones; CI=true installs missing tools and fails on any suite not run
+  suites             list the suites of `test`
+  tidy               only the repository checks
+  policy             only the licence, ban and source checks of deny.toml
+  fuzz [--seconds N] mutate kept inputs against every decoder (60 s); with nightly and cargo-fuzz also libFuzzer
+  bench [ARGS…]      the benchmarks, a Markdown table out; arguments go to the benchmark program
+  soak [--seconds N] simulator, kill loops and fuzz, each for N seconds (3600)
+";
+
+fn main() -> ExitCode {
+    let mut args = std::env::args().skip(1);
+    let task = args.next().unwrap_or_default();
+    let rest: Vec<String> = args.collect();
+    let outcome = workspace::root().and_then(|root| match task.as_str() {
+        "setup" => tools::install_missing(&root, &tools::missing()),
+        "test" => tasks::test(&root, &rest),
+        "suites" => tasks::list_suites(),
+        "tidy" => report(tidy::check(&root)?),
+        "policy" => report(policy::check(&root)?),
+        "fuzz" => tasks::fuzz(&root, &rest),
+        "bench" => tasks::bench(&root, &rest),
+        "soak" => tasks::soak(&root, &rest),
+        "" | "help" | "--help" | "-h" => {
+            print!("{USAGE}");
+            Ok(())
+        }
+        other => Err(format!("there is no task `{other}`\n\n{USAGE}")),
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("xtask: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints what a check found, one finding a line; any finding is a failure.
+fn report(findings: Vec<String>) -> Result<(), String> {
+    for finding in &findings {
+        println!("  {finding}");
+    }
+    match findings.len() {
+        0 => Ok(()),
+        n => Err(format!("{n} finding(s)")),
+    }
+}

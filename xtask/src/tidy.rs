@@ -1,0 +1,220 @@
+//! What rustfmt and clippy do not see: module docs, file length, skipped tests, stray words, and whether the documents
+//! name what the code has.
+
+use std::path::{Path, PathBuf};
+
+use crate::workspace::{self, Result, toml_table};
+
+/// A file longer than this has more than one reason to change.
+const MAX_LINES: usize = 800;
+/// A plain word for each state a row of `docs/status.md` can be in.
+const STATES: &[&str] = &["done", "partly", "not done"];
+
+/// Every finding, one sentence each, file first.
+pub(crate) fn check(root: &Path) -> Result<Vec<String>> {
+    let files = workspace::files(root)?;
+    let mut findings = Vec::new();
+    for path in &files {
+        let Ok(text) = std::fs::read_to_string(root.join(path)) else { continue };
+        let name = path.display().to_string();
+        if path.extension().is_some_and(|extension| extension == "rs") {
+            findings.extend(source(&name, &text));
+        }
+        if is_ours(path) {
+            findings.extend(stray_words(&name, &text));
+        }
+    }
+    findings.extend(status(&workspace::read(&root.join("docs/status.md"))?));
+    findings.extend(changelog(&workspace::read(&root.join("CHANGELOG.md"))?));
+    findings.extend(undocumented(
+        &workspace::read(&root.join("Cargo.toml"))?,
+        &workspace::read(&root.join("docs/decisions/dependencies.md"))?,
+    ));
+    for needed in [
+        "README.md",
+        "CONTRIBUTING.md",
+        "LICENSE-MIT",
+        "LICENSE-APACHE",
+        "docs/threat-model.md",
+        "docs/formats.md",
+        "docs/architecture.md",
+    ] {
+        if !root.join(needed).is_file() {
+            findings.push(format!("{needed}: is missing"));
+        }
+    }
+    Ok(findings)
+}
+
+/// Kept inputs and lock files are other people's bytes.
+fn is_ours(path: &Path) -> bool {
+    let generated: [PathBuf; 2] = ["fuzz/crashers".into(), "fuzz/corpus-seeds".into()];
+    path.extension().is_none_or(|extension| extension != "lock")
+        && !generated.iter().any(|folder| path.starts_with(folder))
+}
+
+fn source(name: &str, text: &str) -> Vec<String> {
+    let mut findings = Vec::new();
+    // Fuzz targets and build scripts may open with an attribute; the doc still comes before any item.
+    let first = text.lines().find(|line| !line.trim().is_empty() && !line.starts_with("#!["));
+    if !first.is_some_and(|line| line.starts_with("//!")) {
+        findings.push(format!("{name}: does not begin with a `//!` line that says what it is for"));
+    }
+    let lines = text.lines().count();
+    if lines > MAX_LINES {
+        findings.push(format!("{name}: has {lines} lines, more than {MAX_LINES}"));
+    }
+    for (number, line) in text.lines().enumerate() {
+        let code = line.trim_start();
+        // Built in two pieces, so that this file does not find itself.
+        for (found, why) in [
+            (code.starts_with(concat!("#[", "ignore")), "a skipped test is not a test"),
+            (code.contains(concat!("to", "do!(")), "unfinished code"),
+            (code.contains(concat!("unimple", "mented!(")), "unfinished code"),
+            (code.contains(concat!("FIX", "ME")), "an unfinished thought"),
+            (
+                code.contains(concat!("allow(clippy::unwrap", "_used")),
+                "a lint that the workspace denies is switched off",
+            ),
+        ] {
+            if found {
+                findings.push(format!("{name}:{}: {why}", number + 1));
+            }
+        }
+    }
+    findings
+}
+
+/// Absolute paths of someone's machine, and hosts that only one network can reach.
+fn stray_words(name: &str, text: &str) -> Vec<String> {
+    let stray: [&str; 5] = [
+        concat!("/wo", "rk/"),
+        concat!("/ho", "me/"),
+        concat!("/ro", "ot/"),
+        concat!("/Us", "ers/"),
+        concat!("index.", "crates.io"),
+    ];
+    let mut findings = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        if let Some(word) = stray.iter().find(|word| line.contains(*word)) {
+            findings.push(format!("{name}:{}: names `{word}`, a place on one machine or network", number + 1));
+        }
+    }
+    findings
+}
+
+/// Each row of the status tables: `| thing | how shown | state |`, the state one of [`STATES`], no thing named twice.
+fn status(text: &str) -> Vec<String> {
+    let mut findings = Vec::new();
+    let mut things: Vec<&str> = Vec::new();
+    for (number, line) in text.lines().enumerate().filter(|(_, line)| line.starts_with('|')) {
+        let number = number + 1;
+        let cells: Vec<&str> = line.trim().trim_matches('|').split(" | ").map(str::trim).collect();
+        if cells.iter().all(|cell| cell.chars().all(|c| matches!(c, '-' | ':' | '|')))
+            || cells.first() == Some(&"thing")
+        {
+            continue;
+        }
+        let &[thing, shown, state] = cells.as_slice() else {
+            findings.push(format!("docs/status.md:{number}: a row has three cells: thing, how shown, state"));
+            continue;
+        };
+        if thing.is_empty() || shown.is_empty() {
+            findings.push(format!("docs/status.md:{number}: an empty cell says nothing"));
+        }
+        if !STATES
+            .iter()
+            .any(|known| state == *known || state.strip_prefix(known).is_some_and(|rest| rest.starts_with(": ")))
+        {
+            findings.push(format!(
+                "docs/status.md:{number}: the state is one of {}, then `: ` and a remark",
+                STATES.join(", ")
+            ));
+        }
+        if things.contains(&thing) {
+            findings.push(format!("docs/status.md:{number}: `{thing}` is named twice"));
+        }
+        things.push(thing);
+    }
+    if things.is_empty() {
+        findings.push("docs/status.md: has no rows".to_owned());
+    }
+    findings
+}
+
+fn changelog(text: &str) -> Vec<String> {
+    let entries = text
+        .split_once("## [Unreleased]")
+        .map(|(_, after)| after.split("\n## ").next().unwrap_or_default().lines().any(|line| line.starts_with("- ")));
+    match entries {
+        Some(true) => Vec::new(),
+        Some(false) => vec!["CHANGELOG.md: nothing stands under [Unreleased]".to_owned()],
+        None => vec!["CHANGELOG.md: has no section [Unreleased]".to_owned()],
+    }
+}
+
+/// Every dependency has its reason, and no reason outlives its dependency.
+fn undocumented(manifest: &str, reasons: &str) -> Vec<String> {
+    let dependencies: Vec<String> = toml_table(manifest, "workspace.dependencies")
+        .into_iter()
+        .filter(|(_, value)| !value.contains("path ="))
+        .map(|(name, _)| name)
+        .collect();
+    let documented: Vec<&str> =
+        reasons.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`')).map(|(name, _)| name).collect();
+    let mut findings = Vec::new();
+    for name in &dependencies {
+        if !documented.contains(&name.as_str()) {
+            findings.push(format!("docs/decisions/dependencies.md: gives no reason for {name}"));
+        }
+    }
+    for name in documented {
+        if !dependencies.iter().any(|dependency| dependency == name) {
+            findings.push(format!("docs/decisions/dependencies.md: {name} is no dependency any more"));
+        }
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_are_looked_over() {
+        assert!(source("a.rs", "//! Fine.\n\nfn main() {}\n").is_empty());
+        assert!(source("a.rs", "#![no_main]\n//! Fine.\n").is_empty());
+        assert_eq!(source("a.rs", "fn main() {}\n").len(), 1);
+        assert_eq!(source("a.rs", &format!("//! Long.\n{}", "\n".repeat(MAX_LINES))).len(), 1);
+        assert_eq!(source("a.rs", concat!("//! Skips.\n    #[", "ignore]\nfn a() { to", "do!() }\n")).len(), 2);
+    }
+
+    #[test]
+    fn machine_paths_are_found() {
+        assert_eq!(stray_words("a.md", concat!("fine\nsee /wo", "rk/x\n")).len(), 1);
+        assert!(stray_words("a.md", "see docs/status.md").is_empty());
+    }
+
+    #[test]
+    fn status_rows_have_three_cells_a_state_and_a_name_of_their_own() {
+        let good = "| thing | how shown | state |\n|---|---|---|\n| a | `x` | done |\n| b | `y` | partly: only c |\n";
+        assert!(status(good).is_empty(), "{:?}", status(good));
+        for bad in ["| a | b |", "| a | b | soon |", "| a | b | done |\n| a | c | done |", "", "| a |  | done |"] {
+            assert!(!status(bad).is_empty(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_changelog_says_something() {
+        assert!(changelog("## [Unreleased]\n\n### Added\n- it\n\n## [0.1.0]\n").is_empty());
+        assert_eq!(changelog("## [Unreleased]\n\n## [0.1.0]\n- it\n").len(), 1);
+        assert_eq!(changelog("# Changes\n").len(), 1);
+    }
+
+    #[test]
+    fn dependencies_and_reasons_match_both_ways() {
+        let manifest = "[workspace.dependencies]\nown = { path = \"own\" }\nserde = \"1\"\nzstd = \"0.14\"\n";
+        let found = undocumented(manifest, "| `serde` | records |\n| `gone` | no |\n");
+        assert_eq!(found.len(), 2, "{found:?}");
+    }
+}
