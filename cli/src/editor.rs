@@ -347,6 +347,13 @@ mod tests {
 
     use super::*;
 
+    /// One test at a time: a child that another test is just starting holds every open file, locks included, from its
+    /// fork to its exec, and a lock that was let go would still seem held.
+    fn alone() -> std::sync::MutexGuard<'static, ()> {
+        static ALONE: Mutex<()> = Mutex::new(());
+        ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn base() -> Base {
         Base { entry: Some(EntryId::from_bytes([1; 16])), heads: vec![ChangeHash::from_bytes([2; 32])] }
     }
@@ -371,6 +378,7 @@ mod tests {
 
     #[test]
     fn an_edit_is_read_and_leaves_nothing() {
+        let _alone = alone();
         let dir = tempfile::tempdir().unwrap();
         let run = dir.path().join("run");
         let session = begin(&run, "before\n");
@@ -389,6 +397,7 @@ mod tests {
 
     #[test]
     fn words_typed_before_a_crash_come_back_once_and_only_when_wiped() {
+        let _alone = alone();
         let dir = tempfile::tempdir().unwrap();
         let run = [dir.path().join("run")];
         let session = begin(&run[0], "before");
@@ -407,6 +416,7 @@ mod tests {
 
     #[test]
     fn a_live_session_is_left_alone() {
+        let _alone = alone();
         let dir = tempfile::tempdir().unwrap();
         let run = [dir.path().join("run")];
         let session = begin(&run[0], "");
@@ -427,6 +437,7 @@ mod tests {
             let _ = session.edit(&editor);
             return;
         }
+        let _alone = alone();
         let dir = tempfile::tempdir().unwrap();
         let run = [dir.path().join("run")];
         let ready = dir.path().join("ready");
@@ -454,6 +465,7 @@ mod tests {
 
     #[test]
     fn ctrl_c_during_an_edit_loses_nothing() {
+        let _alone = alone();
         let dir = tempfile::tempdir().unwrap();
         let session = begin(&dir.path().join("run"), "");
         let editor = script(dir.path(), "trap '' INT HUP; kill -INT $PPID; kill -HUP $PPID; echo typed > \"$1\"");
@@ -462,6 +474,7 @@ mod tests {
 
     #[test]
     fn a_failed_editor_keeps_the_words_for_the_next_start() {
+        let _alone = alone();
         let dir = tempfile::tempdir().unwrap();
         let run = [dir.path().join("run")];
         let session = begin(&run[0], "");
@@ -475,6 +488,7 @@ mod tests {
 
     #[test]
     fn untouched_and_empty_files_are_wiped_and_not_handed_back() {
+        let _alone = alone();
         let dir = tempfile::tempdir().unwrap();
         let run = [dir.path().join("run")];
         crash(begin(&run[0], "a template's prompts"));
@@ -487,6 +501,7 @@ mod tests {
 
     #[test]
     fn what_an_editor_saved_in_an_emergency_is_taken() {
+        let _alone = alone();
         let dir = tempfile::tempdir().unwrap();
         let run = [dir.path().join("run")];
         let session = begin(&run[0], "before");
@@ -500,6 +515,7 @@ mod tests {
 
     #[test]
     fn a_file_written_into_a_wiped_folder_is_found_without_its_note() {
+        let _alone = alone();
         let dir = tempfile::tempdir().unwrap();
         let run = [dir.path().join("run")];
         let session = begin(&run[0], "before");
@@ -511,6 +527,7 @@ mod tests {
 
     #[test]
     fn the_next_folder_serves_where_the_first_cannot() {
+        let _alone = alone();
         let dir = tempfile::tempdir().unwrap();
         let taken = dir.path().join("taken");
         fs::write(&taken, "").unwrap();
