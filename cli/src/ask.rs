@@ -1,0 +1,100 @@
+//! Questions to the person at the terminal. Where nobody is there, a question is bad usage (exit 2), never a hang.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use zeroize::Zeroizing;
+
+use crate::output::{Failure, Outcome, io_error};
+
+/// Whether somebody can be asked: both the keyboard and the screen are a terminal.
+pub fn somebody() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Asks for a yes. `--yes` answers at once; an answer that is not a yes is an error with `refused`.
+pub fn confirm(question: &str, yes: bool) -> Outcome {
+    if yes {
+        return Ok(());
+    }
+    if !somebody() {
+        return Err(Failure::nobody(question, "add --yes if you are sure"));
+    }
+    let mut err = io::stderr().lock();
+    let mut line = String::new();
+    write!(err, "{question} [y/N] ")
+        .and_then(|()| err.flush())
+        .and_then(|()| io::stdin().lock().read_line(&mut line))
+        .map_err(|error| io_error("the question could not be asked", &error))?;
+    if matches!(line.trim().to_lowercase().as_str(), "y" | "yes") {
+        return Ok(());
+    }
+    Err(Failure::Failed(afterword_core::error::Error::new(
+        afterword_core::error::Code::Cancelled,
+        "nothing was changed: the answer was not yes",
+        "answer y when you are sure",
+    )))
+}
+
+/// Asks for something that must not be seen on the screen.
+pub fn secret(prompt: &str, hint: &str) -> Outcome<Zeroizing<String>> {
+    if !somebody() {
+        return Err(Failure::nobody(prompt.trim_end_matches([':', ' ']), hint));
+    }
+    rpassword::prompt_password(prompt)
+        .map(Zeroizing::new)
+        .map_err(|error| Failure::Failed(io_error("the answer could not be read", &error)))
+}
+
+/// Asks for something secret, or takes the first line of standard input where that is a pipe or a file.
+pub fn secret_or_stdin(prompt: &str, hint: &str) -> Outcome<Zeroizing<String>> {
+    if io::stdin().is_terminal() {
+        return secret(prompt, hint);
+    }
+    match first_line(&mut io::stdin().lock())? {
+        Some(line) => Ok(line),
+        None => Err(Failure::nobody(prompt.trim_end_matches([':', ' ']), hint)),
+    }
+}
+
+/// The first line of a secret's file or pipe without its line end; nothing where it is empty.
+pub fn first_line(reader: &mut dyn io::Read) -> Outcome<Option<Zeroizing<String>>> {
+    const MOST: u64 = 4096;
+    // Room for all of it from the beginning: a buffer that grows leaves copies behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MOST as usize + 1));
+    io::Read::read_to_end(&mut io::Read::take(reader, MOST + 1), &mut bytes)
+        .map_err(|error| io_error("the secret could not be read", &error))?;
+    let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    if line.len() as u64 > MOST {
+        return Err(Failure::usage("the first line is too long to be a secret", "check that it is the right file"));
+    }
+    match std::str::from_utf8(line) {
+        Ok("") => Ok(None),
+        Ok(text) => Ok(Some(Zeroizing::new(text.to_owned()))),
+        Err(_) => Err(Failure::usage("the secret is not UTF-8 text", "check that it is the right file")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(bytes: &[u8]) -> Option<String> {
+        first_line(&mut &bytes[..]).unwrap().map(|text| text.to_string())
+    }
+
+    #[test]
+    fn a_secret_is_the_first_line_as_it_stands() {
+        assert_eq!(line(b"one two\n"), Some("one two".into()));
+        assert_eq!(line(b" spaces stay \r\nmore"), Some(" spaces stay ".into()));
+        assert_eq!(line(b""), None);
+        assert_eq!(line(b"\nlater"), None);
+        assert!(first_line(&mut &[0xff, 0xfe][..]).is_err());
+        assert!(first_line(&mut &[b'x'; 5000][..]).is_err());
+    }
+
+    #[test]
+    fn yes_asks_nobody() {
+        assert!(confirm("Really?", true).is_ok());
+    }
+}

@@ -1,0 +1,21 @@
+//! The laptop program: a thin skin over `afterword_core`. It reads flags and the environment, asks, and prints; what a
+//! journal is and does is decided below.
+//!
+//! - [`args`] what can be asked for; [`output`] how answers and failures look; [`json`] the contract's shapes.
+//! - [`key`] how the store is opened; [`ask`] questions; [`editor`] the private file under `$EDITOR`; [`home`] folders.
+//! - [`import`] and [`export`] other people's files and our own.
+//! - [`human`] text for a person; [`progress`], [`qr`], [`manual`] what their names say.
+
+pub mod args;
+pub mod ask;
+pub mod editor;
+// export
+pub mod home;
+// human
+// import
+pub mod json;
+pub mod key;
+pub mod manual;
+pub mod output;
+pub mod progress;
+pub mod qr;
