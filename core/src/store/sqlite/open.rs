@@ -38,7 +38,7 @@ pub struct Schema {
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// Makes the database, in the empty file of [`create_file`].
+    /// Makes the database, in an empty file that is there already.
     Create,
     /// Writes.
     Writer,

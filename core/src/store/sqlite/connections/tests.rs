@@ -326,7 +326,8 @@ fn opening_is_instant() {
         })
         .collect();
     times.sort();
-    // The key is raw: were it stretched as a passphrase, this would take a hundred times as long.
-    assert!(times[times.len() / 2] < Duration::from_millis(30), "{:?}", times);
-    println!("opening: median {:?}", times[times.len() / 2]);
+    // The key is raw: were it stretched as a passphrase, the quickest would take a hundred times as long. The quickest,
+    // because a busy machine says nothing about us.
+    assert!(times[0] < Duration::from_millis(30), "{times:?}");
+    println!("opening: least {:?}, median {:?}", times[0], times[times.len() / 2]);
 }
