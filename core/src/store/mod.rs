@@ -3,6 +3,7 @@
 //! [`tx`] says what a backend must do inside one transaction; [`rules`] decides everything, once; [`memory`] is the model
 //! and [`sqlite`] the encrypted store that people's journals are in. [`vault`] keeps the database's key.
 
+pub mod blobs;
 pub mod error;
 pub mod memory;
 pub mod rules;

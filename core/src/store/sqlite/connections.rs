@@ -10,7 +10,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::open::{Role, Schema, Vouched, healthy, open, prepare};
+use super::open::{Role, Schema, Vouched, create_file, healthy, open, prepare};
 use crate::crypto::Secret;
 use crate::store::error::{StoreError, StoreResult};
 
@@ -60,9 +60,17 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Connections {
-    /// Makes the database of a new journal.
+    /// Makes the database of a new journal. If that fails, there is none afterwards.
     pub fn create(path: &Path, key: &Secret, schema: Schema) -> StoreResult<Self> {
-        Self::with(path, key, Vouched::ByVault, schema, Role::Create)
+        create_file(path)?;
+        Self::with(path, key, Vouched::ByVault, schema, Role::Create).inspect_err(|_| {
+            for suffix in ["-wal", "-shm", ""] {
+                let mut name = path.as_os_str().to_owned();
+                name.push(suffix);
+                // What can't be removed is an empty file, and the next attempt says that it is there.
+                let _ = std::fs::remove_file(name);
+            }
+        })
     }
 
     /// Opens a journal's database. Only the writing connection is made now; readers come with the first read.
@@ -132,7 +140,7 @@ impl Connections {
     /// Moves the log into the database and empties it, so that what was erased is in neither. False if a reader is
     /// still on an older state, which another try will outlive.
     pub fn checkpoint(&self) -> StoreResult<bool> {
-        self.on_writer(|connection| truncate_log(connection))
+        self.on_writer(truncate_log)
     }
 
     /// Limits the database to `pages` pages: a full disk on demand, for tests. Returns the limit now in force.

@@ -15,7 +15,8 @@ use crate::crypto::Secret;
 use crate::store::error::{StoreError, StoreResult};
 use crate::time::Timestamp;
 
-/// Bytes per page. Rows of 300 to 6,000 bytes fit with few overflow pages, and a commit stays small.
+/// Bytes per page. Measured on rows of 300 to 6,000 bytes: pages of 4 KiB take a tenth less room and write a tenth less
+/// per commit, but a list of short rows takes three times as long to read; 16 KiB write half again as much per commit.
 pub const PAGE_SIZE: u32 = 8192;
 /// `AFTW`: marks the file as ours, to whoever holds the key.
 pub const APPLICATION_ID: i32 = 0x4146_5457;
@@ -37,7 +38,7 @@ pub struct Schema {
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// Makes the database; there must be none.
+    /// Makes the database, in an empty file that is there already.
     Create,
     /// Writes.
     Writer,
@@ -56,9 +57,7 @@ pub enum Vouched {
 
 /// Opens a connection with every pragma in place. Does not look at the format version: see [`prepare`].
 pub fn open(path: &Path, key: &Secret, vouched: Vouched, role: Role) -> StoreResult<Connection> {
-    if role == Role::Create {
-        create_file(path)?;
-    } else {
+    if role != Role::Create {
         look_at_header(path)?;
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -173,7 +172,7 @@ pub(super) fn healthy(connection: &Connection) -> StoreResult<()> {
 }
 
 /// Makes the file first, so that it never exists with wider permissions than the owner's.
-fn create_file(path: &Path) -> StoreResult<()> {
+pub(super) fn create_file(path: &Path) -> StoreResult<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -221,7 +220,7 @@ fn look_at_header(path: &Path) -> StoreResult<()> {
 /// Why a file that is not a database under this key is not.
 fn unreadable(path: &Path, vouched: Vouched) -> StoreError {
     let length = fs::metadata(path).map_or(0, |data| data.len());
-    if length == 0 || length % u64::from(PAGE_SIZE) != 0 {
+    if length == 0 || !length.is_multiple_of(u64::from(PAGE_SIZE)) {
         return foreign(path);
     }
     match vouched {

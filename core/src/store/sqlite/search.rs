@@ -28,7 +28,7 @@ pub fn create(connection: &Connection) -> StoreResult<()> {
     connection.execute_batch(
         "CREATE VIRTUAL TABLE search USING fts5(
              words, content='', detail=none, columnsize=0, prefix='2 3', tokenize='ascii');
-         INSERT INTO search (search, rank) VALUES ('secure-delete', 1);         ",
+         INSERT INTO search (search, rank) VALUES ('secure-delete', 1);",
     )?;
     Ok(())
 }
@@ -203,7 +203,7 @@ mod tests {
         (0..words)
             .map(|_| {
                 let word = WORDS[random.next_u32() as usize % WORDS.len()];
-                if random.next_u32() % 4 == 0 { word.to_owned() } else { format!("{word} ") }
+                if random.next_u32().is_multiple_of(4) { word.to_owned() } else { format!("{word} ") }
             })
             .collect()
     }

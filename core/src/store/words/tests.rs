@@ -7,7 +7,7 @@ fn find(query: &str, text: &str) -> Vec<(usize, usize)> {
     Matcher::new(&Query::parse(query)).find(text)
 }
 
-fn found<'t>(query: &str, text: &'t str) -> Vec<String> {
+fn found(query: &str, text: &str) -> Vec<String> {
     let chars: Vec<char> = text.chars().collect();
     find(query, text).into_iter().map(|(from, to)| chars[from..to].iter().collect()).collect()
 }

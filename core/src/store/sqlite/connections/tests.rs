@@ -272,6 +272,13 @@ fn a_damaged_journal_is_put_aside_whole() {
 fn there_is_one_journal_per_folder() {
     let (made, _connections) = made();
     assert!(matches!(Connections::create(&made.path, &made.key, SCHEMA), Err(StoreError::Invalid(_))));
+    assert!(made.path.exists());
+
+    let full = Schema { version: 1, migrate: |_, _| Err(StoreError::StorageFull) };
+    let other = made.folder.path().join("other.db");
+    assert!(Connections::create(&other, &made.key, full).is_err());
+    assert!(!other.exists(), "a failed beginning can be begun again");
+    Connections::create(&other, &made.key, SCHEMA).unwrap();
 }
 
 #[test]
@@ -319,7 +326,8 @@ fn opening_is_instant() {
         })
         .collect();
     times.sort();
-    // The key is raw: were it stretched as a passphrase, this would take a hundred times as long.
-    assert!(times[times.len() / 2] < Duration::from_millis(30), "{:?}", times);
-    println!("opening: median {:?}", times[times.len() / 2]);
+    // The key is raw: were it stretched as a passphrase, the quickest would take a hundred times as long. The quickest,
+    // because a busy machine says nothing about us.
+    assert!(times[0] < Duration::from_millis(30), "{times:?}");
+    println!("opening: least {:?}, median {:?}", times[0], times[times.len() / 2]);
 }
