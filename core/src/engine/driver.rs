@@ -44,12 +44,14 @@ pub struct Outcome {
 }
 
 /// Something a running session tells.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Told {
     /// An event of the session.
     Event(Event),
     /// Where the session stands, for progress.
     Progress(Costs),
+    /// A session that stays has settled: what it came to until now.
+    Settled(Box<Outcome>),
 }
 
 /// Runs a session until it ends, the connection does, or `stop` turns true.
@@ -61,11 +63,11 @@ pub(super) async fn run(
     mut stop: watch::Receiver<bool>,
     tell: mpsc::UnboundedSender<Told>,
 ) -> Outcome {
-    let started = Instant::now();
+    let begun = Instant::now();
     let cpu = shared.clock.cpu_ms();
     let mut session = Session::new(Config { mode, planted: None });
-    let ended = drive(&shared, &connection, &mut session, &mut news, &mut stop, &tell).await;
-    let (code, mut equal, error) = match ended {
+    let ended = drive(&shared, &connection, &mut session, mode, (begun, cpu), &mut news, &mut stop, &tell).await;
+    let (code, equal, error) = match ended {
         Ok(Ended::Here(close)) => {
             let error = sentence(&close, session.settled());
             (close.code(), session.settled(), error)
@@ -90,24 +92,32 @@ pub(super) async fn run(
         Ok(Ended::Stopped) => (STOPPED, session.settled(), None),
         Err(error) => (STOPPED, session.settled(), Some(error)),
     };
-    if error.is_some() && equal == Some(true) {
-        // A live session that was equal once and then broke: what it said then still holds.
-        equal = session.settled();
-    }
-    let ms = started.elapsed().as_millis() as u64;
-    let cpu_ms = shared.clock.cpu_ms().saturating_sub(cpu);
-    let wire = connection.finish(code, b"").await;
-    let mended = session.mended();
+    let mut outcome = outcome(&shared, &connection, &session, begun, cpu, equal, connection.wire());
+    outcome.error = error;
+    outcome.wire = connection.finish(code, b"").await;
+    outcome
+}
+
+/// What the session came to until now.
+fn outcome(
+    shared: &Shared,
+    connection: &Connection,
+    session: &Session,
+    begun: Instant,
+    cpu: u64,
+    equal: Option<bool>,
+    wire: Wire,
+) -> Outcome {
     Outcome {
         peer: connection.peer(),
-        equal,
+        equal: equal.or(session.settled()),
         costs: *session.costs(),
         wire,
-        ms,
-        cpu_ms,
-        mended,
+        ms: begun.elapsed().as_millis() as u64,
+        cpu_ms: shared.clock.cpu_ms().saturating_sub(cpu),
+        mended: session.mended(),
         diverged: session.diverged(),
-        error,
+        error: None,
     }
 }
 
@@ -138,10 +148,13 @@ fn outlet(mut stream: SendStream) -> Outlet {
     Outlet { queue, held: None }
 }
 
+#[allow(clippy::too_many_arguments, reason = "the one loop that everything meets in")]
 async fn drive(
     shared: &Arc<Shared>,
     connection: &Connection,
     session: &mut Session,
+    mode: Mode,
+    (begun, cpu): (Instant, u64),
     news: &mut watch::Receiver<u64>,
     stop: &mut watch::Receiver<bool>,
     tell: &mpsc::UnboundedSender<Told>,
@@ -159,7 +172,6 @@ async fn drive(
     let mut chunks_out: Option<Outlet> = None;
     let mut chunks_in: Option<RecvStream> = None;
     let (answer, mut answers) = mpsc::channel::<Result<Reply>>(1);
-    let begun = Instant::now();
     let mut tick = tokio::time::interval(TICK);
     news.mark_unchanged();
     loop {
@@ -167,6 +179,10 @@ async fn drive(
             if matches!(event, Event::Stored { .. } | Event::BlobFilled) {
                 shared.changed();
                 news.mark_unchanged();
+            }
+            if matches!(event, Event::Settled { .. }) && mode == Mode::Live {
+                let outcome = outcome(shared, connection, session, begun, cpu, None, connection.wire());
+                let _ = tell.send(Told::Settled(Box::new(outcome)));
             }
             // The listener may have gone; the session does not need it.
             let _ = tell.send(Told::Event(event));

@@ -1,1 +1,78 @@
 //! Owns runtime, store and endpoint; what a program calls.
+//!
+//! An [`Engine`] is one open journal. Its methods on entries block and never need the network; [`Engine::serve`],
+//! [`Engine::sync`] and pairing run on a runtime of the engine's own, made when it is first needed, so that opening a
+//! journal starts no thread.
+
+mod attachments;
+mod devices;
+mod doctor;
+mod driver;
+mod entries;
+mod home;
+mod import;
+mod network;
+mod pair;
+mod serve;
+mod shared;
+mod sync;
+
+use std::sync::{Arc, OnceLock};
+
+pub use attachments::NewFile;
+pub use devices::{DeviceRow, DeviceStatus};
+pub use doctor::{Check, Health};
+pub use driver::{Outcome, Told};
+pub use entries::{Listed, Searched, Shown, ShownReading, Written};
+pub use home::{Environment, is_journal};
+pub use import::{Imported, ImportedAttachment, ImportedEntry};
+pub use pair::{HostEvent, Joined, JoinOptions};
+pub use serve::{ServeEvent, ServeOptions};
+pub use shared::SharedEntropy;
+pub use sync::{Derived, PeerReport, SyncOptions, SyncReport};
+
+use self::shared::Shared;
+use crate::error::{Error, Result};
+use crate::id::{DeviceId, JournalId};
+
+/// One open journal on one device.
+#[derive(Debug)]
+pub struct Engine {
+    shared: Arc<Shared>,
+    runtime: OnceLock<tokio::runtime::Runtime>,
+}
+
+impl Engine {
+    fn from_shared(shared: Shared) -> Self {
+        Self { shared: Arc::new(shared), runtime: OnceLock::new() }
+    }
+
+    /// The journal's id.
+    pub fn journal(&self) -> JournalId {
+        self.shared.identity.journal
+    }
+
+    /// This device.
+    pub fn device(&self) -> DeviceId {
+        self.shared.identity.device()
+    }
+
+    /// Automerge documents opened since the journal was: what lists and syncs keep at 0.
+    pub fn documents_opened(&self) -> u64 {
+        self.shared.documents_opened()
+    }
+
+    /// The engine's own runtime: two threads are enough for one person's devices.
+    fn runtime(&self) -> Result<&tokio::runtime::Runtime> {
+        if let Some(runtime) = self.runtime.get() {
+            return Ok(runtime);
+        }
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("afterword")
+            .enable_all()
+            .build()
+            .map_err(|error| Error::internal(format!("no threads could be started: {error}")))?;
+        Ok(self.runtime.get_or_init(|| runtime))
+    }
+}

@@ -1,12 +1,15 @@
 //! What everything that runs on one open journal shares.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-use crate::store::Storage;
+use crate::document::Actor;
+use crate::store::blobs::BlobStore;
 use crate::store::rules::Identity;
-use crate::sync::BlobBytes;
+use crate::store::sqlite::SqliteStore;
+use crate::store::vault::Home;
 use crate::time::{Clock, Entropy};
 
 /// One source of randomness, handed around.
@@ -22,6 +25,70 @@ impl SharedEntropy {
 
 impl Entropy for SharedEntropy {
     fn fill(&mut self, bytes: &mut [u8]) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).fill(bytes);
+        lock(&self.0).fill(bytes);
     }
+}
+
+/// An open journal's parts.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) home: Home,
+    pub(crate) store: SqliteStore,
+    pub(crate) blobs: BlobStore,
+    pub(crate) identity: Identity,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: SharedEntropy,
+    /// Drawn at each opening of the store, and again after a commit that failed, so that (actor, seq) never repeats.
+    actor: Mutex<Actor>,
+    /// Automerge documents opened since the journal was.
+    opened: AtomicU64,
+    /// Counts what the store holds newly, for sessions that stay.
+    news: watch::Sender<u64>,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        home: Home,
+        store: SqliteStore,
+        blobs: BlobStore,
+        identity: Identity,
+        clock: Arc<dyn Clock>,
+        mut entropy: SharedEntropy,
+    ) -> Self {
+        let actor = Mutex::new(Actor::draw(&mut entropy));
+        let (news, _) = watch::channel(0);
+        Self { home, store, blobs, identity, clock, entropy, actor, opened: AtomicU64::new(0), news }
+    }
+
+    pub(crate) fn actor(&self) -> Actor {
+        *lock(&self.actor)
+    }
+
+    /// A commit failed: whatever it numbered may not be numbered again.
+    pub(crate) fn redraw_actor(&self) {
+        *lock(&self.actor) = Actor::draw(&mut self.entropy.clone());
+    }
+
+    pub(crate) fn count_opened(&self) {
+        self.opened.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many Automerge documents were opened since the journal was.
+    pub(crate) fn documents_opened(&self) -> u64 {
+        self.opened.load(Ordering::Relaxed)
+    }
+
+    /// The store holds something new: sessions that stay look at it.
+    pub(crate) fn changed(&self) {
+        self.news.send_modify(|count| *count += 1);
+    }
+
+    pub(crate) fn news(&self) -> watch::Receiver<u64> {
+        self.news.subscribe()
+    }
+}
+
+/// A lock whose holder cannot leave it half-done.
+pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,0 +1,107 @@
+//! The journal's devices, and removing one.
+
+use super::Engine;
+use crate::error::{Code, Error, Result};
+use crate::id::DeviceId;
+use crate::membership::{Signer, Statement};
+use crate::store::StorageExt;
+use crate::store::rules;
+use crate::time::Timestamp;
+
+/// Whether a device belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeviceStatus {
+    /// It does.
+    Member,
+    /// It did, or its add no longer counts.
+    Removed,
+}
+
+/// One device of the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceRow {
+    /// Its id.
+    pub id: DeviceId,
+    /// The name it was added under.
+    pub name: String,
+    /// Whether it is this one.
+    pub this: bool,
+    /// Whether it belongs.
+    pub status: DeviceStatus,
+    /// When it was added, by the clock of whoever added it.
+    pub added_at: Timestamp,
+    /// When this device last synced with it.
+    pub last_seen_at: Option<Timestamp>,
+}
+
+impl Engine {
+    /// Every device that was ever added: members first, then by when they were added.
+    pub fn devices(&self) -> Result<Vec<DeviceRow>> {
+        let set = self.shared.store.read(|tx| rules::statements(tx))?;
+        let seen = self.shared.store.peers()?;
+        let row = |member: &crate::membership::Member, status| DeviceRow {
+            id: member.id,
+            name: member.name.clone(),
+            this: member.id == self.device(),
+            status,
+            added_at: member.added_at,
+            last_seen_at: seen.iter().find(|peer| peer.device == member.id).map(|peer| peer.seen),
+        };
+        let state = set.state();
+        let mut rows: Vec<_> = state.members().map(|member| row(member, DeviceStatus::Member)).collect();
+        rows.sort_by_key(|row| row.added_at);
+        let mut removed: Vec<_> = state.removed().map(|member| row(member, DeviceStatus::Removed)).collect();
+        removed.sort_by_key(|row| row.added_at);
+        rows.append(&mut removed);
+        Ok(rows)
+    }
+
+    /// The device whose id begins with `prefix`.
+    pub fn resolve_device(&self, prefix: &str) -> Result<DeviceRow> {
+        let rows = self.devices()?;
+        let mut found = rows.into_iter().filter(|row| !prefix.is_empty() && row.id.to_string().starts_with(prefix));
+        match (found.next(), found.next()) {
+            (Some(one), None) => Ok(one),
+            (None, _) => Err(Error::new(
+                Code::NotFound,
+                format!("no device's id begins with {prefix}"),
+                "look it up with `afterword devices`",
+            )),
+            _ => Err(Error::new(
+                Code::Ambiguous,
+                format!("more than one device's id begins with {prefix}"),
+                "give a few more characters of it",
+            )),
+        }
+    }
+
+    /// Removes a device for ever. What it wrote and this device holds stays.
+    pub fn remove_device(&self, device: DeviceId) -> Result<()> {
+        if device == self.device() {
+            return Err(Error::invalid(
+                "a device cannot remove itself",
+                "remove it from another device of this journal, or delete its folder",
+            ));
+        }
+        let identity = &self.shared.identity;
+        self.shared.store.write(|tx| {
+            let set = rules::statements(tx)?;
+            if !set.state().is_member(&identity.device()) {
+                return Err(Error::new(
+                    Code::Refused,
+                    "this device does not belong to the journal any more, so it can remove none",
+                    "use a device that does",
+                ));
+            }
+            if !set.state().is_member(&device) {
+                return Err(Error::invalid("that device is not a member", "see `afterword devices`"));
+            }
+            let remove =
+                Statement::remove(Signer::Device(&identity.key), &identity.journal, &set.seen(), device)?;
+            rules::add_statements(tx, identity, vec![remove])?;
+            Ok(())
+        })?;
+        self.shared.changed();
+        Ok(())
+    }
+}

@@ -1,0 +1,129 @@
+//! Looking at everything that must hold on this device, and making derived state again.
+
+use std::time::Duration;
+
+use super::Engine;
+use crate::error::Result;
+use crate::log::Vector;
+use crate::membership::Body;
+use crate::store::StorageExt;
+use crate::store::rules;
+use crate::store::vault::{self, RecoveryKeys, Unlock};
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// What: `store`, `chains`, `heads`, `digest`, `vault`, …
+    pub name: String,
+    /// Whether it is as it must be.
+    pub ok: bool,
+    /// What was seen.
+    pub detail: String,
+}
+
+/// What `doctor` says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Health {
+    /// Everything that was looked at.
+    pub checks: Vec<Check>,
+    /// Entries held.
+    pub entries: u64,
+    /// Operations held.
+    pub operations: u64,
+    /// The digest over documents and heads.
+    pub digest: [u8; 32],
+    /// How far each log is held.
+    pub vector: Vector,
+    /// Blobs that are wanted and not all here.
+    pub wanted_blobs: u64,
+}
+
+impl Engine {
+    /// Looks at store, chains, heads, digest, keys and wraps. `unlock` is how the vault's everyday wrap opens.
+    pub fn doctor(&self, unlock: Unlock<'_>) -> Result<Health> {
+        let mut checks: Vec<_> = self
+            .shared
+            .store
+            .examine(&self.shared.identity)?
+            .into_iter()
+            .map(|(name, ok, detail)| Check { name, ok, detail })
+            .collect();
+        checks.push(self.check_vault(unlock)?);
+        checks.push(self.check_blobs()?);
+        let (summary, entries) = self.shared.store.read(|tx| {
+            let entries = tx.documents()?.into_iter().filter(|entry| !entry.is_singleton()).count() as u64;
+            Ok((rules::summary(tx)?, entries))
+        })?;
+        let unreadable = self.shared.store.unreadable()?;
+        if unreadable > 0 {
+            checks.push(Check {
+                name: "changes".to_owned(),
+                ok: true,
+                detail: format!("{unreadable} changes can't be read yet; they are kept, and wait for what they need"),
+            });
+        }
+        Ok(Health {
+            checks,
+            entries,
+            operations: summary.vector.values().map(|position| position.seq).sum(),
+            digest: summary.digest,
+            vector: summary.vector,
+            wanted_blobs: summary.unfilled.len() as u64,
+        })
+    }
+
+    fn check_vault(&self, unlock: Unlock<'_>) -> Result<Check> {
+        let set = self.shared.store.read(|tx| rules::statements(tx))?;
+        let Body::Genesis { recovery_sign, recovery_seal, .. } = set.genesis().body() else {
+            return Ok(Check { name: "vault".to_owned(), ok: false, detail: "no genesis statement".to_owned() });
+        };
+        let genesis = RecoveryKeys { sign: *recovery_sign, seal: *recovery_seal };
+        let (ok, detail) = match vault::inspect(&self.shared.home, unlock, &genesis) {
+            Ok(seen) => {
+                let right = seen.whole && seen.recovery_wrap && seen.recovery_is_genesis && seen.journal == self.journal();
+                (right, if right {
+                    "opens, and the recovery wrap is whole and for this journal's phrase".to_owned()
+                } else {
+                    "opens, but its recovery wrap is damaged or for another phrase".to_owned()
+                })
+            }
+            Err(error) => (false, crate::error::Error::from(error).message),
+        };
+        Ok(Check { name: "vault".to_owned(), ok, detail })
+    }
+
+    fn check_blobs(&self) -> Result<Check> {
+        let (mut whole, mut damaged) = (0, 0);
+        for wanted in self.shared.store.read(|tx| tx.blobs(false))? {
+            if !wanted.here {
+                continue;
+            }
+            if self.shared.blobs.verify(&wanted.blob.id, &wanted.blob.hash_key(), wanted.blob.len)? {
+                whole += 1;
+            } else {
+                // Asked for again at the next sync.
+                self.shared.store.write(|tx| tx.set_blob(wanted.blob.id, &[], false))?;
+                self.shared.blobs.remove(&wanted.blob.id)?;
+                damaged += 1;
+            }
+        }
+        Ok(Check {
+            name: "attachments".to_owned(),
+            ok: damaged == 0,
+            detail: if damaged == 0 {
+                format!("{whole} whole")
+            } else {
+                format!("{whole} whole, {damaged} damaged and asked for again at the next sync")
+            },
+        })
+    }
+
+    /// Drops everything derived and makes it again from the logs. Answers how many documents' heads were different.
+    pub fn rebuild(&self, mut progress: impl FnMut(u64, u64)) -> Result<u64> {
+        let changed = self.shared.store.write(|tx| rules::recompute_all(tx, &self.shared.identity))?;
+        self.shared.store.drop_derived()?;
+        self.derive(Duration::MAX, &mut progress)?;
+        self.shared.changed();
+        Ok(changed)
+    }
+}

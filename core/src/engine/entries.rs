@@ -1,0 +1,311 @@
+//! Entries: writing, reading, changing, listing, searching. Everything here blocks and none of it needs the network.
+
+use std::time::{Duration, Instant};
+
+use super::Engine;
+use super::shared::Shared;
+use crate::document::{Editor, EntryDocument, Reading};
+use crate::error::{Code, Error, Result};
+use crate::id::{ChangeHash, DeviceId, EntryId};
+use crate::journal::people::People;
+use crate::journal::{Entry, Kind, NewEntry};
+use crate::log::{BlobRef, Operation};
+use crate::store::derived::{self, Cursor, Filter, Found, ListRow, Opened, Page};
+use crate::store::rules;
+use crate::store::sqlite::SqliteTx;
+use crate::store::{Tx, WantedBlob};
+use crate::time::random;
+
+/// How long a list or search derives what waits before it answers with what there is.
+const DERIVE_FIRST: Duration = Duration::from_secs(2);
+
+/// What a write answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// The entry.
+    pub id: EntryId,
+    /// What it is about.
+    pub kind: Kind,
+    /// Its title, people as `@Name`.
+    pub title: String,
+    /// Its heads now.
+    pub heads: Vec<ChangeHash>,
+}
+
+/// One entry as `show` has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// The entry, people as tokens.
+    pub entry: Entry,
+    /// Names for the tokens.
+    pub people: People,
+    /// For each attachment's blob, whether its bytes are here.
+    pub here: Vec<(crate::id::BlobId, bool)>,
+    /// Changes that can't be read yet: they wait for others, or Automerge refuses them.
+    pub unreadable: u64,
+}
+
+/// A page of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// The rows and where the next page begins.
+    pub page: Page,
+    /// Names for the tokens in titles.
+    pub people: People,
+    /// Entries that are not derived yet.
+    pub unread: u64,
+}
+
+/// What a search found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Searched {
+    /// The hits.
+    pub found: Found,
+    /// Names for the tokens in titles.
+    pub people: People,
+    /// Entries that are not indexed yet.
+    pub unread: u64,
+}
+
+/// An earlier reading, and whose it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShownReading {
+    /// The reading.
+    pub reading: Reading,
+    /// The device that wrote it, from the log it stands in.
+    pub device: DeviceId,
+}
+
+impl Engine {
+    /// A new entry, saved at once. `@Name`s in its texts become tokens.
+    pub fn create_entry(&self, new: NewEntry) -> Result<Written> {
+        let id = EntryId::from_bytes(random(&mut self.shared.entropy.clone()));
+        self.create_with_id(id, new)
+    }
+
+    fn create_with_id(&self, id: EntryId, mut new: NewEntry) -> Result<Written> {
+        let written = self.commit(|shared, tx| {
+            let people = derived::people(tx)?;
+            new.title = people.stored(&new.title, "");
+            new.body = people.stored(&new.body, "");
+            for (_, text) in &mut new.sections {
+                *text = people.stored(text, "");
+            }
+            let (document, chunk) =
+                EntryDocument::create(id, shared.actor(), shared.clock.now(), &new, &mut shared.entropy.clone())?;
+            append_change(shared, tx, id, chunk, Vec::new(), Vec::new())?;
+            finish(tx, &document)
+        })?;
+        self.refresh_soon(id);
+        Ok(written)
+    }
+
+    /// One edit of an entry: everything `edits` does is one change. Answers what `edits` gave.
+    pub fn edit_entry<R>(
+        &self,
+        id: EntryId,
+        edits: impl FnOnce(&mut Editor<'_, '_>, &Entry, &People) -> Result<R>,
+    ) -> Result<(R, Written)> {
+        self.edit_with_blobs(id, |editor, entry, people| Ok((edits(editor, entry, people)?, Vec::new(), Vec::new())))
+    }
+
+    pub(super) fn edit_with_blobs<R>(
+        &self,
+        id: EntryId,
+        edits: impl FnOnce(&mut Editor<'_, '_>, &Entry, &People) -> Result<(R, Vec<BlobRef>, Vec<crate::id::BlobId>)>,
+    ) -> Result<(R, Written)> {
+        let out = self.commit(|shared, tx| {
+            let Opened { mut document, .. } = open(shared, tx, id)?;
+            let people = derived::people(tx)?;
+            let entry = document.entry()?;
+            let mut failed = None;
+            let edited = document.edit(shared.clock.now(), &mut shared.entropy.clone(), |editor| {
+                edits(editor, &entry, &people).map_err(|error| {
+                    failed = Some(error);
+                    crate::document::DocumentError::Failed("edited")
+                })
+            });
+            let ((out, brings, ends), chunk) = match (edited, failed) {
+                (_, Some(error)) => return Err(error),
+                (Ok(edited), None) => edited,
+                (Err(error), None) => return Err(error.into()),
+            };
+            if let Some(chunk) = chunk {
+                append_change(shared, tx, id, chunk, brings, ends)?;
+            }
+            Ok((out, finish(tx, &document)?))
+        })?;
+        self.refresh_soon(id);
+        Ok(out)
+    }
+
+    /// The whole entry as it reads now. Derives it first if it is stale.
+    pub fn show(&self, id: EntryId) -> Result<Shown> {
+        self.shared.store.read_sql(|tx| {
+            let Opened { document, refused, pending, .. } = open(&self.shared, tx, id)?;
+            let entry = document.entry()?;
+            let people = derived::people(tx)?;
+            let mut here = Vec::new();
+            for attachment in &entry.attachments {
+                let held: Option<WantedBlob> = tx.blob(attachment.blob)?;
+                here.push((attachment.blob, held.is_some_and(|blob| blob.here)));
+            }
+            Ok(Shown { entry, people, here, unreadable: (refused + pending) as u64 })
+        })
+    }
+
+    /// The entry as it read at `heads`.
+    pub fn show_at(&self, id: EntryId, heads: &[ChangeHash]) -> Result<Shown> {
+        self.shared.store.read_sql(|tx| {
+            let Opened { document, .. } = open(&self.shared, tx, id)?;
+            Ok(Shown { entry: document.entry_at(heads)?, people: derived::people(tx)?, here: Vec::new(), unreadable: 0 })
+        })
+    }
+
+    /// Every earlier reading of an entry, oldest first.
+    pub fn history(&self, id: EntryId) -> Result<Vec<ShownReading>> {
+        self.shared.store.read_sql(|tx| {
+            let authors: Vec<_> = tx
+                .changes(id)?
+                .into_iter()
+                .map(|change| (change.hash, change.first_log.unwrap_or(change.log).device))
+                .collect();
+            let Opened { document, .. } = open(&self.shared, tx, id)?;
+            let readings = document.readings()?;
+            let whose = |hash| authors.iter().find(|(held, _)| *held == hash).map(|(_, device)| *device);
+            Ok(readings
+                .into_iter()
+                .map(|reading| ShownReading { device: whose(reading.hash).unwrap_or_else(|| self.device()), reading })
+                .collect())
+        })
+    }
+
+    /// Destroys an entry on every device. Answers false where it was destroyed before.
+    pub fn erase(&self, id: EntryId) -> Result<bool> {
+        let erased = self.commit(|shared, tx| {
+            Ok(rules::erase(tx, &shared.identity, &mut shared.entropy.clone(), id)?.is_some())
+        })?;
+        self.sweep_blobs()?;
+        Ok(erased)
+    }
+
+    /// The entry whose id begins with `prefix`.
+    pub fn resolve(&self, prefix: &str) -> Result<EntryId> {
+        self.shared.store.read_sql(|tx| derived::resolve(tx, prefix))
+    }
+
+    /// One page of entries, newest first. First derives what waits, for at most two seconds.
+    pub fn list(&self, filter: &Filter, limit: usize, after: Option<&Cursor>) -> Result<Listed> {
+        let unread = self.derive(DERIVE_FIRST, |_, _| {})?;
+        self.shared.store.read_sql(|tx| {
+            Ok(Listed { page: derived::list(tx, filter, limit, after)?, people: derived::people(tx)?, unread })
+        })
+    }
+
+    /// One entry's list row, if it is derived.
+    pub fn row(&self, id: EntryId) -> Result<Option<ListRow>> {
+        self.shared.store.read_sql(|tx| derived::row(tx, id))
+    }
+
+    /// Searches words, `"phrases"` and `prefix*`. First derives what waits, for at most two seconds.
+    pub fn search(&self, query: &str, limit: usize) -> Result<Searched> {
+        let unread = self.derive(DERIVE_FIRST, |_, _| {})?;
+        let today = self.shared.clock.today();
+        self.shared.store.read_sql(|tx| {
+            Ok(Searched { found: derived::find(tx, query, limit, today)?, people: derived::people(tx)?, unread })
+        })
+    }
+
+    /// Everybody in the journal.
+    pub fn people(&self) -> Result<People> {
+        self.shared.store.read_sql(derived::people)
+    }
+
+    /// Derives stale documents, newest first, for at most `budget`. Answers how many are left; `progress` hears
+    /// (done, left) after each.
+    pub fn derive(&self, budget: Duration, mut progress: impl FnMut(u64, u64)) -> Result<u64> {
+        derive(&self.shared, budget, &mut progress)
+    }
+
+    /// One committed write. A commit that failed may have numbered a change, so the next one has a new actor.
+    pub(super) fn commit<R>(&self, f: impl FnOnce(&Shared, &mut SqliteTx<'_>) -> Result<R>) -> Result<R> {
+        let out = self.shared.store.write_sql(|tx| f(&self.shared, tx));
+        match &out {
+            Ok(_) => self.shared.changed(),
+            Err(_) => self.shared.redraw_actor(),
+        }
+        out
+    }
+
+    /// Text and search of an entry just written. Failing here loses nothing: it stays stale and is derived later.
+    fn refresh_soon(&self, id: EntryId) {
+        if let Err(error) = refresh_one(&self.shared, id) {
+            tracing::debug!(code = error.code.as_str(), "deriving was put off");
+        }
+    }
+}
+
+/// Opens a document, and counts it.
+pub(super) fn open(shared: &Shared, tx: &mut SqliteTx<'_>, id: EntryId) -> Result<Opened> {
+    let opened = derived::open(tx, id, shared.actor())?;
+    shared.count_opened();
+    Ok(opened)
+}
+
+pub(super) fn append_change(
+    shared: &Shared,
+    tx: &mut SqliteTx<'_>,
+    id: EntryId,
+    chunk: Vec<u8>,
+    brings: Vec<BlobRef>,
+    ends: Vec<crate::id::BlobId>,
+) -> Result<()> {
+    let operation = Operation::change(id, chunk, brings, ends)?;
+    rules::append(tx, &shared.identity, &mut shared.entropy.clone(), vec![operation])?;
+    Ok(())
+}
+
+/// Writes the list row and says what there is now.
+pub(super) fn finish(tx: &mut SqliteTx<'_>, document: &EntryDocument) -> Result<Written> {
+    let entry = document.entry()?;
+    derived::put_row(tx, &entry)?;
+    let people = derived::people(tx)?;
+    Ok(Written { id: entry.id, kind: entry.kind, title: people.shown(&entry.title), heads: entry.heads })
+}
+
+pub(super) fn refresh_one(shared: &Shared, id: EntryId) -> Result<()> {
+    let now = shared.clock.now().0;
+    shared.store.write_sql(|tx| {
+        let done = derived::refresh(tx, id, shared.actor(), now)?;
+        if done.opened {
+            shared.count_opened();
+        }
+        Ok(())
+    })
+}
+
+/// Derives stale documents, one transaction each, so that no writer waits longer than one takes.
+pub(super) fn derive(shared: &Shared, budget: Duration, progress: &mut dyn FnMut(u64, u64)) -> Result<u64> {
+    let started = Instant::now();
+    let mut done = 0;
+    loop {
+        let (next, left) = shared.store.stale(64)?;
+        if next.is_empty() {
+            return Ok(0);
+        }
+        for (index, id) in next.iter().enumerate() {
+            if started.elapsed() >= budget {
+                return Ok(left - index as u64);
+            }
+            refresh_one(shared, *id)?;
+            done += 1;
+            progress(done, left - index as u64 - 1);
+        }
+    }
+}
+
+/// An entry that the caller named and that is not there.
+pub(super) fn no_such(what: &str) -> Error {
+    Error::new(Code::NotFound, format!("this entry has no such {what}"), "look at what it has with `afterword show`")
+}
+

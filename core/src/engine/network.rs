@@ -1,0 +1,107 @@
+//! Where the other devices are: addresses that worked before, and what mDNS sees.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::shared::Shared;
+use crate::error::Result;
+use crate::id::DeviceId;
+use crate::store::StorageExt;
+use crate::store::rules;
+use crate::transport::{Discovery, Endpoint, MdnsDiscovery, Options, Service, ServiceKind, Tag};
+
+/// An endpoint that dials, and listens where an address is given. Must be called inside the runtime.
+pub(super) fn endpoint(shared: &Shared, listen: Option<SocketAddr>, keep_alive: Option<Duration>) -> Result<Endpoint> {
+    let options = Options { keep_alive, ..Options::default() };
+    let entropy = Box::new(shared.entropy.clone());
+    let identity = &shared.identity;
+    match listen {
+        Some(address) => Endpoint::bind(address, &identity.key, &identity.discovery, entropy, options),
+        None => Endpoint::dialer(&identity.key, &identity.discovery, entropy, options),
+    }
+}
+
+/// mDNS, if it is wanted and the machine has it.
+pub(super) fn discovery(shared: &Shared, wanted: bool) -> Option<Arc<dyn Discovery>> {
+    if !wanted {
+        return None;
+    }
+    match MdnsDiscovery::start(&mut shared.entropy.clone()) {
+        Ok(mdns) => Some(Arc::new(mdns)),
+        Err(error) => {
+            tracing::debug!(code = error.code.as_str(), "no discovery on this network");
+            None
+        }
+    }
+}
+
+/// The other members of the journal.
+pub(super) fn others(shared: &Shared) -> Result<BTreeSet<DeviceId>> {
+    let set = shared.store.read(|tx| rules::statements(tx))?;
+    let this = shared.identity.device();
+    Ok(set.state().members().map(|member| member.id).filter(|id| *id != this).collect())
+}
+
+/// The name a device was added under, or the beginning of its id.
+pub(super) fn name_of(shared: &Shared, device: &DeviceId) -> String {
+    let named = shared.store.read(|tx| rules::statements(tx)).ok().and_then(|set| {
+        let state = set.state();
+        state.member(device).or_else(|| state.removed().find(|gone| gone.id == *device)).map(|m| m.name.clone())
+    });
+    named.unwrap_or_else(|| device.to_string()[..8].to_owned())
+}
+
+/// A place to dial, and whom we expect there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Candidate {
+    pub(super) address: SocketAddr,
+    pub(super) device: Option<DeviceId>,
+}
+
+/// Addresses that worked before, of devices that are still members.
+pub(super) fn remembered(shared: &Shared) -> Result<Vec<Candidate>> {
+    let members = others(shared)?;
+    let peers = shared.store.peers()?;
+    let kept = peers.into_iter().filter(|peer| members.contains(&peer.device));
+    Ok(kept
+        .filter_map(|peer| Some(Candidate { address: peer.address?, device: Some(peer.device) }))
+        .collect())
+}
+
+/// Members that mDNS sees within `patience`; stops early once it has seen all of them.
+pub(super) async fn look_around(
+    shared: &Shared,
+    discovery: &Arc<dyn Discovery>,
+    patience: Duration,
+) -> Result<Vec<Candidate>> {
+    let members = others(shared)?;
+    let mut watch = discovery.watch(ServiceKind::Members)?;
+    let mut found: Vec<Candidate> = Vec::new();
+    let looking = async {
+        while let Some(sighting) = watch.next().await {
+            let Service::Member(tag) = sighting.service else { continue };
+            let now = shared.clock.now();
+            let Some(device) = Tag::known(&shared.identity.discovery, now, members.iter().copied())
+                .into_iter()
+                .find_map(|(known, device)| (known == tag).then_some(device))
+            else {
+                continue;
+            };
+            let candidate = Candidate { address: sighting.address, device: Some(device) };
+            if !found.contains(&candidate) {
+                found.push(candidate);
+            }
+            let seen: BTreeSet<_> = found.iter().filter_map(|candidate| candidate.device).collect();
+            if seen.len() == members.len() {
+                // A moment more, for further addresses of the last one.
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                return;
+            }
+        }
+    };
+    // Nobody being there is an answer, not an error.
+    let _ = tokio::time::timeout(patience, looking).await;
+    Ok(found)
+}

@@ -1,0 +1,308 @@
+//! Staying up: answers members, finds them, keeps a live session with each, and derives what comes.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, watch};
+
+use super::Engine;
+use super::driver::{self, Outcome, Told};
+use super::entries::derive;
+use super::network::{self, Candidate};
+use super::shared::{Shared, lock};
+use crate::error::{Code, Error, Result};
+use crate::id::DeviceId;
+use crate::sync::{Event, Mode};
+use crate::transport::{Beacon, Connection, Discovery, Endpoint, NetworkWatcher, dialable};
+
+/// How often another process's commits are looked for.
+const LOOK: Duration = Duration::from_millis(200);
+/// How often members that are not connected are looked for.
+const SEEK: Duration = Duration::from_secs(20);
+/// The first pause after a failed dial; doubled each time.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(120);
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
+/// How long deriving goes on before it lets the rest of the process in.
+const SLICE: Duration = Duration::from_millis(200);
+
+/// How `serve` runs.
+#[derive(Debug, Clone)]
+pub struct ServeOptions {
+    /// Where to listen. Port 0 picks one.
+    pub listen: SocketAddr,
+    /// Whether to announce this device and look for others with mDNS.
+    pub discover: bool,
+}
+
+/// Something that happened while serving.
+#[derive(Debug, Clone)]
+pub enum ServeEvent {
+    /// It listens here.
+    Listening(SocketAddr),
+    /// A session settled, again or for the first time, or ended.
+    Synced {
+        /// The other device.
+        device: DeviceId,
+        /// Its name.
+        name: String,
+        /// What the session came to.
+        outcome: Box<Outcome>,
+        /// What is derived.
+        derived: super::Derived,
+    },
+    /// Something a person should know.
+    Alarm {
+        /// A word for it.
+        code: &'static str,
+        /// A sentence.
+        detail: String,
+    },
+}
+
+type Tell = mpsc::UnboundedSender<ServeEvent>;
+
+/// Who is connected, and when whom may be dialed again.
+#[derive(Debug, Default)]
+struct Table {
+    live: BTreeMap<DeviceId, usize>,
+    pauses: BTreeMap<SocketAddr, (Instant, Duration)>,
+}
+
+struct Server {
+    shared: Arc<Shared>,
+    endpoint: Endpoint,
+    table: Mutex<Table>,
+    tell: Tell,
+    stop: watch::Receiver<bool>,
+}
+
+impl Engine {
+    /// Serves until `stop` turns true. `told` hears what happens.
+    pub fn serve(
+        &self,
+        options: &ServeOptions,
+        stop: watch::Receiver<bool>,
+        mut told: impl FnMut(ServeEvent) + Send,
+    ) -> Result<()> {
+        let shared = self.shared.clone();
+        self.runtime()?.block_on(async {
+            let (tell, mut hear) = mpsc::unbounded_channel();
+            let serving = serve(shared, options.clone(), tell, stop);
+            tokio::pin!(serving);
+            loop {
+                tokio::select! {
+                    done = &mut serving => {
+                        while let Ok(event) = hear.try_recv() {
+                            told(event);
+                        }
+                        return done;
+                    }
+                    Some(event) = hear.recv() => told(event),
+                }
+            }
+        })
+    }
+}
+
+async fn serve(shared: Arc<Shared>, options: ServeOptions, tell: Tell, stop: watch::Receiver<bool>) -> Result<()> {
+    let endpoint = network::endpoint(&shared, Some(options.listen), Some(KEEP_ALIVE))?;
+    let address = endpoint.local_addr().ok_or_else(|| Error::internal("a bound socket has no address"))?;
+    let _ = tell.send(ServeEvent::Listening(dialable(address)));
+    let discovery = network::discovery(&shared, options.discover);
+    let _beacon = discovery.as_ref().and_then(|discovery| {
+        let identity = &shared.identity;
+        Beacon::start(discovery.clone(), &identity.discovery, identity.device(), address, shared.clock.clone()).ok()
+    });
+    let server = Arc::new(Server { shared, endpoint, table: Mutex::default(), tell, stop: stop.clone() });
+    let tasks = [
+        tokio::spawn(watch_the_store(server.clone())),
+        tokio::spawn(derive_what_comes(server.clone())),
+        tokio::spawn(seek(server.clone(), discovery)),
+        tokio::spawn(watch_the_network(server.clone())),
+    ];
+    let mut stopped = stop;
+    let mut sessions = tokio::task::JoinSet::new();
+    loop {
+        tokio::select! {
+            _ = stopped.changed() => break,
+            connection = server.endpoint.accept() => match connection {
+                Some(connection) => {
+                    sessions.spawn(stay(server.clone(), connection, None));
+                }
+                None => break,
+            },
+            Some(_) = sessions.join_next(), if !sessions.is_empty() => {}
+        }
+    }
+    tasks.iter().for_each(tokio::task::JoinHandle::abort);
+    // Sessions hear `stop` themselves and say goodbye.
+    let _ = tokio::time::timeout(Duration::from_secs(2), async { while sessions.join_next().await.is_some() {} }).await;
+    server.endpoint.close();
+    Ok(())
+}
+
+/// Runs one live session and tells each time it settles.
+async fn stay(server: Arc<Server>, connection: Connection, dialed: Option<SocketAddr>) -> Outcome {
+    let device = connection.peer();
+    *lock(&server.table).live.entry(device).or_default() += 1;
+    let (tell, mut hear) = mpsc::unbounded_channel();
+    let shared = server.shared.clone();
+    let session = driver::run(shared.clone(), connection, Mode::Live, shared.news(), server.stop.clone(), tell);
+    tokio::pin!(session);
+    let outcome = loop {
+        tokio::select! {
+            outcome = &mut session => break outcome,
+            Some(told) = hear.recv() => heard(&server, device, told),
+        }
+    };
+    while let Ok(told) = hear.try_recv() {
+        heard(&server, device, told);
+    }
+    if let Some(count) = lock(&server.table).live.get_mut(&device) {
+        *count = count.saturating_sub(1);
+    }
+    if outcome.equal.is_some() && outcome.error.as_ref().is_none_or(|error| error.code == Code::Unreachable) {
+        // A device that leaves a live session is no trouble.
+        let _ = server.shared.store.remember_peer(device, dialed, server.shared.clock.now());
+    }
+    synced(&server, device, outcome.clone());
+    outcome
+}
+
+fn synced(server: &Server, device: DeviceId, mut outcome: Outcome) {
+    if outcome.equal.is_some() {
+        outcome.error = outcome.error.filter(|error| error.code != Code::Unreachable && error.code != Code::Cancelled);
+    }
+    let name = network::name_of(&server.shared, &device);
+    let event = ServeEvent::Synced { device, name, outcome: Box::new(outcome), derived: super::Derived::default() };
+    let _ = server.tell.send(event);
+}
+
+fn heard(server: &Server, device: DeviceId, told: Told) {
+    let alarm = |code, detail: String| {
+        let _ = server.tell.send(ServeEvent::Alarm { code, detail });
+    };
+    let name = || network::name_of(&server.shared, &device);
+    match told {
+        Told::Event(Event::Diverged) => alarm(
+            "diverged",
+            format!("this device and {} hold the same operations and read them differently", name()),
+        ),
+        Told::Event(Event::Mended) => alarm(
+            "mended",
+            format!("this device or {} was put back to an earlier state; what either wrote since was kept", name()),
+        ),
+        Told::Event(Event::Recomputed(changed)) if changed > 0 => {
+            alarm("recomputed", format!("what is derived of {changed} entries was wrong and was made again"));
+        }
+        Told::Event(Event::DamagedBlob) => {
+            alarm("damaged_attachment", "an attachment arrived damaged and is asked for again".to_owned());
+        }
+        Told::Settled(outcome) => synced(server, device, *outcome),
+        _ => {}
+    }
+}
+
+/// Another process wrote to this journal: sessions push it within the second.
+async fn watch_the_store(server: Arc<Server>) {
+    let mut last = None;
+    let mut tick = tokio::time::interval(LOOK);
+    loop {
+        tick.tick().await;
+        let shared = server.shared.clone();
+        let version = tokio::task::spawn_blocking(move || shared.store.data_version()).await;
+        let Ok(Ok(version)) = version else { continue };
+        if last.is_some_and(|last| last != version) {
+            server.shared.changed();
+        }
+        last = Some(version);
+    }
+}
+
+/// Derives what sessions and other processes brought, in slices.
+async fn derive_what_comes(server: Arc<Server>) {
+    let mut news = server.shared.news();
+    loop {
+        let shared = server.shared.clone();
+        let left = tokio::task::spawn_blocking(move || derive(&shared, SLICE, &mut |_, _| {})).await;
+        match left {
+            Ok(Ok(left)) if left > 0 => tokio::task::yield_now().await,
+            Ok(Ok(_)) => {
+                if news.changed().await.is_err() {
+                    return;
+                }
+            }
+            // The disk may be full, or another process slow; try again in a while.
+            _ => tokio::time::sleep(Duration::from_secs(5)).await,
+        }
+    }
+}
+
+/// Dials members that are not connected: addresses that worked before, and what mDNS sees.
+async fn seek(server: Arc<Server>, discovery: Option<Arc<dyn Discovery>>) {
+    loop {
+        let seen = match &discovery {
+            Some(discovery) => network::look_around(&server.shared, discovery, Duration::from_secs(3)).await,
+            None => Ok(Vec::new()),
+        };
+        let known = network::remembered(&server.shared);
+        for candidate in seen.into_iter().chain(known).flatten() {
+            dial(&server, candidate).await;
+        }
+        tokio::time::sleep(if discovery.is_some() { Duration::from_secs(2) } else { SEEK }).await;
+    }
+}
+
+/// Dials one address, unless its device is connected or it is too soon. Backs off politely.
+async fn dial(server: &Arc<Server>, candidate: Candidate) {
+    let now = Instant::now();
+    {
+        let table = lock(&server.table);
+        let connected = candidate.device.is_some_and(|device| table.live.get(&device).is_some_and(|count| *count > 0));
+        // Of two that see each other, the one with the lower id dials at once and the other a little later.
+        let early = table.pauses.get(&candidate.address).is_some_and(|(until, _)| now < *until);
+        if connected || early {
+            return;
+        }
+    }
+    match server.endpoint.connect(candidate.address).await {
+        Ok(connection) => {
+            let server_for_session = server.clone();
+            let address = candidate.address;
+            tokio::spawn(async move {
+                let outcome = stay(server_for_session.clone(), connection, Some(address)).await;
+                let failed = outcome.equal.is_none();
+                pause(&server_for_session, address, failed);
+            });
+        }
+        Err(_) => pause(server, candidate.address, true),
+    }
+}
+
+fn pause(server: &Server, address: SocketAddr, failed: bool) {
+    let mut table = lock(&server.table);
+    if failed {
+        let last = table.pauses.get(&address).map_or(FIRST_PAUSE / 2, |(_, pause)| *pause);
+        let next = (last * 2).min(LONGEST_PAUSE);
+        table.pauses.insert(address, (Instant::now() + next, next));
+    } else {
+        table.pauses.remove(&address);
+    }
+}
+
+/// A new network: sockets are bound again, and everyone may be dialed at once.
+async fn watch_the_network(server: Arc<Server>) {
+    let Ok(mut watcher) = NetworkWatcher::start() else { return };
+    while watcher.changed().await.is_ok() {
+        lock(&server.table).pauses.clear();
+        if server.endpoint.rebind().await.is_err() {
+            let _ = server.tell.send(ServeEvent::Alarm {
+                code: "network",
+                detail: "after a change of network this device can't listen any more; restart `afterword serve`".to_owned(),
+            });
+        }
+    }
+}

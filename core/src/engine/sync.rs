@@ -1,0 +1,241 @@
+//! One sync with every device that can be reached.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, watch};
+
+use super::Engine;
+use super::driver::{self, Outcome, Told};
+use super::entries::derive;
+use super::network::{self, Candidate};
+use super::shared::Shared;
+use crate::error::{Code, Error, Result};
+use crate::id::DeviceId;
+use crate::store::StorageExt;
+use crate::sync::Mode;
+use crate::transport::Endpoint;
+
+/// How `sync` looks for devices.
+#[derive(Debug, Clone)]
+pub struct SyncOptions {
+    /// Only this address.
+    pub peer: Option<SocketAddr>,
+    /// How long each session may take, up to its last acknowledgement.
+    pub timeout: Duration,
+    /// How long to look for devices on the network; `None`: not at all.
+    pub discover: Option<Duration>,
+}
+
+impl Default for SyncOptions {
+    fn default() -> Self {
+        Self { peer: None, timeout: Duration::from_secs(30), discover: Some(Duration::from_secs(5)) }
+    }
+}
+
+/// What deriving took after a session.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Derived {
+    /// Documents derived.
+    pub documents: u64,
+    /// Milliseconds.
+    pub ms: u64,
+}
+
+/// What came of one device.
+#[derive(Debug, Clone)]
+pub struct PeerReport {
+    /// The device, if it is known who was meant.
+    pub device: Option<DeviceId>,
+    /// Its name, or the address that was tried.
+    pub name: String,
+    /// The session, if there was one.
+    pub outcome: Option<Outcome>,
+    /// What was derived after it.
+    pub derived: Derived,
+    /// Why it did not go well.
+    pub error: Option<Error>,
+}
+
+impl PeerReport {
+    /// Whether both devices hold the same as far as they could.
+    pub fn ok(&self) -> bool {
+        self.error.is_none() && self.outcome.as_ref().is_some_and(|outcome| outcome.equal.is_some())
+    }
+}
+
+/// What `sync` did.
+#[derive(Debug, Clone)]
+pub struct SyncReport {
+    /// Every device that was tried.
+    pub peers: Vec<PeerReport>,
+    /// Whether the last hellos with every reached device were the same.
+    pub equal: bool,
+    /// Blobs that are wanted and not all here.
+    pub wanted_blobs: u64,
+}
+
+impl Engine {
+    /// Syncs once with every device that can be reached. `told` hears of progress.
+    pub fn sync(&self, options: &SyncOptions, mut told: impl FnMut(&str, Told) + Send) -> Result<SyncReport> {
+        let shared = self.shared.clone();
+        let mut report = self.runtime()?.block_on(sync(&shared, options, &mut told))?;
+        report.wanted_blobs = shared.store.read(|tx| Ok(tx.blobs(true)?.len() as u64))?;
+        self.sweep_blobs()?;
+        Ok(report)
+    }
+}
+
+async fn sync(
+    shared: &Arc<Shared>,
+    options: &SyncOptions,
+    told: &mut (dyn FnMut(&str, Told) + Send),
+) -> Result<SyncReport> {
+    let mut report = SyncReport { peers: Vec::new(), equal: true, wanted_blobs: 0 };
+    let members = network::others(shared)?;
+    if members.is_empty() && options.peer.is_none() {
+        return Err(Error::new(
+            Code::Unreachable,
+            "this journal has no other device to sync with",
+            "add one with `afterword pair`",
+        ));
+    }
+    let endpoint = network::endpoint(shared, None, None)?;
+    let mut done = BTreeSet::new();
+    match options.peer {
+        Some(address) => {
+            let candidate = Candidate { address, device: None };
+            report.peers.extend(try_one(shared, &endpoint, candidate, options.timeout, &mut done, told).await);
+        }
+        None => {
+            // mDNS looks while the addresses of last time are tried.
+            let discovery = network::discovery(shared, options.discover.is_some());
+            let looking = async {
+                match &discovery {
+                    Some(discovery) => {
+                        network::look_around(shared, discovery, options.discover.unwrap_or_default()).await
+                    }
+                    None => Ok(Vec::new()),
+                }
+            };
+            let mut failed = Vec::new();
+            let trying = async {
+                for candidate in network::remembered(shared)? {
+                    match try_one(shared, &endpoint, candidate, options.timeout, &mut done, told).await {
+                        Some(peer) if peer.outcome.is_some() => report.peers.push(peer),
+                        Some(peer) => failed.push(peer),
+                        None => {}
+                    }
+                }
+                Ok::<_, Error>(())
+            };
+            let (seen, tried) = tokio::join!(looking, trying);
+            tried?;
+            for candidate in seen? {
+                match try_one(shared, &endpoint, candidate, options.timeout, &mut done, told).await {
+                    Some(peer) if peer.outcome.is_some() => report.peers.push(peer),
+                    Some(peer) => failed.push(peer),
+                    None => {}
+                }
+            }
+            // One line for each member that none of its addresses reached.
+            for member in members.difference(&done) {
+                let error = failed.iter().find(|peer| peer.device == Some(*member)).and_then(|peer| peer.error.clone());
+                report.peers.push(PeerReport {
+                    device: Some(*member),
+                    name: network::name_of(shared, member),
+                    outcome: None,
+                    derived: Derived::default(),
+                    error: Some(error.unwrap_or_else(not_found)),
+                });
+            }
+        }
+    }
+    endpoint.close();
+    let mut reached = report.peers.iter().filter_map(|peer| peer.outcome.as_ref()).peekable();
+    report.equal = reached.peek().is_some() && reached.all(|outcome| outcome.equal == Some(true));
+    Ok(report)
+}
+
+fn not_found() -> Error {
+    Error::new(
+        Code::Unreachable,
+        "this device was not found on the network",
+        "run `afterword serve` there, on the same network, or name its address with --peer",
+    )
+}
+
+/// Dials one address and syncs with whoever is there, unless that was done already.
+async fn try_one(
+    shared: &Arc<Shared>,
+    endpoint: &Endpoint,
+    candidate: Candidate,
+    timeout: Duration,
+    done: &mut BTreeSet<DeviceId>,
+    told: &mut (dyn FnMut(&str, Told) + Send),
+) -> Option<PeerReport> {
+    if candidate.device.is_some_and(|device| done.contains(&device)) {
+        return None;
+    }
+    let unreached = |error: Error| PeerReport {
+        device: candidate.device,
+        name: candidate.device.map_or(candidate.address.to_string(), |device| network::name_of(shared, &device)),
+        outcome: None,
+        derived: Derived::default(),
+        error: Some(error),
+    };
+    let connection = match tokio::time::timeout(timeout, endpoint.connect(candidate.address)).await {
+        Ok(Ok(connection)) => connection,
+        Ok(Err(error)) => return Some(unreached(error.into())),
+        Err(_) => return Some(unreached(not_found())),
+    };
+    let peer = connection.peer();
+    let name = network::name_of(shared, &peer);
+    let (stop, stopped) = watch::channel(false);
+    let (tell, mut hear) = mpsc::unbounded_channel();
+    let session = driver::run(shared.clone(), connection, Mode::Once, shared.news(), stopped, tell);
+    tokio::pin!(session);
+    let deadline = tokio::time::sleep(timeout);
+    tokio::pin!(deadline);
+    let mut late = false;
+    let mut outcome = loop {
+        tokio::select! {
+            outcome = &mut session => break outcome,
+            Some(news) = hear.recv() => told(&name, news),
+            () = &mut deadline, if !late => {
+                late = true;
+                // The session hears it and ends; if it has just ended by itself, all the better.
+                let _ = stop.send(true);
+            }
+        }
+    };
+    if late && outcome.error.is_none() && outcome.equal.is_none() {
+        outcome.error = Some(Error::new(
+            Code::Unreachable,
+            format!("the sync was not done within {} seconds", timeout.as_secs()),
+            "nothing is lost; sync again, with a longer --timeout if there is much to move",
+        ));
+    }
+    if outcome.error.is_none() {
+        done.insert(peer);
+        shared.store.remember_peer(peer, Some(candidate.address), shared.clock.now()).ok()?;
+    }
+    let derived = derive_after(shared).await;
+    let error = outcome.error.clone();
+    Some(PeerReport { device: Some(peer), name, outcome: Some(outcome), derived, error })
+}
+
+/// Derives what a session brought.
+pub(super) async fn derive_after(shared: &Arc<Shared>) -> Derived {
+    let shared = shared.clone();
+    let deriving = tokio::task::spawn_blocking(move || {
+        let started = Instant::now();
+        let mut documents = 0;
+        // What can't be derived now is derived by whoever lists or searches next.
+        let _ = derive(&shared, Duration::MAX, &mut |done, _| documents = done);
+        Derived { documents, ms: started.elapsed().as_millis() as u64 }
+    });
+    deriving.await.unwrap_or_default()
+}
