@@ -7,8 +7,9 @@ use std::time::Duration;
 use quinn::crypto::rustls::QuicClientConfig;
 use quinn::{ConnectionError, ConnectionId};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{DigitallySignedStruct, SignatureScheme};
+use rustls::{DigitallySignedStruct, NamedGroup, SignatureScheme};
 
 use super::super::endpoint::{SERVER_NAME, client_config, dialing};
 use super::super::gate;
@@ -200,6 +201,28 @@ async fn a_replayed_gate_yields_the_device_key_and_a_dialer_notices_a_false_serv
     assert!(!gate::proves(&right, &nonce, &tls::spki(&id), &[]));
 }
 
+/// A session store that hopes for tickets.
+#[derive(Debug, Default)]
+struct Hoping(AtomicUsize);
+
+impl ClientSessionStore for Hoping {
+    fn set_kx_hint(&self, _: ServerName<'static>, _: NamedGroup) {}
+    fn kx_hint(&self, _: &ServerName<'_>) -> Option<NamedGroup> {
+        None
+    }
+    fn set_tls12_session(&self, _: ServerName<'static>, _: Tls12ClientSessionValue) {}
+    fn tls12_session(&self, _: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
+        None
+    }
+    fn remove_tls12_session(&self, _: &ServerName<'static>) {}
+    fn insert_tls13_ticket(&self, _: ServerName<'static>, _: Tls13ClientSessionValue) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+    fn take_tls13_ticket(&self, _: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
+        None
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_ever_resumed() {
     let server = server(12, 1);
@@ -210,7 +233,8 @@ async fn nothing_is_ever_resumed() {
     let mut tls = tls::client(Some(identity), Expected::Any, vec![gate::PROTOCOL.to_vec(), pass]).unwrap();
     tls.dangerous().set_certificate_verifier(eyes.clone());
     // A dialer that would love to resume: the server must give it nothing to do so with.
-    tls.resumption = rustls::client::Resumption::in_memory_sessions(8);
+    let hoping = Arc::new(Hoping::default());
+    tls.resumption = Resumption::store(hoping.clone());
     tls.enable_early_data = true;
     let crypto = Arc::new(QuicClientConfig::try_from(tls).unwrap());
     let address = server.local_addr().unwrap();
@@ -229,7 +253,7 @@ async fn nothing_is_ever_resumed() {
         assert_eq!(accepted.peer(), device(14).id());
         // Time for a ticket to come, if one did.
         tokio::time::sleep(Duration::from_millis(50)).await;
-        assert_eq!(connection.stats().frame_rx.new_token, 0);
+        assert_eq!((connection.stats().frame_rx.new_token, hoping.0.load(Ordering::SeqCst)), (0, 0));
         drop((connection, accepted));
     }
 }
@@ -255,6 +279,30 @@ async fn a_connection_lives_on_after_its_socket_changed() {
     dialer.close();
     assert!(dialer.rebind().await.is_err());
     assert_eq!(dialer.connect(server.local_addr().unwrap()).await.unwrap_err(), ConnectError::Closed);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_listening_socket_comes_back_at_its_address() {
+    let server = server(40, 1);
+    let address = server.local_addr().unwrap();
+    meet(&server, &dialer(41, 1)).await;
+    server.lose_listener();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    within(server.rebind()).await.unwrap();
+    assert_eq!(server.local_addr(), Some(address));
+    meet(&server, &dialer(42, 1)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn members_meet_over_ipv6() {
+    let any: SocketAddr = "[::1]:0".parse().unwrap();
+    if std::net::UdpSocket::bind(any).is_err() {
+        println!("not run: no IPv6 here");
+        return;
+    }
+    let server = Endpoint::bind(any, &device(43), &secret(1), Box::new(Seeded::new(43)), quick()).unwrap();
+    let (accepted, dialed) = meet(&server, &dialer(44, 1)).await;
+    assert_eq!((dialed.peer(), accepted.peer()), (device(43).id(), device(44).id()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
