@@ -9,11 +9,14 @@ use quinn::{ConnectionError, ConnectionId};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
 use rustls::{DigitallySignedStruct, NamedGroup, SignatureScheme};
 
-use super::super::endpoint::{SERVER_NAME, client_config, dialing};
+use super::super::derived::Derived;
+use super::super::endpoint::{SERVER_NAME, client_config, dialing, listening, server_config};
 use super::super::gate;
-use super::super::tls::{self, Expected, Identity};
+use super::super::tls::{self, Answer, Expected, Identity};
 use super::super::{ConnectError, Connection, Endpoint};
 use super::*;
 
@@ -177,7 +180,7 @@ async fn a_stranger_learns_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_replayed_gate_yields_the_device_key_and_a_dialer_notices_a_false_server() {
+async fn a_replayed_gate_yields_the_device_key_and_no_more() {
     let genuine = server(9, 1);
     let mut entropy = Seeded::new(10);
     let (pass, _) = gate::pass(&secret(1), &mut entropy);
@@ -189,8 +192,44 @@ async fn a_replayed_gate_yields_the_device_key_and_a_dialer_notices_a_false_serv
     let connection = outcome.unwrap();
     assert_eq!(within(genuine.accept()).await.unwrap().peer(), device(99).id());
     drop(connection);
+}
 
-    // A server that lets anyone in without knowing the secret is left before the dialer shows its key.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dialer_shows_its_key_to_no_server_without_proof() {
+    // One that has a key, and one that even has another journal's secret, answer whoever comes.
+    for proof in [vec![], gate::proof(&secret(2), &[0; gate::NONCE_LEN], &tls::spki(&device(11).id())).to_vec()] {
+        let eyes = Arc::new(Greedy { identity: Identity::new(&device(11)).unwrap(), proof });
+        let mut tls = tls::server(Answer::Anyone(eyes.identity.clone()), gate::PROTOCOL).unwrap();
+        tls.cert_resolver = eyes;
+        let config = server_config(tls, &quick()).unwrap();
+        let (endpoint, _) = listening(ANY_PORT, Derived::new(&mut Seeded::new(45)), config).unwrap();
+        let address = endpoint.local_addr().unwrap();
+        let answering = tokio::spawn(async move { endpoint.accept().await.unwrap().await });
+        let error = within(dialer(46, 1).connect(address)).await.unwrap_err();
+        assert_eq!(error, ConnectError::Refused(address));
+        assert!(within(answering).await.unwrap().is_err());
+    }
+}
+
+/// Answers any hello with a key and whatever proof it has.
+#[derive(Debug)]
+struct Greedy {
+    identity: Identity,
+    proof: Vec<u8>,
+}
+
+impl ResolvesServerCert for Greedy {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let entry = [&tls::spki(&self.identity.id)[..], &self.proof].concat();
+        Some(Arc::new(CertifiedKey::new(vec![entry.into()], self.identity.key.clone())))
+    }
+    fn only_raw_public_keys(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn a_proof_is_for_one_key_and_one_pass() {
     let nonce = [3; gate::NONCE_LEN];
     let (id, right) = (device(9).id(), secret(1));
     let proof = gate::proof(&right, &nonce, &tls::spki(&id));
