@@ -18,13 +18,16 @@ pub(super) const MOST_PENDING: usize = 64;
 /// Closed connections count for about three round trips more.
 const MOST_OPEN: usize = 1024;
 
+/// Whether a first connection id is a knock at our gate.
+type Knocks = Box<dyn Fn(&[u8]) -> bool + Send + Sync>;
+
 /// What guards a listening socket.
 pub(super) struct Door {
     pub(super) endpoint: quinn::Endpoint,
     pub(super) runtime: Arc<Metered>,
     pub(super) handshake: Duration,
     /// Whether the dialer's first connection id lets it in.
-    pub(super) knocks: Box<dyn Fn(&[u8]) -> bool + Send + Sync>,
+    pub(super) knocks: Knocks,
 }
 
 impl Door {

@@ -3,6 +3,8 @@
 //! A dialer with a socket to itself can do without connection ids of its own (RFC 9000, 5.1), which spares four
 //! NEW_CONNECTION_ID frames each way after every handshake; a changed address is still noticed by the server, whose ids
 //! the dialer uses. Each socket is bound to the family of the address that is dialed.
+//!
+//! Randomness for gate and connection ids comes from the caller; TLS draws its ephemeral keys from the system itself.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -123,6 +125,8 @@ struct Shared {
 
 #[derive(Debug)]
 struct State {
+    /// Where to listen, also while the system has taken the socket.
+    address: Option<SocketAddr>,
     listener: Option<Listener>,
     dialers: Vec<Weak<quinn::Endpoint>>,
     /// Gone once the endpoint is closed.
@@ -132,7 +136,6 @@ struct State {
 #[derive(Debug)]
 struct Listener {
     endpoint: quinn::Endpoint,
-    address: SocketAddr,
     task: AbortHandle,
 }
 
@@ -148,8 +151,7 @@ impl Endpoint {
         options: Options,
     ) -> Result<Self, Error> {
         let endpoint = Self::dialer(identity, discovery, entropy, options)?;
-        let listener = endpoint.listen(address)?;
-        endpoint.state().listener = Some(listener);
+        endpoint.listen(address)?;
         Ok(endpoint)
     }
 
@@ -166,7 +168,7 @@ impl Endpoint {
             secret: discovery.clone(),
             entropy: Mutex::new(entropy),
             options,
-            state: Mutex::new(State { listener: None, dialers: Vec::new(), sender: Some(sender) }),
+            state: Mutex::new(State { address: None, listener: None, dialers: Vec::new(), sender: Some(sender) }),
             accepted: tokio::sync::Mutex::new(receiver),
         })))
     }
@@ -175,7 +177,7 @@ impl Endpoint {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn listen(&self, address: SocketAddr) -> Result<Listener, Error> {
+    fn listen(&self, address: SocketAddr) -> Result<(), Error> {
         let answer = Answer::Members(self.0.identity.clone(), self.0.secret.clone());
         let config = server_config(tls::server(answer, gate::PROTOCOL)?, &self.0.options)?;
         let ids = Derived::new(self.0.entropy.lock().unwrap_or_else(PoisonError::into_inner).as_mut());
@@ -195,7 +197,10 @@ impl Endpoint {
                 refused.into_inner().close(0, b"busy");
             }
         }));
-        Ok(Listener { endpoint, address, task: task.abort_handle() })
+        let mut state = self.state();
+        state.address = Some(address);
+        state.listener = Some(Listener { endpoint, task: task.abort_handle() });
+        Ok(())
     }
 
     /// The device this endpoint speaks for.
@@ -205,7 +210,7 @@ impl Endpoint {
 
     /// Where this endpoint listens, if it does.
     pub fn local_addr(&self) -> Option<SocketAddr> {
-        self.state().listener.as_ref().map(|listener| listener.address)
+        self.state().address
     }
 
     /// Waits for the next device that dialed and passed the gate. `None` once the endpoint is closed.
@@ -268,12 +273,14 @@ impl Endpoint {
 
     fn try_rebind(&self) -> Result<(), Error> {
         let (dialers, lost) = {
-            let state = self.state();
+            let mut state = self.state();
             if state.sender.is_none() {
                 return Err(closed());
             }
-            let lost = state.listener.as_ref().filter(|listener| listener.task.is_finished());
-            (state.dialers.clone(), lost.map(|listener| listener.address))
+            // Its handle holds the socket, and with it the port.
+            state.listener.take_if(|listener| listener.task.is_finished());
+            let lost = state.address.filter(|_| state.listener.is_none());
+            (state.dialers.clone(), lost)
         };
         for dialer in dialers.iter().filter_map(Weak::upgrade) {
             let old = dialer.local_addr().map_err(|error| no_socket(unspecified(false), &error))?;
@@ -283,10 +290,17 @@ impl Endpoint {
                 .map_err(|error| no_socket(fresh, &error))?;
         }
         if let Some(address) = lost {
-            let listener = self.listen(address)?;
-            self.state().listener = Some(listener);
+            self.listen(address)?;
         }
         Ok(())
+    }
+
+    /// Stands for the system taking the listening socket away.
+    #[cfg(test)]
+    pub(super) fn lose_listener(&self) {
+        if let Some(listener) = &self.state().listener {
+            listener.task.abort();
+        }
     }
 
     /// Closes every connection and stops listening. The last datagrams leave in the background.
@@ -294,6 +308,7 @@ impl Endpoint {
         let (listener, dialers) = {
             let mut state = self.state();
             state.sender = None;
+            state.address = None;
             (state.listener.take(), std::mem::take(&mut state.dialers))
         };
         if let Some(listener) = listener {

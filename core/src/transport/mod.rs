@@ -15,9 +15,12 @@
 mod admission;
 mod connection;
 mod derived;
+mod discovery;
 mod endpoint;
 mod gate;
+mod mdns;
 mod meter;
+mod network;
 mod pairing;
 mod tls;
 
@@ -25,5 +28,8 @@ mod tls;
 mod tests;
 
 pub use connection::{Connection, Wire};
+pub use discovery::{Announcement, Beacon, Discovery, Service, ServiceKind, Sighting, Tag, Watch};
 pub use endpoint::{ConnectError, Endpoint, Options, dialable};
+pub use mdns::MdnsDiscovery;
+pub use network::NetworkWatcher;
 pub use pairing::{Invitation, PairedChannel, PairingEvent, PairingHost, PairingOptions, ShownCode, pair};

@@ -18,7 +18,8 @@
 //!
 //! The guest confirms first: until m3 the host has shown nothing that depends on the code, so a dialer learns one bit per
 //! m3, and pays for a wrong one with the code. A man in the middle has two TLS sessions, hence two values of E, and no m3
-//! it passes on fits. Neither device id is seen by who does not know the code. The rule that must never be broken: the
+//! it passes on fits. The crate does not promise constant time; what timing could tell is about a code that is good for
+//! one proof. Neither device id is seen by who does not know the code. The rule that must never be broken: the
 //! host verifies one m3 per short code, ever.
 
 use spake2::{Ed25519Group, Identity, Password, Spake2};

@@ -25,6 +25,7 @@ use crate::transport::tls::{self, Answer, Identity};
 
 /// Guests that prove at one time; the oldest gives way.
 const MOST_GUESTS: usize = 16;
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
 /// A code to show.
 #[derive(Clone, PartialEq, Eq)]
@@ -148,7 +149,8 @@ impl PairingHost {
         let mut entropy = Derived::new(entropy);
         let key = DeviceKey::generate(&mut entropy);
         let tls = tls::server(Answer::Anyone(Identity::new(&key)?), PAIRING_PROTOCOL)?;
-        let quic = Options { handshake: options.proof, ..Options::default() };
+        // The host's owner may have to think between two messages.
+        let quic = Options { handshake: options.proof, keep_alive: Some(KEEP_ALIVE), ..Options::default() };
         let ids = Derived::new(&mut entropy);
         let (endpoint, runtime) = listening(address, ids, server_config(tls, &quic)?)?;
         let address = endpoint.local_addr().map_err(|_| Error::internal("a bound socket has no address"))?;

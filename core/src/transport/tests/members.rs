@@ -7,12 +7,16 @@ use std::time::Duration;
 use quinn::crypto::rustls::QuicClientConfig;
 use quinn::{ConnectionError, ConnectionId};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{DigitallySignedStruct, SignatureScheme};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls::{DigitallySignedStruct, NamedGroup, SignatureScheme};
 
-use super::super::endpoint::{SERVER_NAME, client_config, dialing};
+use super::super::derived::Derived;
+use super::super::endpoint::{SERVER_NAME, client_config, dialing, listening, server_config};
 use super::super::gate;
-use super::super::tls::{self, Expected, Identity};
+use super::super::tls::{self, Answer, Expected, Identity};
 use super::super::{ConnectError, Connection, Endpoint};
 use super::*;
 
@@ -176,7 +180,7 @@ async fn a_stranger_learns_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_replayed_gate_yields_the_device_key_and_a_dialer_notices_a_false_server() {
+async fn a_replayed_gate_yields_the_device_key_and_no_more() {
     let genuine = server(9, 1);
     let mut entropy = Seeded::new(10);
     let (pass, _) = gate::pass(&secret(1), &mut entropy);
@@ -188,8 +192,44 @@ async fn a_replayed_gate_yields_the_device_key_and_a_dialer_notices_a_false_serv
     let connection = outcome.unwrap();
     assert_eq!(within(genuine.accept()).await.unwrap().peer(), device(99).id());
     drop(connection);
+}
 
-    // A server that lets anyone in without knowing the secret is left before the dialer shows its key.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dialer_shows_its_key_to_no_server_without_proof() {
+    // One that has a key, and one that even has another journal's secret, answer whoever comes.
+    for proof in [vec![], gate::proof(&secret(2), &[0; gate::NONCE_LEN], &tls::spki(&device(11).id())).to_vec()] {
+        let eyes = Arc::new(Greedy { identity: Identity::new(&device(11)).unwrap(), proof });
+        let mut tls = tls::server(Answer::Anyone(eyes.identity.clone()), gate::PROTOCOL).unwrap();
+        tls.cert_resolver = eyes;
+        let config = server_config(tls, &quick()).unwrap();
+        let (endpoint, _) = listening(ANY_PORT, Derived::new(&mut Seeded::new(45)), config).unwrap();
+        let address = endpoint.local_addr().unwrap();
+        let answering = tokio::spawn(async move { endpoint.accept().await.unwrap().await });
+        let error = within(dialer(46, 1).connect(address)).await.unwrap_err();
+        assert_eq!(error, ConnectError::Refused(address));
+        assert!(within(answering).await.unwrap().is_err());
+    }
+}
+
+/// Answers any hello with a key and whatever proof it has.
+#[derive(Debug)]
+struct Greedy {
+    identity: Identity,
+    proof: Vec<u8>,
+}
+
+impl ResolvesServerCert for Greedy {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let entry = [&tls::spki(&self.identity.id)[..], &self.proof].concat();
+        Some(Arc::new(CertifiedKey::new(vec![entry.into()], self.identity.key.clone())))
+    }
+    fn only_raw_public_keys(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn a_proof_is_for_one_key_and_one_pass() {
     let nonce = [3; gate::NONCE_LEN];
     let (id, right) = (device(9).id(), secret(1));
     let proof = gate::proof(&right, &nonce, &tls::spki(&id));
@@ -198,6 +238,28 @@ async fn a_replayed_gate_yields_the_device_key_and_a_dialer_notices_a_false_serv
     assert!(!gate::proves(&secret(2), &nonce, &tls::spki(&id), &proof));
     assert!(!gate::proves(&right, &[4; gate::NONCE_LEN], &tls::spki(&id), &proof));
     assert!(!gate::proves(&right, &nonce, &tls::spki(&id), &[]));
+}
+
+/// A session store that hopes for tickets.
+#[derive(Debug, Default)]
+struct Hoping(AtomicUsize);
+
+impl ClientSessionStore for Hoping {
+    fn set_kx_hint(&self, _: ServerName<'static>, _: NamedGroup) {}
+    fn kx_hint(&self, _: &ServerName<'_>) -> Option<NamedGroup> {
+        None
+    }
+    fn set_tls12_session(&self, _: ServerName<'static>, _: Tls12ClientSessionValue) {}
+    fn tls12_session(&self, _: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
+        None
+    }
+    fn remove_tls12_session(&self, _: &ServerName<'static>) {}
+    fn insert_tls13_ticket(&self, _: ServerName<'static>, _: Tls13ClientSessionValue) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+    fn take_tls13_ticket(&self, _: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
+        None
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -210,7 +272,8 @@ async fn nothing_is_ever_resumed() {
     let mut tls = tls::client(Some(identity), Expected::Any, vec![gate::PROTOCOL.to_vec(), pass]).unwrap();
     tls.dangerous().set_certificate_verifier(eyes.clone());
     // A dialer that would love to resume: the server must give it nothing to do so with.
-    tls.resumption = rustls::client::Resumption::in_memory_sessions(8);
+    let hoping = Arc::new(Hoping::default());
+    tls.resumption = Resumption::store(hoping.clone());
     tls.enable_early_data = true;
     let crypto = Arc::new(QuicClientConfig::try_from(tls).unwrap());
     let address = server.local_addr().unwrap();
@@ -229,7 +292,7 @@ async fn nothing_is_ever_resumed() {
         assert_eq!(accepted.peer(), device(14).id());
         // Time for a ticket to come, if one did.
         tokio::time::sleep(Duration::from_millis(50)).await;
-        assert_eq!(connection.stats().frame_rx.new_token, 0);
+        assert_eq!((connection.stats().frame_rx.new_token, hoping.0.load(Ordering::SeqCst)), (0, 0));
         drop((connection, accepted));
     }
 }
@@ -255,6 +318,30 @@ async fn a_connection_lives_on_after_its_socket_changed() {
     dialer.close();
     assert!(dialer.rebind().await.is_err());
     assert_eq!(dialer.connect(server.local_addr().unwrap()).await.unwrap_err(), ConnectError::Closed);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_listening_socket_comes_back_at_its_address() {
+    let server = server(40, 1);
+    let address = server.local_addr().unwrap();
+    meet(&server, &dialer(41, 1)).await;
+    server.lose_listener();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    within(server.rebind()).await.unwrap();
+    assert_eq!(server.local_addr(), Some(address));
+    meet(&server, &dialer(42, 1)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn members_meet_over_ipv6() {
+    let any: SocketAddr = "[::1]:0".parse().unwrap();
+    if std::net::UdpSocket::bind(any).is_err() {
+        println!("not run: no IPv6 here");
+        return;
+    }
+    let server = Endpoint::bind(any, &device(43), &secret(1), Box::new(Seeded::new(43)), quick()).unwrap();
+    let (accepted, dialed) = meet(&server, &dialer(44, 1)).await;
+    assert_eq!((dialed.peer(), accepted.peer()), (device(43).id(), device(44).id()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,5 +1,6 @@
 //! Endpoints, gate and pairing over loopback.
 
+mod discovery;
 mod members;
 mod pairing;
 
