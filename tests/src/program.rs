@@ -17,13 +17,10 @@ pub fn path() -> &'static Path {
 }
 
 fn find() -> Result<PathBuf, String> {
-    // The test program stands in target/release/deps, the shipped one a floor above.
     let own = std::env::current_exe().map_err(|error| format!("cannot find the running test program: {error}"))?;
-    let folder = own
-        .ancestors()
-        .find(|folder| folder.file_name().is_some_and(|name| name == "deps"))
-        .and_then(Path::parent)
-        .ok_or_else(|| format!("{} does not stand in a target folder", own.display()))?;
+    // A test program stands in target/release/deps, the shipped one a floor above, and the benchmark beside it.
+    let folder = own.ancestors().skip(1).find(|folder| folder.file_name().is_none_or(|name| name != "deps"));
+    let folder = folder.ok_or_else(|| format!("{} does not stand in a target folder", own.display()))?;
     let program = folder.join("afterword").with_extension(std::env::consts::EXE_EXTENSION);
     let built = modified(&program).ok_or_else(|| format!("{} is not built", program.display()))?;
     // Cargo writes down what the program was made from.

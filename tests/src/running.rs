@@ -144,6 +144,31 @@ impl Running {
         matches!(self.child.try_wait(), Ok(None))
     }
 
+    /// The most memory it has held so far, in bytes, as the kernel counts it (`VmHWM`); none where it ended or the system
+    /// does not say.
+    pub fn peak_memory(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        let kilobytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+        Some(kilobytes << 10)
+    }
+
+    /// Waits for its end, looking at its memory every millisecond; what it printed, how long it took, its peak.
+    ///
+    /// # Panics
+    /// Where it does not end within `limit`.
+    pub fn measure(mut self, limit: Duration) -> (Output, Duration, Option<u64>) {
+        let started = Instant::now();
+        let mut peak = None;
+        while self.is_up() && started.elapsed() < limit {
+            // A peak only grows, so the last look before the end is the one that counts.
+            peak = self.peak_memory().or(peak);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let took = started.elapsed();
+        (self.finish(limit.saturating_sub(took) + Duration::from_secs(1)), took, peak)
+    }
+
     /// kill -9, for the program and all it started; returns when it is gone.
     pub fn kill9(mut self) {
         self.end("KILL");
@@ -264,6 +289,17 @@ mod tests {
             std::thread::sleep(Duration::from_millis(10));
         }
         assert!(Instant::now() < deadline);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn memory_and_time_are_measured() {
+        // dash holds the variable: 20 MB of text in one process.
+        let script = r#"x=$(head -c 20000000 /dev/zero | tr '\0' x); sleep 0.2; echo ${#x}"#;
+        let (output, took, peak) = shell(script).measure(SOON);
+        assert_eq!(output.stdout.trim(), "20000000");
+        assert!(took >= Duration::from_millis(200));
+        assert!(peak.unwrap() > 20_000_000, "{peak:?}");
     }
 
     #[test]
