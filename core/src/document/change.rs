@@ -5,6 +5,9 @@
 //! them, and refuses what no writer could have made. Layout: the Automerge binary format,
 //! <https://automerge.org/automerge-binary-format-spec/>, section 6 (chunks) and 7 (columns).
 
+use std::collections::HashMap;
+use std::ops::Range;
+
 use automerge::Change;
 use sha2::{Digest, Sha256};
 
@@ -42,6 +45,15 @@ pub struct ChangeHeader {
     pub operations: u64,
 }
 
+/// A change that is ready to be looked at, with the operations of other changes that it refers to.
+#[derive(Debug, Clone)]
+pub(super) struct Opened {
+    pub(super) header: ChangeHeader,
+    pub(super) change: Change,
+    /// Runs of operation counters, each with the actor whose operations they are.
+    pub(super) references: Vec<(Vec<u8>, Range<u64>)>,
+}
+
 /// The hash that a chunk has, whether or not it can be read: everything after magic and checksum.
 pub fn change_hash(bytes: &[u8]) -> ChangeHash {
     ChangeHash::from_bytes(Sha256::digest(bytes.get(8..).unwrap_or_default()).into())
@@ -50,21 +62,23 @@ pub fn change_hash(bytes: &[u8]) -> ChangeHash {
 impl ChangeHeader {
     /// Reads the header of one uncompressed change chunk, in time and memory bounded by its length.
     pub fn parse(bytes: &[u8]) -> Result<Self, MalformedChange> {
-        read_chunk(bytes).ok_or(MalformedChange)
+        Ok(read_chunk(bytes).ok_or(MalformedChange)?.0)
     }
 }
 
 /// Opens a chunk whose header is sound and whose unfolding is bounded.
-pub(super) fn open(bytes: &[u8]) -> Result<(ChangeHeader, Change), MalformedChange> {
-    let header = ChangeHeader::parse(bytes)?;
+pub(super) fn open(bytes: &[u8]) -> Result<Opened, MalformedChange> {
+    let (header, references) = read_chunk(bytes).ok_or(MalformedChange)?;
     let change = contained(|| Change::try_from(bytes)).map_err(|_| MalformedChange)?.map_err(|_| MalformedChange)?;
     // Automerge numbers operations in 32 bits and overflows beyond.
     let last = header.start_op.checked_add(change.len() as u64).ok_or(MalformedChange)?;
     let same = change.hash().0 == *header.hash.as_bytes() && change.len() as u64 == header.operations;
-    if same && last <= u64::from(u32::MAX) { Ok((header, change)) } else { Err(MalformedChange) }
+    if same && last <= u64::from(u32::MAX) { Ok(Opened { header, change, references }) } else { Err(MalformedChange) }
 }
 
-fn read_chunk(bytes: &[u8]) -> Option<ChangeHeader> {
+type References = Vec<(Vec<u8>, Range<u64>)>;
+
+fn read_chunk(bytes: &[u8]) -> Option<(ChangeHeader, References)> {
     let mut chunk = Bytes(bytes);
     let magic = chunk.take(4)?;
     let checksum = chunk.take(4)?;
@@ -85,25 +99,109 @@ fn read_chunk(bytes: &[u8]) -> Option<ChangeHeader> {
     let time = chunk.signed()?;
     let message = chunk.length()?;
     chunk.take(message)?;
+    let mut actors = vec![actor.as_slice()];
     for _ in 0..chunk.length()? {
-        chunk.actor()?;
+        actors.push(chunk.actor()?);
     }
     let mut columns = Vec::new();
     for _ in 0..chunk.length()? {
         columns.push((chunk.unsigned()?, chunk.length()?));
     }
     let mut operations = 0;
+    let mut contents = HashMap::new();
     for (spec, len) in columns {
-        let rows = Column::of(spec)?.rows(chunk.take(len)?)?;
-        // Column 4 is the action: one row for each operation.
+        let bytes = chunk.take(len)?;
+        let rows = Column::of(spec)?.rows(bytes)?;
+        // One row of the action column for each operation.
         if spec == ACTION {
             operations = rows;
         }
+        // A column stands there once, or two readers could read two different changes.
+        if contents.insert(spec, bytes).is_some() {
+            return None;
+        }
     }
-    (seq > 0 && start_op > 0).then_some(ChangeHeader { hash, actor, seq, start_op, time, deps, operations })
+    let own = start_op..start_op.checked_add(operations)?;
+    let mut references = References::new();
+    for (actor_column, counter_column, delta) in REFERENCES {
+        let column = |spec| contents.get(spec).copied().unwrap_or_default();
+        let counters = Rows::new(column(counter_column), *delta);
+        for (actor, counter) in Rows::new(column(actor_column), false).zip(counters) {
+            let (Some(actor), Some(counter)) = (actor, counter) else { continue };
+            let (actor, counter) = (*actors.get(usize::try_from(actor).ok()?)?, u64::try_from(counter).ok()?);
+            if actor == actors[0] && own.contains(&counter) {
+                continue;
+            }
+            match references.last_mut() {
+                // Text that was typed on runs through its own operations, text that was deleted through another's.
+                Some((last, range)) if last.as_slice() == actor && range.end == counter => range.end += 1,
+                Some((last, range)) if last.as_slice() == actor && range.contains(&counter) => {}
+                _ => references.push((actor.to_vec(), counter..counter.checked_add(1)?)),
+            }
+        }
+    }
+    drop(contents);
+    let header = ChangeHeader { hash, seq, start_op, time, deps, operations, actor: actor.clone() };
+    (seq > 0 && start_op > 0).then_some((header, references))
 }
 
+/// One row for each operation.
 const ACTION: u64 = 4 << 4 | 2;
+/// The columns that name operations by actor and counter: object, key element, predecessors; and whether the counters
+/// are stored as differences.
+const REFERENCES: &[(u64, u64, bool)] = &[(0x01, 0x02, false), (0x11, 0x13, true), (0x71, 0x73, true)];
+
+/// The rows of a number column, one after the other. Its length was checked before.
+struct Rows<'a> {
+    column: Bytes<'a>,
+    delta: bool,
+    sum: i64,
+    /// Rows left of the run at hand, and its value; a literal reads a value for each row.
+    left: u64,
+    run: Run,
+}
+
+#[derive(Clone, Copy)]
+enum Run {
+    Same(i64),
+    Literal,
+    Null,
+}
+
+impl<'a> Rows<'a> {
+    fn new(bytes: &'a [u8], delta: bool) -> Self {
+        Self { column: Bytes(bytes), delta, sum: 0, left: 0, run: Run::Null }
+    }
+
+    fn value(&mut self) -> Option<i64> {
+        if self.delta { self.column.signed() } else { self.column.unsigned().and_then(|n| i64::try_from(n).ok()) }
+    }
+}
+
+impl Iterator for Rows<'_> {
+    type Item = Option<i64>;
+
+    fn next(&mut self) -> Option<Option<i64>> {
+        while self.left == 0 {
+            (self.left, self.run) = match self.column.signed()? {
+                0 => (self.column.unsigned()?, Run::Null),
+                run if run > 0 => (run as u64, Run::Same(self.value()?)),
+                literal => (literal.unsigned_abs(), Run::Literal),
+            };
+        }
+        self.left -= 1;
+        let value = match self.run {
+            Run::Null => return Some(None),
+            Run::Same(value) => value,
+            Run::Literal => self.value()?,
+        };
+        if !self.delta {
+            return Some(Some(value));
+        }
+        self.sum = self.sum.checked_add(value)?;
+        Some(Some(self.sum))
+    }
+}
 
 /// How a column's bytes unfold.
 enum Column {

@@ -38,6 +38,7 @@ mod editor;
 mod entry;
 mod error;
 mod history;
+mod known;
 pub mod order;
 mod read;
 mod replica;

@@ -11,9 +11,10 @@ use std::fmt;
 use automerge::transaction::{CommitOptions, Transaction};
 use automerge::{ActorId, Automerge, Change, ChangeHash as AmHash, LoadOptions, OnPartialLoad, ReadDoc, TextEncoding};
 
-use super::change::{ChangeHeader, change_hash, open};
+use super::change::{Opened, change_hash, open};
 use super::contain::contained;
 use super::error::DocumentError;
+use super::known::Known;
 use crate::id::ChangeHash;
 use crate::time::{Entropy, Timestamp, random};
 
@@ -103,7 +104,7 @@ impl Replica {
     /// Takes changes in; gives back the hashes of those that are set aside, sorted. They need not be in causal order.
     pub(super) fn merge(&mut self, changes: &[&[u8]]) -> Result<Vec<ChangeHash>, DocumentError> {
         let mut refused = BTreeSet::new();
-        let mut new: BTreeMap<ChangeHash, (ChangeHeader, Change)> = BTreeMap::new();
+        let mut new: BTreeMap<ChangeHash, Opened> = BTreeMap::new();
         for bytes in changes {
             let hash = change_hash(bytes);
             if new.contains_key(&hash) || self.holds(&[hash]) {
@@ -118,83 +119,23 @@ impl Replica {
                 }
             }
         }
-        let (ready, waiting) = self.order(new);
-        let batch: Vec<Change> = ready.iter().map(|(_, change)| change.clone()).collect();
-        if !batch.is_empty() {
+        let (ready, waiting) = if new.is_empty() { Default::default() } else { Known::of(&self.doc).order(new) };
+        if !ready.is_empty() {
+            let batch = ready.clone();
             // A panic leaves a document half changed, so the attempt is made on a copy.
             let mut doc = self.doc.clone();
             if contained(|| doc.apply_changes(batch)) == Ok(Ok(())) {
                 self.doc = doc;
             } else {
-                self.remake(ready.into_iter().map(|(_, change)| change), &mut refused)?;
+                self.remake(ready, &mut refused)?;
             }
         }
         refused.extend(waiting);
         Ok(refused.into_iter().collect())
     }
 
-    /// Sorts changes so that each comes after what it depends on; sets aside those whose numbers contradict it.
-    fn order(
-        &self,
-        mut new: BTreeMap<ChangeHash, (ChangeHeader, Change)>,
-    ) -> (Vec<(ChangeHeader, Change)>, Vec<ChangeHash>) {
-        let mut waiting: HashMap<ChangeHash, usize> = HashMap::new();
-        let mut waited_for: HashMap<ChangeHash, Vec<ChangeHash>> = HashMap::new();
-        let mut ready = BTreeSet::new();
-        for (hash, (header, _)) in &new {
-            let missing: BTreeSet<_> = header.deps.iter().filter(|dep| !self.holds(&[**dep])).collect();
-            for dep in &missing {
-                waited_for.entry(**dep).or_default().push(*hash);
-            }
-            if missing.is_empty() {
-                ready.insert(*hash);
-            } else {
-                waiting.insert(*hash, missing.len());
-            }
-        }
-        let mut out: Vec<(ChangeHeader, Change)> = Vec::new();
-        let mut done: HashMap<ChangeHash, usize> = HashMap::new();
-        while let Some(hash) = ready.pop_first() {
-            let Some((header, change)) = new.remove(&hash) else { continue };
-            let dep = |dep: &ChangeHash| match done.get(dep) {
-                Some(at) => {
-                    let (header, change): &(ChangeHeader, Change) = &out[*at];
-                    Some((header.actor.clone(), header.seq, change.start_op().get() + change.len() as u64))
-                }
-                None => {
-                    let meta = self.doc.get_change_meta_by_hash(&theirs(dep))?;
-                    Some((meta.actor.to_bytes().to_vec(), meta.seq, meta.max_op + 1))
-                }
-            };
-            let deps: Vec<_> = header.deps.iter().filter_map(dep).collect();
-            // Automerge counts on from all that it holds and always names its actor's change before.
-            let counts_on = deps.iter().all(|(_, _, next)| header.start_op >= *next);
-            let follows =
-                header.seq == 1 || deps.iter().any(|(actor, seq, _)| (actor, seq + 1) == (&header.actor, header.seq));
-            if !counts_on || !follows {
-                new.insert(hash, (header, change));
-                continue;
-            }
-            done.insert(hash, out.len());
-            out.push((header, change));
-            for next in waited_for.remove(&hash).unwrap_or_default() {
-                if let Some(left) = waiting.get_mut(&next) {
-                    *left -= 1;
-                    if *left == 0 {
-                        ready.insert(next);
-                    }
-                }
-            }
-        }
-        (out, new.into_keys().collect())
-    }
-
     /// Makes the document anew from all its changes and `new`, and leaves out what does not go in.
-    fn remake(
-        &mut self,
-        new: impl Iterator<Item = Change>,
-        refused: &mut BTreeSet<ChangeHash>,
-    ) -> Result<(), DocumentError> {
+    fn remake(&mut self, new: Vec<Change>, refused: &mut BTreeSet<ChangeHash>) -> Result<(), DocumentError> {
         let held = contained(|| self.doc.get_changes(&[])).map_err(|_| DocumentError::Failed("made again"))?;
         let mut all: Vec<Change> = held;
         all.extend(new);

@@ -132,7 +132,25 @@ fn changed_runs(old: &[&str], new: &[&str]) -> Vec<(Range<usize>, Range<usize>)>
         }
         (x, y) = (i + 1, j + 1);
     }
+    slide(&mut runs, old, new);
     runs
+}
+
+/// Moves what only came or only went as far back as the tokens allow: a sentence added at the end is ` Four.` behind
+/// the last full stop, not `. Four` before it.
+fn slide(runs: &mut [(Range<usize>, Range<usize>)], old: &[&str], new: &[&str]) {
+    let (mut old_end, mut new_end) = (old.len(), new.len());
+    for (gone, come) in runs.iter_mut().rev() {
+        // One equal token at least stays between two runs.
+        let room = |gone: &Range<usize>, come: &Range<usize>| gone.end < old_end && come.end < new_end;
+        while room(gone, come)
+            && (gone.start == gone.end && new[come.start] == new[come.end]
+                || come.start == come.end && old[gone.start] == old[gone.end])
+        {
+            (*gone, *come) = (gone.start + 1..gone.end + 1, come.start + 1..come.end + 1);
+        }
+        (old_end, new_end) = (gone.start.saturating_sub(1), come.start.saturating_sub(1));
+    }
 }
 
 /// The pairs of equal positions of a shortest edit script (Myers, "An O(ND) difference algorithm", 1986), or nothing
