@@ -4,6 +4,7 @@
 
 mod architecture;
 mod fuzz;
+mod simulator;
 
 /// A test file that nobody declared would never run, and nobody would notice.
 #[test]

@@ -2,11 +2,13 @@
 //!
 //! The rule that must never be broken: a key has one purpose, and its type says which.
 
+mod derived;
 mod hash;
 mod keys;
 mod phrase;
 mod seal;
 
+pub use derived::Derived;
 pub use hash::{Domain, HashKey, Hasher};
 pub use keys::{
     DeviceKey, RecoveryPublic, RecoverySigningKey, SIGNATURE_LEN, Signature, SignedDomain, verify_recovery,

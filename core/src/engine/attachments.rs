@@ -12,12 +12,12 @@ use crate::journal::Attachment;
 use crate::log::BlobRef;
 use crate::store::blobs::{self, BlobStore};
 use crate::store::error::StoreError;
-use crate::store::{StorageExt, Tx, WantedBlob};
+use crate::store::{StorageExt, WantedBlob};
 use crate::sync::BlobBytes;
 use crate::time::{Entropy, random};
 
 /// The longest file that can be attached, in bytes.
-pub const MAX_FILE: u64 = 10 << 20;
+const MAX_FILE: u64 = 10 << 20;
 
 /// What is said of a file when it is attached.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -64,7 +64,10 @@ impl Engine {
         if len > MAX_FILE || len == 0 {
             self.shared.blobs.remove(&id)?;
             let why = if len == 0 { "the file to attach is empty" } else { "the file to attach is longer than 10 MB" };
-            return Err(Error::invalid(why, "nothing was changed; attach another file, or a smaller version of this one"));
+            return Err(Error::invalid(
+                why,
+                "nothing was changed; attach another file, or a smaller version of this one",
+            ));
         }
         Ok(BlobRef { id, key: *key.as_bytes(), len })
     }

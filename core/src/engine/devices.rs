@@ -96,8 +96,7 @@ impl Engine {
             if !set.state().is_member(&device) {
                 return Err(Error::invalid("that device is not a member", "see `afterword devices`"));
             }
-            let remove =
-                Statement::remove(Signer::Device(&identity.key), &identity.journal, &set.seen(), device)?;
+            let remove = Statement::remove(Signer::Device(&identity.key), &identity.journal, &set.seen(), device)?;
             rules::add_statements(tx, identity, vec![remove])?;
             Ok(())
         })?;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Engine;
+use crate::crypto::RecoveryPhrase;
 use crate::error::Result;
 use crate::log::Vector;
 use crate::membership::Body;
@@ -44,9 +45,9 @@ impl Engine {
         let mut checks: Vec<_> = self
             .shared
             .store
-            .examine(&self.shared.identity)?
+            .doctor()?
             .into_iter()
-            .map(|(name, ok, detail)| Check { name, ok, detail })
+            .map(|check| Check { name: check.name.to_owned(), ok: check.ok, detail: check.detail })
             .collect();
         checks.push(self.check_vault(unlock)?);
         checks.push(self.check_blobs()?);
@@ -72,6 +73,16 @@ impl Engine {
         })
     }
 
+    /// Whether the phrase opens this device's copy.
+    pub fn check_recovery(&self, phrase: &RecoveryPhrase) -> Result<()> {
+        Ok(vault::check_recovery(&self.shared.home, phrase)?)
+    }
+
+    /// Replaces what opens the journal every day: another passphrase, or the platform's vault.
+    pub fn change_unlock(&self, unlock: Unlock<'_>) -> Result<()> {
+        Ok(vault::rewrap(&self.shared.home, &self.key, unlock, &mut self.shared.entropy.clone())?)
+    }
+
     fn check_vault(&self, unlock: Unlock<'_>) -> Result<Check> {
         let set = self.shared.store.read(|tx| rules::statements(tx))?;
         let Body::Genesis { recovery_sign, recovery_seal, .. } = set.genesis().body() else {
@@ -80,12 +91,16 @@ impl Engine {
         let genesis = RecoveryKeys { sign: *recovery_sign, seal: *recovery_seal };
         let (ok, detail) = match vault::inspect(&self.shared.home, unlock, &genesis) {
             Ok(seen) => {
-                let right = seen.whole && seen.recovery_wrap && seen.recovery_is_genesis && seen.journal == self.journal();
-                (right, if right {
-                    "opens, and the recovery wrap is whole and for this journal's phrase".to_owned()
-                } else {
-                    "opens, but its recovery wrap is damaged or for another phrase".to_owned()
-                })
+                let right =
+                    seen.whole && seen.recovery_wrap && seen.recovery_is_genesis && seen.journal == self.journal();
+                (
+                    right,
+                    if right {
+                        "opens, and the recovery wrap is whole and for this journal's phrase".to_owned()
+                    } else {
+                        "opens, but its recovery wrap is damaged or for another phrase".to_owned()
+                    },
+                )
             }
             Err(error) => (false, crate::error::Error::from(error).message),
         };

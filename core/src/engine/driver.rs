@@ -78,16 +78,24 @@ pub(super) async fn run(
             2 => (2, session.settled(), Some(refused())),
             4 => (4, session.settled(), sentence(&Close::Error(SessionError::TooNew), None)),
             STOPPED if session.settled().is_some() => (STOPPED, session.settled(), None),
-            STOPPED => (STOPPED, None, Some(Error::new(
-                Code::Cancelled,
-                "the other device stopped before both held the same",
-                "nothing is lost; sync again",
-            ))),
-            _ => (code, session.settled(), Some(Error::new(
-                Code::Refused,
-                "the other device ended the sync because of something it could not take",
-                "run `afterword doctor` on both devices",
-            ))),
+            STOPPED => (
+                STOPPED,
+                None,
+                Some(Error::new(
+                    Code::Cancelled,
+                    "the other device stopped before both held the same",
+                    "nothing is lost; sync again",
+                )),
+            ),
+            _ => (
+                code,
+                session.settled(),
+                Some(Error::new(
+                    Code::Refused,
+                    "the other device ended the sync because of something it could not take",
+                    "run `afterword doctor` on both devices",
+                )),
+            ),
         },
         Ok(Ended::Stopped) => (STOPPED, session.settled(), None),
         Err(error) => (STOPPED, session.settled(), Some(error)),
@@ -191,8 +199,8 @@ async fn drive(
             let (shared, answer) = (shared.clone(), answer.clone());
             tokio::task::spawn_blocking(move || {
                 let reply = serve_request(
-                    shared.store.as_ref(),
-                    shared.blobs.as_ref(),
+                    &shared.store,
+                    &shared.blobs,
                     &shared.identity,
                     &mut shared.entropy.clone(),
                     &peer,
@@ -318,8 +326,10 @@ fn sentence(close: &Close, settled: Option<bool>) -> Option<Error> {
             "the other device speaks a newer version of Afterword's protocol",
             "update Afterword on this device",
         ),
-        Close::Error(error) => {
-            Error::new(Code::Refused, error.to_string(), "nothing of it was taken; run `afterword doctor` on both devices")
-        }
+        Close::Error(error) => Error::new(
+            Code::Refused,
+            error.to_string(),
+            "nothing of it was taken; run `afterword doctor` on both devices",
+        ),
     })
 }

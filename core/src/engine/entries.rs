@@ -6,15 +6,15 @@ use super::Engine;
 use super::shared::Shared;
 use crate::document::{Editor, EntryDocument, Reading};
 use crate::error::{Code, Error, Result};
-use crate::id::{ChangeHash, DeviceId, EntryId};
+use crate::id::{ChangeHash, DeviceId, EntryId, ItemId};
 use crate::journal::people::People;
 use crate::journal::{Entry, Kind, NewEntry};
 use crate::log::{BlobRef, Operation};
 use crate::store::derived::{self, Cursor, Filter, Found, ListRow, Opened, Page};
 use crate::store::rules;
 use crate::store::sqlite::SqliteTx;
-use crate::store::{Tx, WantedBlob};
-use crate::time::random;
+use crate::store::{StorageExt, Tx, WantedBlob};
+use crate::time::{Day, random};
 
 /// How long a list or search derives what waits before it answers with what there is.
 const DERIVE_FIRST: Duration = Duration::from_secs(2);
@@ -158,7 +158,12 @@ impl Engine {
     pub fn show_at(&self, id: EntryId, heads: &[ChangeHash]) -> Result<Shown> {
         self.shared.store.read_sql(|tx| {
             let Opened { document, .. } = open(&self.shared, tx, id)?;
-            Ok(Shown { entry: document.entry_at(heads)?, people: derived::people(tx)?, here: Vec::new(), unreadable: 0 })
+            Ok(Shown {
+                entry: document.entry_at(heads)?,
+                people: derived::people(tx)?,
+                here: Vec::new(),
+                unreadable: 0,
+            })
         })
     }
 
@@ -180,12 +185,47 @@ impl Engine {
         })
     }
 
+    /// Writes the texts that the entry had at `heads` as a new edit.
+    pub fn restore(&self, id: EntryId, heads: &[ChangeHash]) -> Result<Written> {
+        let ((), written) = self.edit_entry(id, |editor, _, _| Ok(editor.restore_texts(heads)?))?;
+        Ok(written)
+    }
+
+    /// The item of an entry whose id begins with `prefix`.
+    pub fn resolve_item(&self, id: EntryId, prefix: &str) -> Result<ItemId> {
+        let shown = self.show(id)?;
+        let mut found = shown.entry.items.iter().filter(|item| item.id.to_string().starts_with(prefix));
+        match (found.next(), found.next()) {
+            (Some(one), None) => Ok(one.id),
+            (None, _) => Err(no_such("item")),
+            _ => Err(Error::new(
+                Code::Ambiguous,
+                format!("more than one item's id begins with {prefix}"),
+                "give a few more characters of it",
+            )),
+        }
+    }
+
+    /// Every entry that is here, what is in the trash included.
+    pub fn entry_ids(&self) -> Result<Vec<EntryId>> {
+        let all = self.shared.store.read(|tx| tx.documents())?;
+        Ok(all.into_iter().filter(|entry| !entry.is_singleton()).collect())
+    }
+
+    /// The newest entry that is filed under `day`.
+    pub fn entry_on(&self, day: Day) -> Result<Option<EntryId>> {
+        let filter = Filter { from: Some(day), to: Some(day), ..Filter::default() };
+        Ok(self.list(&filter, 1, None)?.page.rows.first().map(|row| row.id))
+    }
+
     /// Destroys an entry on every device. Answers false where it was destroyed before.
     pub fn erase(&self, id: EntryId) -> Result<bool> {
-        let erased = self.commit(|shared, tx| {
-            Ok(rules::erase(tx, &shared.identity, &mut shared.entropy.clone(), id)?.is_some())
-        })?;
+        let erased = self
+            .commit(|shared, tx| Ok(rules::erase(tx, &shared.identity, &mut shared.entropy.clone(), id)?.is_some()))?;
         self.sweep_blobs()?;
+        // Until the log file is emptied, older pages in it still hold the words. A reader may be in the way; `doctor`
+        // and the next opening try again.
+        self.shared.store.connections().checkpoint()?;
         Ok(erased)
     }
 
@@ -289,10 +329,11 @@ pub(super) fn derive(shared: &Shared, budget: Duration, progress: &mut dyn FnMut
     let started = Instant::now();
     let mut done = 0;
     loop {
-        let (next, left) = shared.store.stale(64)?;
+        let next = shared.store.stale(64)?;
         if next.is_empty() {
             return Ok(0);
         }
+        let left = shared.store.stale_count()?;
         for (index, id) in next.iter().enumerate() {
             if started.elapsed() >= budget {
                 return Ok(left - index as u64);
@@ -308,4 +349,3 @@ pub(super) fn derive(shared: &Shared, budget: Duration, progress: &mut dyn FnMut
 pub(super) fn no_such(what: &str) -> Error {
     Error::new(Code::NotFound, format!("this entry has no such {what}"), "look at what it has with `afterword show`")
 }
-

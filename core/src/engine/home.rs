@@ -13,6 +13,7 @@ use crate::membership::{Newcomer, Signer, Statement};
 use crate::store::blobs::BlobStore;
 use crate::store::rules::Identity;
 use crate::store::sqlite::SqliteStore;
+use crate::store::sqlite::open::Vouched;
 use crate::store::vault::{self, Home, RecoveryKeys, Unlock};
 use crate::store::{Setting, StorageExt};
 use crate::time::{Clock, Entropy, random};
@@ -67,8 +68,7 @@ impl Engine {
         let mut entropy = environment.entropy.clone();
         let phrase = RecoveryPhrase::generate(&mut entropy);
         let device = Device::generate(&mut entropy);
-        let genesis =
-            Statement::genesis(&phrase.signing_key(), phrase.sealing_key().public(), random(&mut entropy));
+        let genesis = Statement::genesis(&phrase.signing_key(), phrase.sealing_key().public(), random(&mut entropy));
         let journal = genesis.journal();
         let newcomer = device.newcomer(&journal, name)?;
         let add = Statement::add(
@@ -99,21 +99,22 @@ impl Engine {
     }
 
     pub(super) fn open_with_key(home: Home, key: &Secret, environment: Environment) -> Result<Self> {
-        let store = SqliteStore::open(&home.database(), key)?;
+        let store = SqliteStore::open(&home.database(), key, Vouched::ByVault)?;
         let identity = store.read(Identity::load)?;
-        Ok(Self::assemble(home, key, store, identity, environment))
+        Self::assemble(home, key, store, identity, environment)
     }
 
-    fn assemble(home: Home, key: &Secret, store: SqliteStore, identity: Identity, environment: Environment) -> Self {
+    fn assemble(
+        home: Home,
+        key: &Secret,
+        store: SqliteStore,
+        identity: Identity,
+        environment: Environment,
+    ) -> Result<Self> {
         let blob_key = ChunkKey::from_bytes(*HashKey::derive(Domain::BlobKey, key.expose()).as_bytes());
-        let blobs = BlobStore::new(home.blobs(), blob_key);
+        let blobs = BlobStore::new(&home.blobs(), blob_key)?;
         let Environment { clock, entropy } = environment;
-        Self::from_shared(Shared::new(home, store, blobs, identity, clock, entropy))
-    }
-
-    /// The clock and randomness this engine runs on.
-    pub(super) fn environment(&self) -> Environment {
-        Environment { clock: self.shared.clock.clone(), entropy: self.shared.entropy.clone() }
+        Ok(Self::from_shared(Shared::new(home, store, blobs, identity, clock, entropy), key.clone()))
     }
 }
 
@@ -149,7 +150,7 @@ pub(super) fn found(
         }
         Ok(())
     })?;
-    Ok(Engine::assemble(home, &key, store, identity, environment))
+    Engine::assemble(home, &key, store, identity, environment)
 }
 
 /// Where a device that joins another journal makes its new store.
@@ -207,7 +208,7 @@ fn sync_folder(path: &Path) -> Result<()> {
     fs::File::open(path).and_then(|folder| folder.sync_all()).map_err(|error| swap_failed(&error))
 }
 
-fn swap_failed(error: &std::io::Error) -> Error {
+pub(super) fn swap_failed(error: &std::io::Error) -> Error {
     Error::new(
         Code::Internal,
         format!("the joined journal could not be put in place: {error}"),

@@ -7,12 +7,11 @@ use super::Engine;
 use super::entries::{append_change, finish};
 use crate::crypto::{Derived, HashKey, Hasher};
 use crate::document::{Actor, EntryDocument, NewAttachment};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::EntryId;
-use crate::journal::people::Person;
-use crate::journal::{Entry, MarkGroup, NewEntry};
+use crate::journal::{MarkGroup, NewEntry};
 use crate::log::BlobRef;
-use crate::store::{StorageExt, Tx, derived};
+use crate::store::StorageExt;
 use crate::time::{Timestamp, random};
 
 /// A file that comes with an imported entry.
@@ -51,8 +50,10 @@ pub enum Imported {
 impl Engine {
     /// Takes in an entry from a foreign source.
     pub fn import_entry(&self, imported: ImportedEntry) -> Result<Imported> {
+        // Everything that the first change says is in the seed: one id can only ever begin with one first change.
         let mut hasher = Hasher::keyed(&self.shared.identity.digest);
-        hasher.update(b"import").update(&imported.key);
+        hasher.update(b"import").update(&imported.key).update(&imported.written_at.0.to_le_bytes());
+        hasher.update(&postcard::to_allocvec(&imported.new).map_err(Error::internal)?);
         let mut seeded = Derived::from_key(HashKey::from_bytes(hasher.finish()));
         let id = EntryId::from_bytes(random(&mut seeded));
         if self.is_known(id)? {
@@ -65,95 +66,24 @@ impl Engine {
         self.commit(|shared, tx| {
             // By itself, so that two devices that read one source begin with the same bytes.
             let actor = Actor::draw(&mut seeded);
-            let (mut document, chunk) =
-                EntryDocument::create(id, actor, imported.written_at, &imported.new, &mut seeded)?;
+            let (document, chunk) = EntryDocument::create(id, actor, imported.written_at, &imported.new, &mut seeded)?;
             append_change(shared, tx, id, chunk, Vec::new(), Vec::new())?;
-            let ((), chunk) = document.edit(imported.written_at, &mut seeded, |editor| {
-                imported.marks.iter().try_for_each(|(group, word)| editor.mark(*group, word))
+            // Marks come from where a file lies, blobs are named by random keys: this change is this device's own.
+            let mut own = EntryDocument::load(id, shared.actor(), Some(&document.save()), &[])?.document;
+            let ((), chunk) = own.edit(imported.written_at, &mut shared.entropy.clone(), |editor| {
+                imported.marks.iter().try_for_each(|(group, word)| editor.mark(*group, word))?;
+                brought.iter().try_for_each(|(blob, file)| editor.add_attachment(&attachment(blob, file)).map(drop))
             })?;
             if let Some(chunk) = chunk {
-                append_change(shared, tx, id, chunk, Vec::new(), Vec::new())?;
+                let brings = brought.iter().map(|(blob, _)| blob.clone()).collect();
+                append_change(shared, tx, id, chunk, brings, Vec::new())?;
             }
-            if !brought.is_empty() {
-                // Blobs are named by random keys, so this change is this device's own.
-                let mut own = EntryDocument::load(id, shared.actor(), Some(&document.save()), &[])?.document;
-                let ((), chunk) = own.edit(imported.written_at, &mut shared.entropy.clone(), |editor| {
-                    brought.iter().try_for_each(|(blob, file)| editor.add_attachment(&attachment(blob, file)).map(drop))
-                })?;
-                if let Some(chunk) = chunk {
-                    let brings = brought.iter().map(|(blob, _)| blob.clone()).collect();
-                    append_change(shared, tx, id, chunk, brings, Vec::new())?;
-                }
-                return finish(tx, &own);
-            }
-            finish(tx, &document)
+            finish(tx, &own)
         })?;
         for (blob, _) in &brought {
             self.mark_here(blob)?;
         }
         Ok(Imported::Created(id))
-    }
-
-    /// Takes in an entry that a journal of ours exported, with every id it had. `bytes` gives an attachment's bytes.
-    pub fn import_own(
-        &self,
-        entry: &Entry,
-        mut bytes: impl FnMut(&crate::journal::Attachment) -> Result<Option<Vec<u8>>>,
-    ) -> Result<Imported> {
-        if self.is_known(entry.id)? {
-            return Ok(Imported::Unchanged(entry.id));
-        }
-        let mut brought = Vec::new();
-        let mut copy = entry.clone();
-        copy.attachments.clear();
-        for attachment in &entry.attachments {
-            // Bytes that the export did not have are not wanted from anyone: the attachment stays, without them.
-            if let Some(bytes) = bytes(attachment)? {
-                let blob = self.take_in(&mut bytes.as_slice())?;
-                let mut kept = attachment.clone();
-                (kept.blob, kept.bytes) = (blob.id, blob.len);
-                copy.attachments.push(kept);
-                brought.push(blob);
-            } else {
-                copy.attachments.push(attachment.clone());
-            }
-        }
-        self.commit(|shared, tx| {
-            let (document, chunks) = EntryDocument::recreate(&copy, shared.actor(), &mut shared.entropy.clone())?;
-            let mut brings = brought.clone();
-            for chunk in chunks {
-                append_change(shared, tx, copy.id, chunk, std::mem::take(&mut brings), Vec::new())?;
-            }
-            finish(tx, &document)
-        })?;
-        for blob in &brought {
-            self.mark_here(blob)?;
-        }
-        Ok(Imported::Created(entry.id))
-    }
-
-    /// Adds people that an export names; those that are known keep their names. Answers how many were new.
-    pub fn import_people(&self, people: &[Person]) -> Result<u64> {
-        self.commit(|shared, tx| {
-            let known = derived::people(tx)?;
-            let new: Vec<_> = people.iter().filter(|person| known.get(&person.token).is_none()).collect();
-            if new.is_empty() {
-                return Ok(0);
-            }
-            let mut document = derived::open_people(tx, shared.actor())?;
-            if tx.document(crate::id::PEOPLE)?.is_none() {
-                let first = crate::document::PeopleDocument::first_change()?;
-                append_change(shared, tx, crate::id::PEOPLE, first, Vec::new(), Vec::new())?;
-            }
-            for person in &new {
-                let chunks = document.restore(shared.clock.now(), person)?;
-                for chunk in chunks {
-                    append_change(shared, tx, crate::id::PEOPLE, chunk, Vec::new(), Vec::new())?;
-                }
-            }
-            derived::store_people(tx, &document.people()?)?;
-            Ok(new.len() as u64)
-        })
     }
 
     /// Whether an entry is here, or was and is erased.

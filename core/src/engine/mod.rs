@@ -4,6 +4,7 @@
 //! [`Engine::sync`] and pairing run on a runtime of the engine's own, made when it is first needed, so that opening a
 //! journal starts no thread.
 
+mod adopt;
 mod attachments;
 mod devices;
 mod doctor;
@@ -26,12 +27,14 @@ pub use driver::{Outcome, Told};
 pub use entries::{Listed, Searched, Shown, ShownReading, Written};
 pub use home::{Environment, is_journal};
 pub use import::{Imported, ImportedAttachment, ImportedEntry};
-pub use pair::{HostEvent, Joined, JoinOptions};
+
+pub use pair::{HostEvent, JoinOptions, Joined};
 pub use serve::{ServeEvent, ServeOptions};
 pub use shared::SharedEntropy;
-pub use sync::{Derived, PeerReport, SyncOptions, SyncReport};
+pub use sync::{Deriving, PeerReport, SyncOptions, SyncReport};
 
 use self::shared::Shared;
+use crate::crypto::Secret;
 use crate::error::{Error, Result};
 use crate::id::{DeviceId, JournalId};
 
@@ -39,12 +42,29 @@ use crate::id::{DeviceId, JournalId};
 #[derive(Debug)]
 pub struct Engine {
     shared: Arc<Shared>,
+    /// The database key, for what only its holder may do: another passphrase, another vault.
+    key: Secret,
     runtime: OnceLock<tokio::runtime::Runtime>,
 }
 
+/// Two threads are enough for one person's devices.
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("afterword")
+        .enable_all()
+        .build()
+        .map_err(|error| Error::internal(format!("no threads could be started: {error}")))
+}
+
 impl Engine {
-    fn from_shared(shared: Shared) -> Self {
-        Self { shared: Arc::new(shared), runtime: OnceLock::new() }
+    fn from_shared(shared: Shared, key: Secret) -> Self {
+        Self { shared: Arc::new(shared), key, runtime: OnceLock::new() }
+    }
+
+    /// Closes the store: waits for the write in flight, empties the log file, closes every connection.
+    pub fn close(self) -> Result<()> {
+        Ok(self.shared.store.pause()?)
     }
 
     /// The journal's id.
@@ -62,17 +82,12 @@ impl Engine {
         self.shared.documents_opened()
     }
 
-    /// The engine's own runtime: two threads are enough for one person's devices.
+    /// The engine's own runtime, made when it is first needed.
     fn runtime(&self) -> Result<&tokio::runtime::Runtime> {
         if let Some(runtime) = self.runtime.get() {
             return Ok(runtime);
         }
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .thread_name("afterword")
-            .enable_all()
-            .build()
-            .map_err(|error| Error::internal(format!("no threads could be started: {error}")))?;
-        Ok(self.runtime.get_or_init(|| runtime))
+        let fresh = runtime()?;
+        Ok(self.runtime.get_or_init(|| fresh))
     }
 }

@@ -65,9 +65,7 @@ pub(super) fn remembered(shared: &Shared) -> Result<Vec<Candidate>> {
     let members = others(shared)?;
     let peers = shared.store.peers()?;
     let kept = peers.into_iter().filter(|peer| members.contains(&peer.device));
-    Ok(kept
-        .filter_map(|peer| Some(Candidate { address: peer.address?, device: Some(peer.device) }))
-        .collect())
+    Ok(kept.filter_map(|peer| Some(Candidate { address: peer.address?, device: Some(peer.device) })).collect())
 }
 
 /// Members that mDNS sees within `patience`; stops early once it has seen all of them.
@@ -83,10 +81,7 @@ pub(super) async fn look_around(
         while let Some(sighting) = watch.next().await {
             let Service::Member(tag) = sighting.service else { continue };
             let now = shared.clock.now();
-            let Some(device) = Tag::known(&shared.identity.discovery, now, members.iter().copied())
-                .into_iter()
-                .find_map(|(known, device)| (known == tag).then_some(device))
-            else {
+            let Some(device) = Tag::known(&shared.identity.discovery, now, members.iter()).remove(&tag) else {
                 continue;
             };
             let candidate = Candidate { address: sighting.address, device: Some(device) };

@@ -51,7 +51,7 @@ pub enum ServeEvent {
         /// What the session came to.
         outcome: Box<Outcome>,
         /// What is derived.
-        derived: super::Derived,
+        derived: super::Deriving,
     },
     /// Something a person should know.
     Alarm {
@@ -177,7 +177,7 @@ fn synced(server: &Server, device: DeviceId, mut outcome: Outcome) {
         outcome.error = outcome.error.filter(|error| error.code != Code::Unreachable && error.code != Code::Cancelled);
     }
     let name = network::name_of(&server.shared, &device);
-    let event = ServeEvent::Synced { device, name, outcome: Box::new(outcome), derived: super::Derived::default() };
+    let event = ServeEvent::Synced { device, name, outcome: Box::new(outcome), derived: super::Deriving::default() };
     let _ = server.tell.send(event);
 }
 
@@ -187,10 +187,9 @@ fn heard(server: &Server, device: DeviceId, told: Told) {
     };
     let name = || network::name_of(&server.shared, &device);
     match told {
-        Told::Event(Event::Diverged) => alarm(
-            "diverged",
-            format!("this device and {} hold the same operations and read them differently", name()),
-        ),
+        Told::Event(Event::Diverged) => {
+            alarm("diverged", format!("this device and {} hold the same operations and read them differently", name()))
+        }
         Told::Event(Event::Mended) => alarm(
             "mended",
             format!("this device or {} was put back to an earlier state; what either wrote since was kept", name()),
@@ -301,7 +300,8 @@ async fn watch_the_network(server: Arc<Server>) {
         if server.endpoint.rebind().await.is_err() {
             let _ = server.tell.send(ServeEvent::Alarm {
                 code: "network",
-                detail: "after a change of network this device can't listen any more; restart `afterword serve`".to_owned(),
+                detail: "after a change of network this device can't listen any more; restart `afterword serve`"
+                    .to_owned(),
             });
         }
     }

@@ -37,7 +37,7 @@ impl Default for SyncOptions {
 
 /// What deriving took after a session.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Derived {
+pub struct Deriving {
     /// Documents derived.
     pub documents: u64,
     /// Milliseconds.
@@ -54,7 +54,7 @@ pub struct PeerReport {
     /// The session, if there was one.
     pub outcome: Option<Outcome>,
     /// What was derived after it.
-    pub derived: Derived,
+    pub derived: Deriving,
     /// Why it did not go well.
     pub error: Option<Error>,
 }
@@ -147,7 +147,7 @@ async fn sync(
                     device: Some(*member),
                     name: network::name_of(shared, member),
                     outcome: None,
-                    derived: Derived::default(),
+                    derived: Deriving::default(),
                     error: Some(error.unwrap_or_else(not_found)),
                 });
             }
@@ -183,7 +183,7 @@ async fn try_one(
         device: candidate.device,
         name: candidate.device.map_or(candidate.address.to_string(), |device| network::name_of(shared, &device)),
         outcome: None,
-        derived: Derived::default(),
+        derived: Deriving::default(),
         error: Some(error),
     };
     let connection = match tokio::time::timeout(timeout, endpoint.connect(candidate.address)).await {
@@ -228,14 +228,14 @@ async fn try_one(
 }
 
 /// Derives what a session brought.
-pub(super) async fn derive_after(shared: &Arc<Shared>) -> Derived {
+pub(super) async fn derive_after(shared: &Arc<Shared>) -> Deriving {
     let shared = shared.clone();
     let deriving = tokio::task::spawn_blocking(move || {
         let started = Instant::now();
         let mut documents = 0;
         // What can't be derived now is derived by whoever lists or searches next.
         let _ = derive(&shared, Duration::MAX, &mut |done, _| documents = done);
-        Derived { documents, ms: started.elapsed().as_millis() as u64 }
+        Deriving { documents, ms: started.elapsed().as_millis() as u64 }
     });
     deriving.await.unwrap_or_default()
 }

@@ -222,7 +222,7 @@ pub enum Boxed {
 }
 
 /// What an entry begins with. Everything may be empty.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewEntry {
     /// What it is about.
     pub kind: Kind,

@@ -2,9 +2,10 @@
 //!
 //! [`tx`] says what a backend must do inside one transaction; [`rules`] decides everything, once; [`memory`] is the model
 //! and [`sqlite`] the encrypted store that people's journals are in. [`vault`] keeps the database's key, [`blobs`] the
-//! bytes of attachments, and [`words`] cuts text for searching.
+//! bytes of attachments; [`words`] cuts text for searching, and [`derived`] holds what is made from the logs.
 
 pub mod blobs;
+pub mod derived;
 pub mod error;
 pub mod memory;
 pub mod rules;

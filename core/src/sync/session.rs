@@ -152,8 +152,11 @@ pub struct Session {
     waiting_for_answer: bool,
     last_progress: u64,
 
+    /// Whether this side asked the peer who it is, and whether the peer then showed its adds.
     pub(super) asked_who: bool,
-    pub(super) introduced: bool,
+    shown_adds: bool,
+    /// Whether the peer asked us.
+    introduced: bool,
     pub(super) hello: Option<[u8; 16]>,
     pub(super) their_hello: Option<[u8; 16]>,
     pub(super) summary: Option<Box<Summary>>,
@@ -205,6 +208,7 @@ impl Session {
             waiting_for_answer: false,
             last_progress: 0,
             asked_who: false,
+            shown_adds: false,
             introduced: false,
             hello: None,
             their_hello: None,
@@ -426,7 +430,7 @@ impl Session {
                 self.requests.push_back(Request::Introduction);
             }
             Message::Adds(adds) => {
-                if !std::mem::take(&mut self.asked_who) {
+                if !self.asked_who || std::mem::replace(&mut self.shown_adds, true) {
                     return Err(SessionError::OutOfTurn("adds that nobody asked for"));
                 }
                 self.requests.push_back(Request::Introduce(adds));

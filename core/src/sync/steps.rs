@@ -23,7 +23,7 @@ impl Session {
         let belongs = standing == Standing::Member
             || (self.config.planted == Some(Planted::StandingFromTheSessionsBeginning) && self.hello.is_some());
         if !belongs {
-            if self.hello.is_none() && standing == Standing::Unknown && !self.asked_who && !self.introduced_failed() {
+            if self.hello.is_none() && standing == Standing::Unknown && !self.asked_who {
                 self.asked_who = true;
                 self.say(&Message::WhoAreYou);
             } else {
@@ -77,11 +77,6 @@ impl Session {
             }
         }
         Ok(())
-    }
-
-    /// Whether the peer was already asked who it is, and its answer did not make it a member.
-    fn introduced_failed(&self) -> bool {
-        self.introduced
     }
 
     /// Reads the summary again and says where we stand now.

@@ -20,10 +20,10 @@ use tokio::task::AbortHandle;
 
 use super::admission;
 use super::connection::Connection;
-use super::derived::Derived;
 use super::gate;
 use super::meter::Metered;
 use super::tls::{self, Answer, Expected, Identity};
+use crate::crypto::Derived;
 use crate::crypto::{DeviceKey, HashKey};
 use crate::error::{Code, Error};
 use crate::id::DeviceId;

@@ -13,8 +13,8 @@ use mdns_sd::{IfKind, ResolvedService, ScopedIp, ServiceDaemon, ServiceEvent, Se
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
-use super::derived::Derived;
 use super::discovery::{Announcement, Discovery, Service, ServiceKind, Sighting, Watch};
+use crate::crypto::Derived;
 use crate::error::{Code, Error};
 use crate::time::{Entropy, random};
 

@@ -14,7 +14,6 @@
 
 mod admission;
 mod connection;
-mod derived;
 mod discovery;
 mod endpoint;
 mod gate;

@@ -1,5 +1,6 @@
 //! The store's encrypted SQLite: one opener, one writer, a few readers, the tables, and the search table.
 
+mod around;
 mod body;
 pub mod connections;
 mod doctor;
@@ -14,6 +15,7 @@ pub mod search;
 mod store;
 mod tx;
 
+pub use around::Peer;
 pub use doctor::Check;
 pub use projection::Projection;
 pub use schema::SCHEMA;

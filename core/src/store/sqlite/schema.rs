@@ -14,7 +14,8 @@
 //! | `documents` | an entry, its heads, how many changes wait, what of it is stale | derived |
 //! | `waits` | a change that waits for another | derived |
 //! | `blobs` | bytes that an operation brought or ended, and which chunks are here | truth |
-//! | `entries`, `texts`, `snapshots`, `search` | list row, projection, opened document, words | derived |
+//! | `entries`, `texts`, `snapshots`, `search`, `people` | list row, projection, opened document, words, names | derived |
+//! | `peers` | where a device was reached last | this device's own |
 
 use rusqlite::Transaction;
 
@@ -59,7 +60,7 @@ const TABLES: &str = "
 
     CREATE TABLE documents (
         id INTEGER PRIMARY KEY, entry BLOB NOT NULL UNIQUE, heads BLOB, pending INTEGER NOT NULL,
-        stale INTEGER NOT NULL) STRICT;
+        stale INTEGER NOT NULL, refused INTEGER NOT NULL DEFAULT 0) STRICT;
     CREATE INDEX documents_stale ON documents (id) WHERE stale != 0;
 
     CREATE TABLE waits (
@@ -75,10 +76,15 @@ const TABLES: &str = "
     CREATE INDEX blobs_unwanted ON blobs (id) WHERE ended AND (here OR length(bitmap) > 0);
 
     CREATE TABLE entries (
-        document INTEGER PRIMARY KEY, trashed INTEGER NOT NULL, day TEXT NOT NULL, created INTEGER NOT NULL,
-        kind INTEGER NOT NULL, row BLOB NOT NULL) STRICT;
+        document INTEGER PRIMARY KEY, entry BLOB NOT NULL UNIQUE, trashed INTEGER NOT NULL, day TEXT NOT NULL,
+        created INTEGER NOT NULL, kind TEXT NOT NULL, named INTEGER NOT NULL, row BLOB NOT NULL) STRICT;
     -- The list, newest first, with or without what is in the trash, and by kind without looking at the rows.
-    CREATE INDEX entries_newest ON entries (trashed, day DESC, created DESC, document DESC, kind);
+    CREATE INDEX entries_newest ON entries (trashed, day DESC, created DESC, entry DESC, kind);
+
+    CREATE TABLE people (token TEXT PRIMARY KEY, name TEXT NOT NULL, aliases BLOB NOT NULL) STRICT, WITHOUT ROWID;
+
+    -- Where a device was reached, and when it last held the same as this one. Known to this device only.
+    CREATE TABLE peers (device BLOB PRIMARY KEY, address TEXT, seen INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 
     CREATE TABLE texts (document INTEGER PRIMARY KEY, projection BLOB NOT NULL) STRICT;
 

@@ -13,10 +13,10 @@ use zeroize::Zeroizing;
 
 use super::exchange::Keys;
 use super::reason;
+use crate::crypto::Derived;
 use crate::crypto::{ChunkKey, chunk_overhead};
 use crate::error::{Code, Error};
 use crate::id::DeviceId;
-use crate::transport::derived::Derived;
 
 /// How long a channel waits, when it ends, for the peer to have all.
 const LINGER: Duration = Duration::from_secs(2);

@@ -9,11 +9,11 @@ use super::channel::{FrameError, PairedChannel, read_frame, write_frame};
 use super::code::{Invitation, Kind};
 use super::exchange::{EXPORTER_LABEL, Guest, Hello, Keys, MODE_QR, MODE_SHORT, MOST, ProofError, VERSION};
 use super::{PAIRING_PROTOCOL, PairingOptions, reason};
+use crate::crypto::Derived;
 use crate::error::{Code, Error};
 use crate::id::DeviceId;
 use crate::time::Entropy;
 use crate::transport::connection::exporter;
-use crate::transport::derived::Derived;
 use crate::transport::endpoint::{ConnectError, Options, SERVER_NAME, client_config, dialing, failed};
 use crate::transport::tls::{self, Expected};
 

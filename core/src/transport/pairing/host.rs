@@ -13,13 +13,13 @@ use super::channel::{PairedChannel, read_frame, write_frame};
 use super::code::{ShortCode, Ticket};
 use super::exchange::{EXPORTER_LABEL, Hello, Host, MODE_QR, MODE_SHORT, MOST, ProofError, VERSION};
 use super::{PAIRING_PROTOCOL, PairingOptions, reason};
+use crate::crypto::Derived;
 use crate::crypto::DeviceKey;
 use crate::error::Error;
 use crate::id::DeviceId;
 use crate::time::{Clock, Entropy, Timestamp, random};
 use crate::transport::admission::{Door, Places};
 use crate::transport::connection::exporter;
-use crate::transport::derived::Derived;
 use crate::transport::endpoint::{Options, dialable, listening, server_config};
 use crate::transport::tls::{self, Answer, Identity};
 

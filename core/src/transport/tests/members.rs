@@ -13,12 +13,12 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{DigitallySignedStruct, NamedGroup, SignatureScheme};
 
-use super::super::derived::Derived;
 use super::super::endpoint::{SERVER_NAME, client_config, dialing, listening, server_config};
 use super::super::gate;
 use super::super::tls::{self, Answer, Expected, Identity};
 use super::super::{ConnectError, Connection, Endpoint};
 use super::*;
+use crate::crypto::Derived;
 
 async fn meet(server: &Endpoint, dialer: &Endpoint) -> (Connection, Connection) {
     let address = server.local_addr().unwrap();

@@ -2,19 +2,25 @@
 //!
 //! Block i is `MAC_k(i)`, k of 32 bytes from the caller's [`Entropy`], i of 8 bytes, big-endian, from 1.
 
-use crate::crypto::{HashKey, Hasher};
+use super::hash::{HashKey, Hasher};
 use crate::time::{Entropy, random};
 
 /// Randomness of its own, made from somebody else's.
 #[derive(Debug, Clone)]
-pub(super) struct Derived {
+pub struct Derived {
     key: HashKey,
     count: u64,
 }
 
 impl Derived {
-    pub(super) fn new(entropy: &mut dyn Entropy) -> Self {
-        Self { key: HashKey::from_bytes(random(entropy)), count: 0 }
+    /// A stream that nobody can foretell.
+    pub fn new(entropy: &mut dyn Entropy) -> Self {
+        Self::from_key(HashKey::from_bytes(random(entropy)))
+    }
+
+    /// The stream of this key: the same bytes every time.
+    pub fn from_key(key: HashKey) -> Self {
+        Self { key, count: 0 }
     }
 }
 

@@ -1,0 +1,66 @@
+//! Bringing a journal's entries along when its device joins another journal.
+
+use crate::error::Result;
+use crate::log::{Envelope, MAX_BATCH, Operation};
+use crate::store::StorageExt;
+use crate::store::rules;
+use crate::sync::BlobBytes;
+
+use super::shared::Shared;
+
+/// Writes down in `new` every change of `old` that it does not hold. Erase certificates of the new journal are obeyed;
+/// `old` is only read.
+pub(super) fn adopt(old: &Shared, new: &Shared) -> Result<()> {
+    for entry in old.store.read(|tx| tx.documents())? {
+        let operations = old.store.read(|tx| {
+            let mut operations = Vec::new();
+            for change in tx.changes(entry)? {
+                let Some(operation) = tx.operations(change.log, change.seq, change.seq)?.into_iter().next() else {
+                    continue;
+                };
+                let first_log = Some(operation.envelope.first_log.unwrap_or(change.log));
+                let envelope = Envelope { first_log, ..operation.envelope };
+                operations.push((change.hash, Operation { envelope, body: operation.body }));
+            }
+            Ok(operations)
+        })?;
+        new.store.write(|tx| {
+            if tx.is_erased(entry)? {
+                return Ok(());
+            }
+            let (mut slice, mut size) = (Vec::new(), 0);
+            for (hash, operation) in operations {
+                if tx.change_ready(entry, hash)?.is_some() {
+                    continue;
+                }
+                if size + operation.size() > MAX_BATCH && !slice.is_empty() {
+                    rules::append(tx, &new.identity, &mut new.entropy.clone(), std::mem::take(&mut slice))?;
+                    size = 0;
+                }
+                size += operation.size();
+                slice.push(operation);
+            }
+            if !slice.is_empty() {
+                rules::append(tx, &new.identity, &mut new.entropy.clone(), slice)?;
+            }
+            Ok(())
+        })?;
+    }
+    copy_blobs(old, new)
+}
+
+fn copy_blobs(old: &Shared, new: &Shared) -> Result<()> {
+    for held in old.store.read(|tx| tx.blobs(false))?.into_iter().filter(|blob| blob.here) {
+        let wanted = new.store.read(|tx| tx.blob(held.blob.id))?;
+        let Some(wanted) = wanted.filter(|wanted| !wanted.here) else { continue };
+        let chunks = <dyn BlobBytes>::chunks(held.blob.len);
+        for index in 0..u32::try_from(chunks).unwrap_or(u32::MAX) {
+            let bytes = BlobBytes::read_chunk(&old.blobs, &held, index)?;
+            BlobBytes::write_chunk(&new.blobs, &wanted, index, &bytes, &mut new.entropy.clone())?;
+        }
+        if BlobBytes::finish(&new.blobs, &wanted)? {
+            new.store.write(|tx| tx.set_blob(wanted.blob.id, &[], true))?;
+        }
+    }
+    Ok(())
+}

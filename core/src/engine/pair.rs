@@ -1,0 +1,420 @@
+//! Adding a device: the host's side of a pairing window, and the newcomer's.
+//!
+//! On the paired channel, postcard, in turn: host `Offer`, guest [`Newcomer`], host `Welcome`, then both sync as members
+//! over a connection of their own, and the guest says `Done`. Nothing of the journal but its id and the host's name is
+//! said before the guest has consented to be added to exactly this journal.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, watch};
+
+use super::adopt::adopt;
+use super::driver::{self, Outcome, Told};
+use super::home::{self, Device, Environment, found};
+use super::{Engine, network, runtime};
+use crate::crypto::Secret;
+use crate::error::{Code, Error, Result};
+use crate::id::{DeviceId, JournalId};
+use crate::membership::{Newcomer, Signer, Statement, Statements};
+use crate::store::rules;
+use crate::store::vault::Unlock;
+use crate::store::{Setting, StorageExt};
+use crate::sync::Mode;
+use crate::transport::{
+    Connection, Endpoint, Invitation, PairedChannel, PairingEvent, PairingHost, PairingOptions, Service, ServiceKind,
+    ShownCode,
+};
+
+const MAX_OFFER: usize = 1 << 10;
+const MAX_NEWCOMER: usize = 1 << 10;
+const MAX_WELCOME: usize = 16 << 20;
+/// How long the host waits for a guest that is not connected, before it leaves it to sync later.
+const PATIENCE: Duration = Duration::from_secs(45);
+/// The guest's last word may come after a long first sync.
+const LAST_WORD: Duration = Duration::from_secs(6 * 3600);
+
+#[derive(Serialize, Deserialize)]
+struct Offer {
+    journal: JournalId,
+    host: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Welcome {
+    statements: Vec<Vec<u8>>,
+    secret: Secret,
+    port: u16,
+}
+
+/// What happens at the host's window.
+#[derive(Debug)]
+pub enum HostEvent {
+    /// Show this code.
+    Code(ShownCode),
+    /// Someone used wrong words; so many more codes will be shown.
+    WrongGuess {
+        /// How many.
+        left: u8,
+    },
+    /// A device was added, and is syncing.
+    Added {
+        /// The newcomer.
+        device: DeviceId,
+        /// Its name.
+        name: String,
+    },
+    /// Progress of the first sync.
+    Progress(Told),
+}
+
+/// Who joined whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Joined {
+    /// The newcomer.
+    pub device: DeviceId,
+    /// Its name.
+    pub device_name: String,
+    /// The host.
+    pub host: DeviceId,
+    /// Its name.
+    pub host_name: String,
+}
+
+/// How a newcomer joins.
+#[derive(Debug, Clone)]
+pub struct JoinOptions {
+    /// What this device is to be called.
+    pub name: String,
+    /// Where the host is; found on the network where absent.
+    pub peer: Option<SocketAddr>,
+    /// How long to look for it there.
+    pub discover: Duration,
+}
+
+impl Engine {
+    /// Opens a pairing window at `listen` and adds the device that comes. Returns once its first sync is done.
+    pub fn pair_host(
+        &self,
+        listen: SocketAddr,
+        discover: bool,
+        stop: watch::Receiver<bool>,
+        mut told: impl FnMut(HostEvent) + Send,
+    ) -> Result<Joined> {
+        self.runtime()?.block_on(self.host(listen, discover, stop, &mut told))
+    }
+
+    async fn host(
+        &self,
+        listen: SocketAddr,
+        discover: bool,
+        mut stop: watch::Receiver<bool>,
+        told: &mut (dyn FnMut(HostEvent) + Send),
+    ) -> Result<Joined> {
+        let shared = &self.shared;
+        let options = PairingOptions { message: LAST_WORD, ..PairingOptions::default() };
+        let (mut window, code) =
+            PairingHost::open(listen, self.device(), shared.clock.as_ref(), &mut shared.entropy.clone(), options)?;
+        let discovery = network::discovery(shared, discover);
+        let announce = |code: &ShownCode| {
+            let address = SocketAddr::new(listen.ip(), code.address.port());
+            let service = Service::Pairing { nameplate: code.nameplate };
+            discovery.as_ref().and_then(|discovery| discovery.announce(service, address).ok())
+        };
+        let mut _announced = announce(&code);
+        told(HostEvent::Code(code));
+        let channel = loop {
+            let event = tokio::select! {
+                event = window.next_event() => event,
+                _ = stop.changed() => return Err(interrupted()),
+            };
+            match event {
+                Some(PairingEvent::Code(code)) => {
+                    _announced = announce(&code);
+                    told(HostEvent::Code(code));
+                }
+                Some(PairingEvent::WrongGuess { left }) => told(HostEvent::WrongGuess { left }),
+                Some(PairingEvent::Joined(channel)) => break channel,
+                Some(PairingEvent::Expired) | None => {
+                    return Err(Error::new(
+                        Code::Cancelled,
+                        "nobody joined before the pairing window closed",
+                        "run `afterword pair` again when the other device is at hand",
+                    ));
+                }
+            }
+        };
+        let members = network::endpoint(shared, Some(SocketAddr::new(listen.ip(), 0)), Some(Duration::from_secs(10)))?;
+        let added = self.welcome(channel, &members, told).await;
+        let (joined, channel) = added?;
+        let done = self.first_sync(&members, joined.device, channel, stop, told).await;
+        members.close();
+        done.map(|()| joined)
+    }
+
+    /// Adds the guest, and tells it everything it needs to sync as a member.
+    async fn welcome(
+        &self,
+        mut channel: PairedChannel,
+        members: &Endpoint,
+        told: &mut (dyn FnMut(HostEvent) + Send),
+    ) -> Result<(Joined, PairedChannel)> {
+        let identity = &self.shared.identity;
+        let host_name = network::name_of(&self.shared, &self.device());
+        let offer = Offer { journal: identity.journal, host: host_name.clone() };
+        channel.send(&encode(&offer)?).await?;
+        let newcomer: Newcomer = decode(&channel.recv(MAX_NEWCOMER).await?)?;
+        if newcomer.device != channel.peer() {
+            return Err(misfit());
+        }
+        newcomer.verify(&identity.journal)?;
+        let (device, device_name) = (newcomer.device, newcomer.name.clone());
+        let now = self.shared.clock.now();
+        let (statements, secret) = self.shared.store.write(|tx| {
+            let set = rules::statements(tx)?;
+            let add = Statement::add(Signer::Device(&identity.key), &identity.journal, &set.seen(), newcomer, now)?;
+            rules::add_statements(tx, identity, vec![add])?;
+            let set = rules::statements(tx)?;
+            if !set.state().is_member(&device) {
+                return Err(Error::new(
+                    Code::Refused,
+                    "this device does not belong to the journal any more, so it can add none",
+                    "pair with a device that does",
+                ));
+            }
+            let secret = tx.setting(Setting::JournalSecret)?.unwrap_or_default();
+            let secret: [u8; 32] =
+                secret.try_into().map_err(|_| Error::corrupt("the store holds no journal secret"))?;
+            let statements: Vec<_> = set.in_order().iter().map(|statement| statement.encode().to_vec()).collect();
+            Ok((statements, Secret::from_bytes(secret)))
+        })?;
+        self.shared.changed();
+        let port = members.local_addr().map_or(0, |address| address.port());
+        channel.send(&encode(&Welcome { statements, secret, port })?).await?;
+        told(HostEvent::Added { device, name: device_name.clone() });
+        Ok((Joined { device, device_name, host: self.device(), host_name }, channel))
+    }
+
+    /// Serves the guest's sessions until it says that it is done.
+    async fn first_sync(
+        &self,
+        members: &Endpoint,
+        guest: DeviceId,
+        mut channel: PairedChannel,
+        mut stop: watch::Receiver<bool>,
+        told: &mut (dyn FnMut(HostEvent) + Send),
+    ) -> Result<()> {
+        let (tell, mut hear) = mpsc::unbounded_channel();
+        let mut sessions = tokio::task::JoinSet::new();
+        let last_word = async { channel.recv(16).await.map(drop) };
+        tokio::pin!(last_word);
+        let outcome = loop {
+            let lonely = sessions.is_empty();
+            tokio::select! {
+                done = &mut last_word => break done.map_err(|_| gone()),
+                Some(connection) = members.accept() => {
+                    if connection.peer() == guest {
+                        let (news, stop) = (self.shared.news(), stop.clone());
+                        sessions.spawn(driver::run(
+                            self.shared.clone(), connection, Mode::Live, news, stop, tell.clone(),
+                        ));
+                    }
+                }
+                Some(ended) = sessions.join_next(), if !lonely => {
+                    if let Ok(Outcome { error: Some(error), equal: None, .. }) = ended {
+                        tracing::debug!(code = error.code.as_str(), "a first sync broke off");
+                    }
+                }
+                Some(news) = hear.recv() => told(HostEvent::Progress(news)),
+                () = tokio::time::sleep(PATIENCE), if lonely => break Err(gone()),
+                _ = stop.changed() => break Err(interrupted()),
+            }
+        };
+        sessions.shutdown().await;
+        outcome
+    }
+
+    /// Joins the journal that shows `code`, as a new device in `root`. Entries of `old`, the journal that was in `root`,
+    /// come along; it is put away only once the host has acknowledged all of it.
+    pub fn join(
+        root: &Path,
+        code: &str,
+        options: &JoinOptions,
+        unlock: Unlock<'_>,
+        environment: Environment,
+        old: Option<Self>,
+        mut told: impl FnMut(Told) + Send,
+    ) -> Result<(Self, Joined)> {
+        home::finish_joining(root)?;
+        let beside = home::joining(root);
+        if beside.exists() {
+            // An attempt that never came to its end; nothing in it is only there.
+            std::fs::remove_dir_all(&beside).map_err(|error| home::swap_failed(&error))?;
+        }
+        let runtime = runtime()?;
+        let joined = runtime.block_on(join(&beside, code, options, unlock, &environment, old.as_ref(), &mut told));
+        runtime.shutdown_timeout(Duration::from_secs(1));
+        let (engine, joined) = match joined {
+            Ok(joined) => joined,
+            Err(error) => {
+                // What was there before is as it was.
+                let _ = std::fs::remove_dir_all(&beside);
+                return Err(error);
+            }
+        };
+        let key = engine.key.clone();
+        engine.close()?;
+        if let Some(old) = old {
+            old.close()?;
+        }
+        home::mark_ready(root)?;
+        home::finish_joining(root)?;
+        let engine = Self::open_with_key(crate::store::vault::Home::new(root), &key, environment)?;
+        Ok((engine, joined))
+    }
+}
+
+async fn join(
+    beside: &Path,
+    code: &str,
+    options: &JoinOptions,
+    unlock: Unlock<'_>,
+    environment: &Environment,
+    old: Option<&Engine>,
+    told: &mut (dyn FnMut(Told) + Send),
+) -> Result<(Engine, Joined)> {
+    let invitation = Invitation::parse(code)?;
+    let mut entropy = environment.entropy.clone();
+    let address = match options.peer.or(invitation.address()) {
+        Some(address) => address,
+        None => find_host(&invitation, options.discover, &mut entropy).await?,
+    };
+    let device = Device::generate(&mut entropy);
+    let pairing = PairingOptions { message: Duration::from_secs(60), ..PairingOptions::default() };
+    let mut channel = crate::transport::pair(&invitation, address, device.key.id(), &mut entropy, &pairing).await?;
+    let host = channel.peer();
+    let offer: Offer = decode(&channel.recv(MAX_OFFER).await?)?;
+    channel.send(&encode(&device.newcomer(&offer.journal, &options.name)?)?).await?;
+    let welcome: Welcome = decode(&channel.recv(MAX_WELCOME).await?)?;
+    let statements = check_statements(&welcome.statements, &offer.journal, &device.key.id(), &host)?;
+    let engine = found(beside, unlock, &device, &welcome.secret, &statements, environment.clone())?;
+
+    let members = network::endpoint(&engine.shared, None, None)?;
+    let address = SocketAddr::new(address.ip(), welcome.port);
+    session(&engine, &members, address, host, told).await?;
+    if let Some(old) = old {
+        adopt(&old.shared, &engine.shared)?;
+        session(&engine, &members, address, host, told).await?;
+    }
+    super::sync::derive_after(&engine.shared).await;
+    channel.send(b"done").await?;
+    channel.close().await;
+    members.close();
+    let joined = Joined { device: device.key.id(), device_name: options.name.clone(), host, host_name: offer.host };
+    Ok((engine, joined))
+}
+
+/// Statements from the host must be this journal's and make both devices members, or nothing is founded on them.
+fn check_statements(
+    encoded: &[Vec<u8>],
+    journal: &JournalId,
+    device: &DeviceId,
+    host: &DeviceId,
+) -> Result<Vec<Statement>> {
+    let decoded = encoded.iter().map(|bytes| Statement::decode(bytes)).collect::<Result<Vec<_>, _>>()?;
+    let mut set = Statements::new(decoded.first().cloned().ok_or_else(misfit)?)?;
+    for statement in decoded.iter().skip(1).cloned() {
+        set.insert(statement)?;
+    }
+    let right = set.journal() == *journal && set.state().is_member(device) && set.state().is_member(host);
+    if right { Ok(decoded) } else { Err(misfit()) }
+}
+
+async fn session(
+    engine: &Engine,
+    members: &Endpoint,
+    address: SocketAddr,
+    host: DeviceId,
+    told: &mut (dyn FnMut(Told) + Send),
+) -> Result<()> {
+    let connection: Connection = members.connect(address).await?;
+    if connection.peer() != host {
+        return Err(misfit());
+    }
+    let (_stop, stopped) = watch::channel(false);
+    let (tell, mut hear) = mpsc::unbounded_channel();
+    let running = driver::run(engine.shared.clone(), connection, Mode::Once, engine.shared.news(), stopped, tell);
+    tokio::pin!(running);
+    let outcome = loop {
+        tokio::select! {
+            outcome = &mut running => break outcome,
+            Some(news) = hear.recv() => told(news),
+        }
+    };
+    match outcome.error {
+        Some(error) => Err(error),
+        None if outcome.equal.is_some() => Ok(()),
+        None => Err(gone()),
+    }
+}
+
+async fn find_host(
+    invitation: &Invitation,
+    patience: Duration,
+    entropy: &mut super::SharedEntropy,
+) -> Result<SocketAddr> {
+    let nameplate = invitation.nameplate();
+    let nowhere = || {
+        Error::new(
+            Code::Unreachable,
+            "no open pairing window was found on this network",
+            "check that the other device still shows the code, or name its address with --peer",
+        )
+    };
+    use crate::transport::Discovery;
+    let discovery = crate::transport::MdnsDiscovery::start(entropy).map_err(|_| nowhere())?;
+    let mut watch = discovery.watch(ServiceKind::Pairings)?;
+    let looking = async {
+        while let Some(sighting) = watch.next().await {
+            if matches!(sighting.service, Service::Pairing { nameplate: seen } if Some(seen) == nameplate) {
+                return Some(sighting.address);
+            }
+        }
+        None
+    };
+    tokio::time::timeout(patience, looking).await.ok().flatten().ok_or_else(nowhere)
+}
+
+fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>> {
+    postcard::to_allocvec(value).map_err(Error::internal)
+}
+
+fn decode<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Result<T> {
+    postcard::from_bytes(bytes).map_err(|_| misfit())
+}
+
+fn misfit() -> Error {
+    Error::new(
+        Code::Refused,
+        "the other device said something during pairing that makes no sense",
+        "nothing was changed here; check that both run the same version of Afterword, and pair again",
+    )
+}
+
+fn gone() -> Error {
+    Error::new(
+        Code::Unreachable,
+        "the other device went away before the first sync was done",
+        "nothing is lost; if it was added, it syncs when the two next meet, else pair again",
+    )
+}
+
+fn interrupted() -> Error {
+    Error::new(
+        Code::Cancelled,
+        "pairing was interrupted",
+        "run `afterword pair` again when the other device is at hand",
+    )
+}

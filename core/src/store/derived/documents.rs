@@ -1,0 +1,145 @@
+//! Opening an Automerge document: from a cached snapshot and what came since, or from its changes.
+
+use std::collections::BTreeSet;
+
+use rusqlite::{OptionalExtension, params};
+
+use crate::document::{Actor, EntryDocument, PeopleDocument};
+use crate::error::{Code, Error, Result};
+use crate::id::{ChangeHash, EntryId, PEOPLE};
+use crate::log::ChangeHeader;
+use crate::store::sqlite::SqliteTx;
+use crate::store::tx::{StoredChange, Tx};
+
+/// How many documents keep a snapshot; the least recently used goes first.
+const SNAPSHOTS: i64 = 256;
+/// Shorter histories open as fast from their changes.
+const WORTH_A_SNAPSHOT: usize = 3;
+
+/// An opened document, and what of it can't be read.
+#[derive(Debug)]
+pub struct Opened {
+    /// The document.
+    pub document: EntryDocument,
+    /// How many changes Automerge refused.
+    pub refused: usize,
+    /// How many changes wait for what they depend on.
+    pub pending: usize,
+    /// How many changes the document was made of beside its snapshot.
+    pub replayed: usize,
+}
+
+/// Opens `entry`'s document as the log holds it now. `NotFound` where no change is held; `Refused` where it is erased.
+pub fn open(tx: &mut SqliteTx<'_>, entry: EntryId, actor: Actor) -> Result<Opened> {
+    if tx.is_erased(entry)? {
+        return Err(Error::new(
+            Code::NotFound,
+            format!("entry {entry} was erased"),
+            "nothing of it is left on any device that has synced since",
+        ));
+    }
+    let changes = tx.changes(entry)?;
+    if changes.is_empty() {
+        return Err(Error::new(
+            Code::NotFound,
+            format!("there is no entry {entry}"),
+            "look it up with `afterword list` or `afterword search`",
+        ));
+    }
+    let pending = changes.iter().filter(|change| !change.ready).count();
+    let ready = in_order(changes);
+    if let Some(opened) = from_snapshot(tx, entry, actor, &ready, pending)? {
+        return Ok(opened);
+    }
+    let chunks: Vec<&[u8]> = ready.iter().map(|change| change.chunk.as_slice()).collect();
+    let loaded = EntryDocument::load(entry, actor, None, &chunks)?;
+    Ok(Opened { document: loaded.document, refused: loaded.refused.len(), pending, replayed: chunks.len() })
+}
+
+fn from_snapshot(
+    tx: &mut SqliteTx<'_>,
+    entry: EntryId,
+    actor: Actor,
+    ready: &[StoredChange],
+    pending: usize,
+) -> Result<Option<Opened>> {
+    let snapshot: Option<Vec<u8>> = tx
+        .conn()?
+        .prepare_cached("SELECT bytes FROM snapshots WHERE document = (SELECT id FROM documents WHERE entry = ?1)")
+        .and_then(|mut statement| statement.query_row(params![entry.as_bytes()], |row| row.get(0)).optional())
+        .map_err(sql)?;
+    let Some(snapshot) = snapshot else { return Ok(None) };
+    // A snapshot is derived: one that does not load, or holds what the log does not, is passed over.
+    let Ok(loaded) = EntryDocument::load(entry, actor, Some(&snapshot), &[]) else { return Ok(None) };
+    let mut document = loaded.document;
+    if document.heads().iter().any(|head| !ready.iter().any(|change| change.hash == *head)) {
+        return Ok(None);
+    }
+    let missing: Vec<&[u8]> =
+        ready.iter().filter(|change| !document.holds(&[change.hash])).map(|change| change.chunk.as_slice()).collect();
+    let replayed = missing.len();
+    let refused = if missing.is_empty() { 0 } else { document.merge(&missing)?.len() };
+    Ok(Some(Opened { document, refused, pending, replayed }))
+}
+
+/// The changes that may be handed to Automerge, dependencies first.
+fn in_order(changes: Vec<StoredChange>) -> Vec<StoredChange> {
+    let mut placed: BTreeSet<ChangeHash> = BTreeSet::new();
+    let mut out = Vec::with_capacity(changes.len());
+    let mut rest: Vec<_> = changes
+        .into_iter()
+        .filter(|change| change.ready)
+        .filter_map(|change| ChangeHeader::parse(&change.chunk).ok().map(|header| (header.dependencies, change)))
+        .collect();
+    // They come nearly in order, so this is one pass, or two.
+    while !rest.is_empty() {
+        let before = out.len();
+        let mut later = Vec::new();
+        for (dependencies, change) in rest {
+            if dependencies.iter().all(|dependency| placed.contains(dependency)) {
+                placed.insert(change.hash);
+                out.push(change);
+            } else {
+                later.push((dependencies, change));
+            }
+        }
+        rest = later;
+        if out.len() == before {
+            break;
+        }
+    }
+    out
+}
+
+/// The people document; it holds its first change also where no device wrote anything in it.
+pub fn open_people(tx: &mut SqliteTx<'_>, actor: Actor) -> Result<PeopleDocument> {
+    let ready = in_order(tx.changes(PEOPLE)?);
+    let chunks: Vec<&[u8]> = ready.iter().map(|change| change.chunk.as_slice()).collect();
+    let (document, _) = PeopleDocument::load(actor, None, &chunks)?;
+    Ok(document)
+}
+
+/// Keeps a snapshot of a document that is likely to be opened again.
+pub fn remember(tx: &mut SqliteTx<'_>, document: &EntryDocument, changes: usize, now: i64) -> Result<()> {
+    if changes < WORTH_A_SNAPSHOT {
+        return Ok(());
+    }
+    let conn = tx.conn()?;
+    conn.prepare_cached(
+        "INSERT INTO snapshots(document, heads, bytes, used)
+         SELECT id, heads, ?2, ?3 FROM documents WHERE entry = ?1
+         ON CONFLICT(document) DO UPDATE SET heads = excluded.heads, bytes = excluded.bytes, used = excluded.used",
+    )
+    .and_then(|mut statement| statement.execute(params![document.id().as_bytes(), document.save(), now]))
+    .map_err(sql)?;
+    conn.prepare_cached(
+        "DELETE FROM snapshots WHERE document IN (SELECT document FROM snapshots ORDER BY used DESC LIMIT -1 OFFSET ?1)",
+    )
+    .and_then(|mut statement| statement.execute(params![SNAPSHOTS]))
+    .map_err(sql)?;
+    Ok(())
+}
+
+pub(super) fn sql(error: rusqlite::Error) -> Error {
+    crate::store::error::StoreError::from(error).into()
+}

@@ -1,0 +1,220 @@
+//! List rows: what `list` shows of an entry, read without opening a document.
+
+use rusqlite::{OptionalExtension, params, params_from_iter};
+use serde::{Deserialize, Serialize};
+
+use super::documents::sql;
+use crate::error::{Code, Error, Result};
+use crate::id::EntryId;
+use crate::journal::{Boxed, Entry, InnerState, Kind};
+use crate::store::sqlite::SqliteTx;
+use crate::time::{Day, Timestamp};
+
+/// What a list shows of one entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListRow {
+    /// The entry.
+    pub id: EntryId,
+    /// What it is about.
+    pub kind: Kind,
+    /// Its title, people as tokens.
+    pub title: String,
+    /// The day it is filed under.
+    pub day: Day,
+    /// When it was begun.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+    /// Where the writer stands with it, but for the box.
+    pub states: Vec<InnerState>,
+    /// How long it stays in its box.
+    pub boxed: Option<Boxed>,
+    /// How many words it has.
+    pub words: u64,
+    /// How many files.
+    pub attachments: u64,
+    /// Whether it is put away.
+    pub trashed: bool,
+}
+
+impl ListRow {
+    /// The row of an entry.
+    pub fn of(entry: &Entry) -> Self {
+        // The box opens with time, so it is kept apart from what only a change can change.
+        let states = entry.states(entry.day()).into_iter().filter(|state| *state != InnerState::Boxed).collect();
+        Self {
+            id: entry.id,
+            kind: entry.kind,
+            title: entry.title.clone(),
+            day: entry.day(),
+            created_at: entry.created_at,
+            updated_at: entry.updated_at,
+            states,
+            boxed: entry.boxed_until,
+            words: entry.words() as u64,
+            attachments: entry.attachments.len() as u64,
+            trashed: entry.trashed,
+        }
+    }
+
+    /// Where the writer stands with it on the day `today`.
+    pub fn states_on(&self, today: Day) -> Vec<InnerState> {
+        let boxed = match self.boxed {
+            Some(Boxed::ByHand) => true,
+            Some(Boxed::Until(day)) => today < day.first(),
+            None => false,
+        };
+        boxed.then_some(InnerState::Boxed).into_iter().chain(self.states.iter().copied()).collect()
+    }
+}
+
+/// Which entries to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// From this day on.
+    pub from: Option<Day>,
+    /// Up to this day, month or year.
+    pub to: Option<Day>,
+    /// Of this kind.
+    pub kind: Option<Kind>,
+    /// In this state, on the day given.
+    pub state: Option<(InnerState, Day)>,
+    /// Those put away, and no others.
+    pub trashed: bool,
+}
+
+/// A place in a list: the row after which the next page begins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor {
+    day: String,
+    created: i64,
+    entry: EntryId,
+}
+
+impl Cursor {
+    fn of(row: &ListRow) -> Self {
+        Self { day: row.day.first().to_string(), created: row.created_at.0, entry: row.id }
+    }
+
+    /// One opaque word.
+    pub fn to_text(&self) -> String {
+        data_encoding::HEXLOWER.encode(&postcard::to_allocvec(self).unwrap_or_default())
+    }
+
+    /// The cursor that [`Cursor::to_text`] gave.
+    pub fn parse(text: &str) -> Result<Self> {
+        data_encoding::HEXLOWER
+            .decode(text.as_bytes())
+            .ok()
+            .and_then(|bytes| postcard::from_bytes(&bytes).ok())
+            .ok_or_else(|| Error::invalid("that is not a place in a list", "use the `next` of the page before"))
+    }
+}
+
+/// One page of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The rows, newest first.
+    pub rows: Vec<ListRow>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<Cursor>,
+}
+
+/// One page of entries, newest first. Opens no document, whatever the journal's size.
+pub fn list(tx: &mut SqliteTx<'_>, filter: &Filter, limit: usize, after: Option<&Cursor>) -> Result<Page> {
+    let mut query = String::from("SELECT row FROM entries WHERE trashed = ?1");
+    let mut values: Vec<rusqlite::types::Value> = vec![i64::from(filter.trashed).into()];
+    let mut add = |clause: &str, value: rusqlite::types::Value| {
+        values.push(value);
+        query.push_str(&clause.replace("??", &format!("?{}", values.len())));
+    };
+    if let Some(from) = filter.from {
+        add(" AND day >= ??", from.first().to_string().into());
+    }
+    if let Some(to) = filter.to {
+        add(" AND day <= ??", to.last().to_string().into());
+    }
+    if let Some(kind) = filter.kind {
+        add(" AND kind = ??", kind.as_str().to_owned().into());
+    }
+    if let Some(after) = after {
+        add(" AND (day, created, entry) < (??", after.day.clone().into());
+        add(", ??", after.created.into());
+        add(", ??)", after.entry.as_bytes().to_vec().into());
+    }
+    query.push_str(" ORDER BY trashed DESC, day DESC, created DESC, entry DESC");
+    let mut statement = tx.conn()?.prepare_cached(&query).map_err(sql)?;
+    let mut found = statement.query(params_from_iter(values)).map_err(sql)?;
+    let (mut rows, mut more) = (Vec::new(), false);
+    while let Some(found) = found.next().map_err(sql)? {
+        let row = decode(found.get_ref(0).and_then(|value| Ok(value.as_blob()?)).map_err(sql)?)?;
+        if filter.state.is_some_and(|(state, today)| !row.states_on(today).contains(&state)) {
+            continue;
+        }
+        if rows.len() == limit {
+            more = true;
+            break;
+        }
+        rows.push(row);
+    }
+    let next = if more { rows.last().map(Cursor::of) } else { None };
+    Ok(Page { rows, next })
+}
+
+/// One entry's row.
+pub fn row(tx: &mut SqliteTx<'_>, entry: EntryId) -> Result<Option<ListRow>> {
+    tx.conn()?
+        .prepare_cached("SELECT row FROM entries WHERE entry = ?1")
+        .and_then(|mut statement| {
+            statement.query_row(params![entry.as_bytes()], |row| row.get::<_, Vec<u8>>(0)).optional()
+        })
+        .map_err(sql)?
+        .map(|bytes| decode(&bytes))
+        .transpose()
+}
+
+fn decode(bytes: &[u8]) -> Result<ListRow> {
+    postcard::from_bytes(bytes)
+        .map_err(|_| Error::corrupt("a list row is damaged; `afterword doctor --rebuild` mends it"))
+}
+
+/// The entry whose id begins with `prefix`.
+pub fn resolve(tx: &mut SqliteTx<'_>, prefix: &str) -> Result<EntryId> {
+    let hex = !prefix.is_empty()
+        && prefix.len() <= EntryId::LEN * 2
+        && prefix.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    if !hex {
+        return Err(Error::invalid(
+            "an entry is named by the first characters of its id (0-9, a-f)",
+            "copy it from `afterword list`",
+        ));
+    }
+    let bound = |fill: &str| {
+        let padded = format!("{prefix}{}", fill.repeat(EntryId::LEN * 2 - prefix.len()));
+        data_encoding::HEXLOWER.decode(padded.as_bytes()).unwrap_or_default()
+    };
+    let mut statement = tx
+        .conn()?
+        .prepare_cached("SELECT entry FROM documents WHERE entry BETWEEN ?1 AND ?2 AND length(heads) > 0 LIMIT 4")
+        .map_err(sql)?;
+    let rows = statement.query_map(params![bound("0"), bound("f")], |row| row.get::<_, Vec<u8>>(0)).map_err(sql)?;
+    let mut found = Vec::new();
+    for row in rows {
+        if let Some(entry) = EntryId::from_slice(&row.map_err(sql)?).filter(|entry| !entry.is_singleton()) {
+            found.push(entry);
+        }
+    }
+    match found.as_slice() {
+        [one] => Ok(*one),
+        [] => Err(Error::new(
+            Code::NotFound,
+            format!("no entry's id begins with {prefix}"),
+            "look it up with `afterword list` or `afterword search`",
+        )),
+        _ => Err(Error::new(
+            Code::Ambiguous,
+            format!("more than one entry's id begins with {prefix}"),
+            "give a few more characters of it",
+        )),
+    }
+}

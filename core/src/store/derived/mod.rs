@@ -1,0 +1,17 @@
+//! What is made from the logs and may be thrown away at any time: list rows, text projections, search rows, snapshots.
+//!
+//! A commit marks a document as stale; [`refresh`] makes its rows again, one document at a time, so that no writer waits
+//! for it. `list` and `search` read these rows only and open no document; [`open`] is the one place that opens one.
+
+mod documents;
+mod find;
+mod list;
+mod people;
+mod refresh;
+
+pub use documents::{Opened, open, open_people, remember};
+pub use find::{Found, Hit, find};
+pub use list::{Cursor, Filter, ListRow, Page, list, resolve, row};
+pub use people::{people, store_people};
+pub(crate) use refresh::put_row;
+pub use refresh::{Refreshed, projection, refresh};

@@ -1,0 +1,188 @@
+//! What a device's home folder is to the simulator: something that runs transactions, can be copied at a commit point,
+//! put back, and lose its power before or after any commit.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use afterword_core::error::{Code, Error, Result};
+use afterword_core::id::{BlobId, LogId};
+use afterword_core::log::{BlobRef, Position};
+use afterword_core::store::memory::Snapshot;
+use afterword_core::store::{MemoryStore, Storage, Tx, WantedBlob};
+use afterword_core::sync::BlobBytes;
+use afterword_core::time::Entropy;
+
+use super::vector::VectorTx;
+
+/// A store on some medium.
+pub(super) trait Disk: Debug {
+    /// The store, open.
+    fn storage(&self) -> Arc<dyn Storage>;
+    /// All that is committed now.
+    fn copy(&self) -> Rc<dyn Any>;
+    /// Puts a copy in place of what is there.
+    fn restore(&mut self, copy: &Rc<dyn Any>);
+    /// The process died: what is durable is opened anew.
+    fn reopen(&mut self);
+}
+
+/// Makes an empty disk.
+pub(super) type Factory = fn() -> Box<dyn Disk>;
+
+/// The model.
+#[derive(Debug, Default)]
+struct MemoryDisk(Arc<MemoryStore>);
+
+/// A disk in memory: its commits are durable at once.
+pub(super) fn memory() -> Box<dyn Disk> {
+    Box::new(MemoryDisk::default())
+}
+
+impl Disk for MemoryDisk {
+    fn storage(&self) -> Arc<dyn Storage> {
+        self.0.clone()
+    }
+
+    fn copy(&self) -> Rc<dyn Any> {
+        Rc::new(self.0.snapshot())
+    }
+
+    fn restore(&mut self, copy: &Rc<dyn Any>) {
+        let snapshot = copy.downcast_ref::<Snapshot>().expect("a copy of a memory disk");
+        self.0.restore(snapshot);
+    }
+
+    fn reopen(&mut self) {}
+}
+
+/// When the power goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Blow {
+    /// Just before a commit: nothing of the transaction is left.
+    Before,
+    /// Just after: the transaction is durable and its caller never hears of it.
+    After,
+}
+
+/// What a device's power and its planted vector table are.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Power {
+    /// At how many more commits the power goes.
+    pub(super) fuse: Option<(u32, Blow)>,
+    /// With [`Planted::VectorNotInTheTransaction`](afterword_core::store::rules::Planted): how far each log is held, in
+    /// a table that is written in a transaction of its own.
+    pub(super) vector: Option<BTreeMap<LogId, Position>>,
+}
+
+/// A store whose power may go.
+#[derive(Debug)]
+pub(super) struct Powered {
+    pub(super) inner: Arc<dyn Storage>,
+    pub(super) power: Arc<Mutex<Power>>,
+}
+
+const POWER_CUT: &str = "the simulated power went";
+
+/// Whether this error is a power cut, and not something that must not happen.
+pub(super) fn is_power_cut(error: &Error) -> bool {
+    error.message == POWER_CUT
+}
+
+impl Storage for Powered {
+    fn read_tx(&self, f: &mut dyn FnMut(&mut dyn Tx) -> Result<()>) -> Result<()> {
+        let vector = self.power.lock().unwrap_or_else(PoisonError::into_inner).vector.clone();
+        match vector {
+            None => self.inner.read_tx(f),
+            Some(vector) => self.inner.read_tx(&mut |tx| f(&mut VectorTx { inner: tx, vector: vector.clone() })),
+        }
+    }
+
+    fn write_tx(&self, f: &mut dyn FnMut(&mut dyn Tx) -> Result<()>) -> Result<()> {
+        let cut = || Error::new(Code::Cancelled, POWER_CUT, "");
+        let mut power = self.power.lock().unwrap_or_else(PoisonError::into_inner);
+        let blow = match power.fuse.take() {
+            Some((0, blow)) => Some(blow),
+            Some((left, blow)) => {
+                power.fuse = Some((left - 1, blow));
+                None
+            }
+            None => None,
+        };
+        match &mut power.vector {
+            None => self.inner.write_tx(&mut |tx| {
+                f(tx)?;
+                if blow == Some(Blow::Before) { Err(cut()) } else { Ok(()) }
+            })?,
+            Some(durable) => {
+                let mut after = durable.clone();
+                let done = self.inner.write_tx(&mut |tx| {
+                    let mut planted = VectorTx { inner: tx, vector: durable.clone() };
+                    f(&mut planted)?;
+                    after = planted.vector;
+                    if blow.is_some() { Err(cut()) } else { Ok(()) }
+                });
+                // The planted bug: the table was written first, by itself, and the power went before the rest.
+                if done.is_ok() || blow.is_some() {
+                    *durable = after;
+                }
+                done?;
+            }
+        }
+        if blow == Some(Blow::After) { Err(cut()) } else { Ok(()) }
+    }
+}
+
+/// Bytes of blobs, in memory.
+#[derive(Debug, Default)]
+pub(super) struct Blobs(pub(super) Mutex<BTreeMap<BlobId, BTreeMap<u32, Vec<u8>>>>);
+
+impl Blobs {
+    /// Stores a whole blob, as attaching does before it commits.
+    pub(super) fn put(&self, id: BlobId, bytes: &[u8]) {
+        let chunks = bytes.chunks(<dyn BlobBytes>::CHUNK as usize).map(<[u8]>::to_vec);
+        self.held().insert(id, (0..).zip(chunks).collect());
+    }
+
+    pub(super) fn held(&self) -> std::sync::MutexGuard<'_, BTreeMap<BlobId, BTreeMap<u32, Vec<u8>>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The name of these bytes under this key.
+pub(super) fn blob_ref(key: [u8; 32], bytes: &[u8]) -> BlobRef {
+    let key_of = afterword_core::crypto::HashKey::from_bytes(key);
+    let id = afterword_core::crypto::Hasher::keyed(&key_of).update(bytes).finish();
+    BlobRef { id: BlobId::from_bytes(id), key, len: bytes.len() as u64 }
+}
+
+impl BlobBytes for Blobs {
+    fn read_chunk(&self, blob: &WantedBlob, index: u32) -> Result<Vec<u8>> {
+        let held = self.held();
+        let chunk = held.get(&blob.blob.id).and_then(|chunks| chunks.get(&index)).cloned();
+        chunk.ok_or_else(|| Error::internal("a chunk that the store calls held is not there"))
+    }
+
+    fn write_chunk(&self, blob: &WantedBlob, index: u32, bytes: &[u8], _: &mut dyn Entropy) -> Result<()> {
+        self.held().entry(blob.blob.id).or_default().insert(index, bytes.to_vec());
+        Ok(())
+    }
+
+    fn finish(&self, blob: &WantedBlob) -> Result<bool> {
+        let mut held = self.held();
+        let bytes: Vec<u8> =
+            held.get(&blob.blob.id).into_iter().flat_map(|chunks| chunks.values().flatten()).copied().collect();
+        let whole = blob_ref(blob.blob.key, &bytes).id == blob.blob.id;
+        if !whole {
+            held.remove(&blob.blob.id);
+        }
+        Ok(whole)
+    }
+
+    fn remove(&self, blob: BlobId) -> Result<()> {
+        self.held().remove(&blob);
+        Ok(())
+    }
+}

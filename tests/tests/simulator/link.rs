@@ -1,0 +1,326 @@
+//! A session between two devices: two state machines, four byte streams, and everything that can be late in between.
+
+use std::collections::VecDeque;
+
+use afterword_core::error::Error;
+use afterword_core::log::Batch;
+use afterword_core::store::StorageExt;
+use afterword_core::store::rules::{self, Planted, Received};
+use afterword_core::sync::{
+    Answer, Close, Config, FrameReader, MAX_PAYLOAD, Message, Mode, Reply, Request, Session, Stream, serve_request,
+};
+
+use super::check::{self, Ledger, store, truth};
+use super::device::{Check, Device, Rule, broken};
+use super::disk::is_power_cut;
+use super::rng::Rng;
+
+/// One end of a link.
+#[derive(Debug)]
+pub(super) struct Side {
+    pub(super) home: usize,
+    pub(super) session: Session,
+    request: Option<Request>,
+    reply: Option<Reply>,
+    /// Whether the store here has news that the session was not told of.
+    pub(super) news: bool,
+    /// Bytes on their way to the other side.
+    wire: [VecDeque<u8>; 2],
+    /// Batches that were put on the wire, with the generation they answer.
+    sent: Vec<(u32, Batch)>,
+    served_a_summary: bool,
+    pub(super) served: u32,
+}
+
+/// What one step did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Did {
+    /// Anything at all.
+    pub(super) moved: bool,
+    /// The store of this home committed.
+    pub(super) committed: bool,
+    /// The power of this home went.
+    pub(super) crashed: bool,
+}
+
+/// What may happen at one end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Act {
+    Ask,
+    Serve,
+    Answer,
+    News,
+    Send(Stream),
+    Receive(Stream),
+}
+
+pub(super) const ACTS: [Act; 8] = [
+    Act::Ask,
+    Act::Serve,
+    Act::Answer,
+    Act::News,
+    Act::Send(Stream::Control),
+    Act::Send(Stream::Blobs),
+    Act::Receive(Stream::Control),
+    Act::Receive(Stream::Blobs),
+];
+
+/// A connection.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) sides: [Side; 2],
+}
+
+fn lane(stream: Stream) -> usize {
+    match stream {
+        Stream::Control => 0,
+        Stream::Blobs => 1,
+    }
+}
+
+impl Link {
+    pub(super) fn new(homes: [usize; 2], modes: [Mode; 2], planted: Option<Planted>) -> Self {
+        let side = |at: usize| Side {
+            home: homes[at],
+            session: Session::new(Config { mode: modes[at], planted }),
+            request: None,
+            reply: None,
+            news: false,
+            wire: Default::default(),
+            sent: Vec::new(),
+            served_a_summary: false,
+            served: 0,
+        };
+        Self { sides: [side(0), side(1)] }
+    }
+
+    /// Whether nothing more will come of it.
+    pub(super) fn is_over(&self) -> bool {
+        let done = |at: usize| {
+            let refused = matches!(self.sides[at].session.close(), Some(Close::Refused | Close::Error(_)));
+            self.sides[at].session.close().is_some()
+                && (refused
+                    || self.sides[at].wire.iter().all(VecDeque::is_empty)
+                    || self.sides[1 - at].session.close().is_some())
+        };
+        done(0) || done(1)
+    }
+
+    /// How it ended, where it did not end in peace.
+    pub(super) fn quarrel(&self) -> Check {
+        for side in &self.sides {
+            if let Some(close @ (Close::Error(_) | Close::Stalled)) = side.session.close() {
+                return broken(Rule::SessionsEndWell, format!("a session ended with {close:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Does one thing at one end; `piece` is the most bytes to deliver.
+    pub(super) fn act(
+        &mut self,
+        at: usize,
+        act: Act,
+        piece: usize,
+        homes: &mut [Device],
+        ledger: &mut Ledger,
+        inboxes: &mut [Vec<Batch>],
+    ) -> Check<Did> {
+        let [first, second] = &mut self.sides;
+        let (side, other) = if at == 0 { (first, second) } else { (second, first) };
+        let mut did = Did::default();
+        match act {
+            Act::Ask => {
+                if side.request.is_none() && side.reply.is_none() {
+                    side.request = side.session.poll_request();
+                    did.moved = side.request.is_some();
+                }
+            }
+            Act::Serve => {
+                if let Some(request) = side.request.take() {
+                    did = serve(side, homes, other.home, request, ledger)?;
+                }
+            }
+            Act::Answer => {
+                if let Some(reply) = side.reply.take() {
+                    side.session.reply(reply);
+                    did.moved = true;
+                }
+            }
+            Act::News => {
+                if std::mem::take(&mut side.news) {
+                    side.session.news();
+                    did.moved = true;
+                }
+            }
+            Act::Send(stream) => {
+                if let Some(bytes) = side.session.poll_transmit(stream, 16 << 10) {
+                    if stream == Stream::Control {
+                        overhear(side, other, &bytes, &homes[side.home], &mut inboxes[other.home])?;
+                    }
+                    side.wire[lane(stream)].extend(bytes);
+                    did.moved = true;
+                }
+            }
+            Act::Receive(stream) => {
+                let wire = &mut other.wire[lane(stream)];
+                let piece = piece.min(wire.len());
+                if piece > 0 && (side.session.wants_input() || side.session.close().is_some()) {
+                    let bytes: Vec<u8> = wire.drain(..piece).collect();
+                    if side.session.close().is_none() {
+                        // An error has closed the session; how it ended is looked at when it is over.
+                        side.session.receive(stream, &bytes).ok();
+                    }
+                    did.moved = true;
+                }
+            }
+        }
+        while side.session.poll_event().is_some() {}
+        Ok(did)
+    }
+
+    /// Lets everything happen, without loss, until nothing more does.
+    pub(super) fn run(
+        &mut self,
+        rng: &mut Rng,
+        homes: &mut [Device],
+        ledger: &mut Ledger,
+        inboxes: &mut [Vec<Batch>],
+    ) -> Check {
+        let mut idle = 0;
+        let mut steps = 0;
+        while !self.is_over() && idle < 2 {
+            let mut moved = false;
+            for _ in 0..2 * ACTS.len() {
+                let (at, act) = (rng.below(2), ACTS[rng.below(ACTS.len())]);
+                moved |= self.act(at, act, 1 << 20, homes, ledger, inboxes)?.moved;
+            }
+            if !moved {
+                for at in 0..2 {
+                    for act in ACTS {
+                        moved |= self.act(at, act, 1 << 20, homes, ledger, inboxes)?.moved;
+                    }
+                }
+            }
+            idle = if moved { 0 } else { idle + 1 };
+            steps += 1;
+            if steps > 5_000 {
+                return broken(Rule::SessionsEndWell, "a session goes on without end");
+            }
+        }
+        self.quarrel()
+    }
+}
+
+/// Answers a request as the driver would, and looks at the answer.
+fn serve(side: &mut Side, homes: &mut [Device], peer: usize, request: Request, ledger: &mut Ledger) -> Check<Did> {
+    let peer = homes[peer].id();
+    let device = &mut homes[side.home];
+    let mut identity = device.identity.clone();
+    if !std::mem::replace(&mut side.served_a_summary, true) {
+        // The planted bug is to believe for the whole session what was true when it began.
+        identity.planted = identity.planted.filter(|bug| *bug != Planted::StandingFromTheSessionsBeginning);
+    }
+    side.served += 1;
+    let (storage, blobs) = (device.storage(), device.blobs.clone());
+    let told = told_by(device, &request)?;
+    let own = match &request {
+        Request::StoreBatch(batch) if batch.log.device == device.id() => Some(batch.log),
+        _ => None,
+    };
+    let reads = !matches!(
+        request,
+        Request::StoreMissing { .. } | Request::StoreBatch(_) | Request::StoreChunk(..) | Request::Introduce(_)
+    );
+    let reply = match serve_request(&storage, &*blobs, &identity, &mut device.rng, &peer, request) {
+        Ok(reply) => reply,
+        Err(error) if is_power_cut(&error) => return Ok(Did { moved: true, committed: true, crashed: true }),
+        Err(Error { message, .. }) => return broken(Rule::StoreWorks, message),
+    };
+    if reads && !matches!(reply.answer, Answer::Done) && !truth(device)?.is_member(&peer) {
+        return broken(Rule::OnlyMembersAreServed, format!("{:?} answered {peer:?}", device.id()));
+    }
+    match &reply.answer {
+        Answer::Plan(_) => device.told.extend(told),
+        Answer::Received(_, _, Received::Stored { .. }) => device.told.extend(own),
+        _ => {}
+    }
+    let committed = reply.wrote;
+    let crashed = committed && after_commit(device, ledger)?;
+    side.reply = Some(reply);
+    Ok(Did { moved: true, committed, crashed })
+}
+
+/// The own logs that a peer's claims show to be further, or otherwise, there.
+fn told_by(device: &Device, request: &Request) -> Check<Vec<afterword_core::id::LogId>> {
+    let Request::Plan(claims) = request else { return Ok(Vec::new()) };
+    let own = claims.iter().filter(|claim| claim.log.device == device.id() && claim.seq > 0);
+    store(device.storage().read(|tx| {
+        let mut told = Vec::new();
+        for claim in own {
+            let here = tx.position_at(claim.log, claim.seq)?;
+            if here.is_none_or(|here| here.chain.as_bytes()[..8] != claim.chain) {
+                told.push(claim.log);
+            }
+        }
+        Ok(told)
+    }))
+}
+
+/// Reads along: what is acknowledged must be durable when the acknowledgement leaves.
+fn overhear(side: &mut Side, other: &Side, bytes: &[u8], device: &Device, inbox: &mut Vec<Batch>) -> Check {
+    let mut reader = FrameReader::new(MAX_PAYLOAD);
+    reader.push(bytes);
+    while let Ok(Some(payload)) = reader.payload() {
+        match Message::decode(&payload) {
+            Ok(Message::Batch { generation, batch }) => {
+                let unpacked = batch.unpack().ok().and_then(|bytes| Batch::decode(&bytes).ok());
+                let Some(batch) = unpacked else {
+                    return broken(Rule::SessionsEndWell, "a device sent a batch that does not decode");
+                };
+                inbox.push(batch.clone());
+                side.sent.push((generation, batch));
+            }
+            Ok(Message::Ack { generation, batches }) => {
+                let covered = other.sent.iter().filter(|(of, _)| *of == generation).take(batches as usize);
+                for (_, batch) in covered {
+                    if !check::is_durable(device, batch)? {
+                        return broken(
+                            Rule::AcknowledgedIsDurable,
+                            format!("{:?} acknowledged {:?} and does not hold it", device.id(), batch.head.position),
+                        );
+                    }
+                }
+            }
+            Ok(_) => {}
+            Err(error) => return broken(Rule::SessionsEndWell, format!("a device sent {error}")),
+        }
+    }
+    Ok(())
+}
+
+/// Takes a batch that came before, again or late, as a session between two others might bring it.
+pub(super) fn replay(device: &mut Device, batch: Batch, ledger: &mut Ledger) -> Check<bool> {
+    let storage = device.storage();
+    let log = batch.log;
+    let identity = device.identity.clone();
+    match storage.write(|tx| rules::receive(tx, &identity, &mut device.rng, batch)) {
+        Ok(Received::Stored { .. }) if log.device == device.id() => {
+            device.told.insert(log);
+        }
+        Ok(_) => {}
+        Err(error) if is_power_cut(&error) => return Ok(true),
+        Err(Error { message, .. }) => return broken(Rule::StoreWorks, message),
+    }
+    after_commit(device, ledger)
+}
+
+/// What a device does after every commit, and what is looked at then. Answers whether its power went.
+pub(super) fn after_commit(device: &mut Device, ledger: &mut Ledger) -> Check<bool> {
+    check::device(device, ledger)?;
+    match device.sweep() {
+        Ok(()) => Ok(false),
+        Err(error) if is_power_cut(&error) => Ok(true),
+        Err(Error { message, .. }) => broken(Rule::StoreWorks, message),
+    }
+}
