@@ -11,7 +11,7 @@ pub mod ask;
 pub mod editor;
 pub mod export;
 pub mod home;
-// human
+pub mod human;
 pub mod import;
 pub mod json;
 pub mod key;

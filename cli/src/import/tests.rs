@@ -199,7 +199,7 @@ fn unreadable_files_and_folders_are_named() {
     write(root, "closed/in.md", "x");
     write(root, "yes.md", "x");
     for path in ["no.md", "closed"] {
-        fs::set_permissions(root.join(path), fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(root.join(path), fs::Permissions::from_mode(0o000)).unwrap();
     }
     // The superuser reads everything; then there is nothing to report, and nothing may be missing either.
     let superuser = fs::read(root.join("no.md")).is_ok();
