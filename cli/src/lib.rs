@@ -9,10 +9,10 @@
 pub mod args;
 pub mod ask;
 pub mod editor;
-// export
+pub mod export;
 pub mod home;
-// human
-// import
+pub mod human;
+pub mod import;
 pub mod json;
 pub mod key;
 pub mod manual;

@@ -6,6 +6,9 @@
 mod devices;
 mod entries;
 
+#[cfg(test)]
+pub(crate) use entries::tests as tests_support;
+
 pub use devices::*;
 pub use entries::*;
 

@@ -1,0 +1,305 @@
+//! The lossless export: one JSON file that [`crate::import`] reads back into equal entries with the same ids.
+//!
+//! ```text
+//! {"afterword_export":1,"exported_at":"…","people":[{"token","name","aliases":[]}],"entries":[ENTRY,…]}
+//! ```
+//!
+//! The version stands first and people stand before entries. ENTRY has the keys of `show`'s entry, with people as tokens
+//! in every text, and besides: `order` in each section and item, `data` (base64, or null where the bytes are not on this
+//! device) in each attachment, `seals` (ids), `created_ms` and `updated_ms` (Unix milliseconds). What `show` derives
+//! (day, states, words, heads, …) is there for other readers and is not read back.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use afterword_core::error::Error;
+use afterword_core::id::AttachmentId;
+use afterword_core::journal::{Attachment, Entry};
+use afterword_core::time::{Day, Timestamp};
+use serde_json::{Value, json};
+use tempfile::NamedTempFile;
+
+use super::{Totals, exists};
+use crate::import::{ExportedPerson, VERSION};
+use crate::json::{self as shapes, Names};
+use crate::output::io_error;
+
+/// Brings an attachment's bytes, or none where they are not on this device.
+pub type Fetch<'a> = &'a mut dyn FnMut(&Attachment) -> Result<Option<Vec<u8>>, Error>;
+
+/// An export on its way. Until [`JsonExport::finish`] nothing is at the path; dropped, it leaves nothing.
+#[derive(Debug)]
+pub struct JsonExport {
+    path: PathBuf,
+    out: BufWriter<Counted<NamedTempFile>>,
+    people: Vec<ExportedPerson>,
+    today: Day,
+    totals: Totals,
+}
+
+/// Texts as they are stored.
+struct Tokens<'a>(&'a [ExportedPerson]);
+
+impl Names for Tokens<'_> {
+    fn shown(&self, text: &str) -> String {
+        text.to_owned()
+    }
+
+    fn name(&self, token: &str) -> Option<String> {
+        self.0.iter().find(|person| person.token == token).map(|person| person.name.clone())
+    }
+}
+
+impl JsonExport {
+    /// Begins an export to a path where nothing is yet.
+    pub fn begin(path: &Path, people: Vec<ExportedPerson>, now: Timestamp, today: Day) -> Result<Self, Error> {
+        if path.symlink_metadata().is_ok() {
+            return Err(exists(path));
+        }
+        let path = std::path::absolute(path).map_err(|error| failed(path, &error))?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        // Readable by its owner only, from its first byte.
+        let file = tempfile::Builder::new().prefix(".afterword-export-").tempfile_in(folder);
+        let out = BufWriter::new(Counted { inner: file.map_err(|error| failed(&path, &error))?, bytes: 0 });
+        let mut export = Self { path, out, people, today, totals: Totals::default() };
+        let people = serde_json::to_string(&export.people).map_err(Error::internal)?;
+        let head = format!(
+            "{{\"afterword_export\":{VERSION},\"exported_at\":\"{}\",\n\"people\":{people},\n\"entries\":[",
+            now.to_rfc3339()
+        );
+        export.write(head.as_bytes())?;
+        Ok(export)
+    }
+
+    /// Writes one entry.
+    pub fn entry(&mut self, entry: &Entry, fetch: Fetch<'_>) -> Result<(), Error> {
+        let mut data: Vec<(AttachmentId, Option<Vec<u8>>)> = Vec::new();
+        for attachment in &entry.attachments {
+            data.push((attachment.id, fetch(attachment)?));
+        }
+        let here = |id: &AttachmentId| data.iter().any(|(known, bytes)| known == id && bytes.is_some());
+        let shown = shapes::Entry::new(entry, &Tokens(&self.people), self.today, &here);
+        let mut value = serde_json::to_value(shown).map_err(Error::internal)?;
+        for (i, section) in entry.sections.iter().enumerate() {
+            value["sections"][i]["order"] = json!(section.order);
+        }
+        for (i, item) in entry.items.iter().enumerate() {
+            value["items"][i]["order"] = json!(item.order);
+        }
+        for (i, (_, bytes)) in data.iter().enumerate() {
+            value["attachments"][i]["data"] =
+                bytes.as_ref().map_or(Value::Null, |bytes| json!(data_encoding::BASE64.encode(bytes)));
+        }
+        value["seals"] = entry.seals.iter().map(ToString::to_string).collect();
+        value["created_ms"] = json!(entry.created_at.0);
+        value["updated_ms"] = json!(entry.updated_at.0);
+        self.write(if self.totals.entries == 0 { b"\n" } else { b",\n" })?;
+        let path = &self.path;
+        serde_json::to_writer(&mut self.out, &value).map_err(|error| failed(path, &error.into()))?;
+        self.totals.entries += 1;
+        let (there, missing): (Vec<_>, Vec<_>) = data.iter().partition(|(_, bytes)| bytes.is_some());
+        self.totals.attachments += there.len() as u64;
+        self.totals.missing += missing.len() as u64;
+        Ok(())
+    }
+
+    /// Makes it durable and gives it its name.
+    pub fn finish(mut self) -> Result<Totals, Error> {
+        self.write(b"\n]}\n")?;
+        let path = self.path;
+        let counted = self.out.into_inner().map_err(|error| failed(&path, error.error()))?;
+        counted.inner.as_file().sync_all().map_err(|error| failed(&path, &error))?;
+        counted.inner.persist_noclobber(&path).map_err(|error| match error.error.kind() {
+            io::ErrorKind::AlreadyExists => exists(&path),
+            _ => failed(&path, &error.error),
+        })?;
+        if let Some(folder) = path.parent().and_then(|folder| File::open(folder).ok()) {
+            // Not every file system can; the file itself is durable.
+            let _ = folder.sync_all();
+        }
+        Ok(Totals { bytes: counted.bytes, ..self.totals })
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.out.write_all(bytes).map_err(|error| failed(&self.path, &error))
+    }
+}
+
+/// A writer that knows how much went through it.
+#[derive(Debug)]
+struct Counted<W> {
+    inner: W,
+    bytes: u64,
+}
+
+impl<W: Write> Write for Counted<W> {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        let written = self.inner.write(buffer)?;
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+fn failed(path: &Path, error: &io::Error) -> Error {
+    io_error(format!("the export {} could not be written", path.display()), error)
+}
+
+#[cfg(test)]
+mod tests {
+    use afterword_core::error::Code;
+    use afterword_core::id::{BlobId, EntryId};
+
+    use super::*;
+    use crate::import::{Bytes, Found, Source};
+    use crate::json::tests_support::full_entry;
+
+    fn bo() -> ExportedPerson {
+        ExportedPerson { token: "aaaaaaaaaa".into(), name: "Bo".into(), aliases: vec!["Robert".into()] }
+    }
+
+    fn export(path: &Path, entries: &[Entry], bytes: Option<&[u8]>) -> Totals {
+        let today = "2024-10-01".parse().unwrap();
+        let mut export = JsonExport::begin(path, vec![bo()], Timestamp(0), today).unwrap();
+        for entry in entries {
+            export.entry(entry, &mut |_| Ok(bytes.map(<[u8]>::to_vec))).unwrap();
+        }
+        export.finish().unwrap()
+    }
+
+    fn import(path: &Path) -> Result<Vec<Found>, Error> {
+        let mut found = Vec::new();
+        Source::open(path)?.each(&mut |one| {
+            found.push(one);
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    /// As it comes back: heads and the bytes' name belong to the journal that holds it.
+    fn bare(mut entry: Entry) -> Entry {
+        entry.heads.clear();
+        entry.attachments.iter_mut().for_each(|a| a.blob = BlobId::from_bytes([0; 32]));
+        entry
+    }
+
+    #[test]
+    fn what_is_exported_comes_back_equal() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("all.json");
+        let mut empty = full_entry();
+        empty.id = EntryId::from_bytes([99; 16]);
+        empty.sections.clear();
+        empty.items.clear();
+        empty.attachments.clear();
+        empty.experiment = None;
+        empty.boxed_until = Some(afterword_core::journal::Boxed::Until("2030-01".parse().unwrap()));
+        empty.title = "emoji 👩‍👩‍👧 \u{202e}rtl\u{202c} \"quotes\" \n\t\\ 漢字".into();
+        let totals = export(&path, &[full_entry(), empty.clone()], Some(&[1, 2, 3]));
+        assert_eq!((totals.entries, totals.attachments, totals.missing), (2, 1, 0));
+        assert_eq!(totals.bytes, std::fs::metadata(&path).unwrap().len());
+        let found = import(&path).unwrap();
+        assert_eq!(found[0], Found::Person(bo()));
+        let entries: Vec<_> = found[1..]
+            .iter()
+            .map(|one| match one {
+                Found::Own(own) => (own.entry.clone(), own.bytes.values().cloned().collect::<Vec<_>>()),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(entries, [(bare(full_entry()), vec![Bytes::Here(vec![1, 2, 3])]), (bare(empty), vec![])]);
+    }
+
+    #[test]
+    fn bytes_that_are_not_here_are_missing_and_counted() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("all.json");
+        let totals = export(&path, &[full_entry()], None);
+        assert_eq!((totals.attachments, totals.missing), (0, 1));
+        let Found::Own(own) = import(&path).unwrap().remove(1) else { panic!() };
+        assert_eq!(own.bytes.into_values().collect::<Vec<_>>(), [Bytes::Missing]);
+    }
+
+    #[test]
+    fn nothing_is_overwritten_and_a_broken_off_export_leaves_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("all.json");
+        std::fs::write(&path, "mine").unwrap();
+        let day = "2024".parse().unwrap();
+        assert_eq!(JsonExport::begin(&path, vec![], Timestamp(0), day).unwrap_err().code, Code::Refused);
+        let other = dir.path().join("other.json");
+        let late = JsonExport::begin(&other, vec![], Timestamp(0), day).unwrap();
+        std::fs::write(&other, "came meanwhile").unwrap();
+        assert_eq!(late.finish().unwrap_err().code, Code::Refused);
+        drop(JsonExport::begin(&dir.path().join("third.json"), vec![], Timestamp(0), day).unwrap());
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
+        assert_eq!(std::fs::read_to_string(&other).unwrap(), "came meanwhile");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_its_owner_can_read_it() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("all.json");
+        export(&path, &[], None);
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(import(&path).unwrap(), [Found::Person(bo())]);
+    }
+
+    #[test]
+    fn a_file_that_is_no_export_is_refused_and_a_newer_one_is_too_new() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.json");
+        for (text, code) in [
+            ("", Code::Invalid),
+            ("[]", Code::Invalid),
+            ("{}", Code::Invalid),
+            ("{\"entries\":[]}", Code::Invalid),
+            ("\u{0}\u{1}binary", Code::Invalid),
+            ("{\"afterword_export\":2,\"entries\":[{\"new\":1}]}", Code::TooNew),
+            ("{\"afterword_export\":1,\"entries\":[{\"id\"", Code::Corrupt),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            assert_eq!(import(&path).unwrap_err().code, code, "{text}");
+        }
+        let deep = format!("{{\"afterword_export\":1,\"entries\":[{}", "[".repeat(1_000_000));
+        std::fs::write(&path, deep).unwrap();
+        assert_eq!(import(&path).unwrap_err().code, Code::Corrupt);
+    }
+
+    #[test]
+    fn one_bad_entry_is_a_problem_and_the_next_goes_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("all.json");
+        export(&path, &[full_entry()], Some(&[1, 2, 3]));
+        let good: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        for (pointer, value) in [
+            ("/kind", json!("sad")),
+            ("/id", json!("zz")),
+            ("/id", json!(afterword_core::id::PEOPLE.to_string())),
+            ("/items/0/id", json!("AB")),
+            ("/closures/0/day", json!("soon")),
+            ("/attachments/0/data", json!("!!")),
+            ("/attachments/0/bytes", json!(4)),
+            ("/people/0/token", json!("}}{{p:")),
+            ("/sections", json!(7)),
+            ("/created_ms", json!(null)),
+        ] {
+            let mut file = good.clone();
+            let mut bad = file["entries"][0].clone();
+            *bad.pointer_mut(pointer).unwrap() = value;
+            file["entries"].as_array_mut().unwrap().insert(0, bad);
+            // The version stands first in a file of ours; a map of serde_json sorts it there too.
+            std::fs::write(&path, file.to_string()).unwrap();
+            let found = import(&path).unwrap();
+            let problems = found.iter().filter(|one| matches!(one, Found::Problem(_))).count();
+            let entries = found.iter().filter(|one| matches!(one, Found::Own(_))).count();
+            assert_eq!((problems, entries), (1, 1), "{pointer}");
+        }
+    }
+}
