@@ -1,6 +1,7 @@
 //! The laptop program: a thin skin over `afterword_core`. It reads flags and the environment, asks, and prints; what a
 //! journal is and does is decided below.
 //!
+//! - [`commands`] what each command does.
 //! - [`args`] what can be asked for; [`output`] how answers and failures look; [`json`] the contract's shapes.
 //! - [`key`] how the store is opened; [`ask`] questions; [`editor`] the private file under `$EDITOR`; [`home`] folders.
 //! - [`import`] and [`export`] other people's files and our own.
@@ -8,6 +9,7 @@
 
 pub mod args;
 pub mod ask;
+pub mod commands;
 pub mod editor;
 pub mod export;
 pub mod home;

@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use afterword_cli::args::{Cli, Command};
-use afterword_cli::manual;
-use afterword_cli::output::{Failure, Outcome, Output, usage, wants_json};
+use afterword_cli::args::Cli;
+use afterword_cli::commands::run;
+use afterword_cli::output::{Output, usage, wants_json};
 use clap::Parser;
 
 fn main() -> ExitCode {
@@ -21,13 +21,5 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => out.fail(&failure),
-    }
-}
-
-fn run(out: Output, cli: Cli) -> Outcome {
-    match cli.command {
-        Command::Completions { shell } => out.raw(&manual::completions(shell)),
-        Command::Man => out.raw(&manual::man()?),
-        _ => Err(Failure::usage("this build has no engine yet", "build a later one")),
     }
 }

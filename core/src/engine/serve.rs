@@ -152,14 +152,16 @@ async fn stay(server: Arc<Server>, connection: Connection, dialed: Option<Socket
     let shared = server.shared.clone();
     let session = driver::run(shared.clone(), connection, Mode::Live, shared.news(), server.stop.clone(), tell);
     tokio::pin!(session);
+    // Whether the last thing told of this session is still all there is to tell.
+    let mut said = false;
     let outcome = loop {
         tokio::select! {
             outcome = &mut session => break outcome,
-            Some(told) = hear.recv() => heard(&server, device, told),
+            Some(told) = hear.recv() => heard(&server, device, told, &mut said),
         }
     };
     while let Ok(told) = hear.try_recv() {
-        heard(&server, device, told);
+        heard(&server, device, told, &mut said);
     }
     if let Some(count) = lock(&server.table).live.get_mut(&device) {
         *count = count.saturating_sub(1);
@@ -168,7 +170,9 @@ async fn stay(server: Arc<Server>, connection: Connection, dialed: Option<Socket
         // A device that leaves a live session is no trouble.
         let _ = server.shared.store.remember_peer(device, dialed, server.shared.clock.now());
     }
-    synced(&server, device, outcome.clone());
+    if !said {
+        synced(&server, device, outcome.clone());
+    }
     outcome
 }
 
@@ -181,7 +185,12 @@ fn synced(server: &Server, device: DeviceId, mut outcome: Outcome) {
     let _ = server.tell.send(event);
 }
 
-fn heard(server: &Server, device: DeviceId, told: Told) {
+fn heard(server: &Server, device: DeviceId, told: Told, said: &mut bool) {
+    match &told {
+        Told::Settled(_) => *said = true,
+        Told::Event(Event::Stored { .. }) => *said = false,
+        _ => {}
+    }
     let alarm = |code, detail: String| {
         let _ = server.tell.send(ServeEvent::Alarm { code, detail });
     };

@@ -1,0 +1,181 @@
+//! What every command stands on: the clock, randomness, the journal's folder, and the journal opened with its key.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use afterword_core::crypto::Secret;
+use afterword_core::engine::{Engine, Environment, SharedEntropy};
+use afterword_core::error::{Code, Error};
+use afterword_core::store::error::{StoreError, StoreResult};
+use afterword_core::store::vault::{self, Home, PlatformVault, Unlock, UnlockKind};
+use afterword_core::time::{Clock, Day, Entropy, Timestamp, random};
+use tokio::sync::watch;
+
+use crate::args::Global;
+use crate::home;
+use crate::json::VaultKind;
+use crate::key::{self, Given, Key, Keyring, OsKeyring};
+use crate::output::{Outcome, Output};
+
+/// The computer's clock.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    fn cpu_ms(&self) -> u64 {
+        cpu_ms()
+    }
+
+    fn today(&self) -> Day {
+        let now = jiff::Zoned::now();
+        Day::new(now.year(), now.month().unsigned_abs(), now.day().unsigned_abs())
+    }
+}
+
+/// CPU time of this process: user and system, in milliseconds.
+#[cfg(unix)]
+fn cpu_ms() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    u64::try_from(time.tv_sec).unwrap_or(0) * 1000 + u64::try_from(time.tv_nsec).unwrap_or(0) / 1_000_000
+}
+
+#[cfg(not(unix))]
+fn cpu_ms() -> u64 {
+    0
+}
+
+/// The operating system's randomness.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SystemEntropy;
+
+impl Entropy for SystemEntropy {
+    #[allow(clippy::expect_used, reason = "without randomness no key is safe, and no caller could go on")]
+    fn fill(&mut self, bytes: &mut [u8]) {
+        getrandom::fill(bytes).expect("the operating system gives no randomness");
+    }
+}
+
+/// The system's clock and randomness.
+pub(super) fn environment() -> Environment {
+    Environment { clock: Arc::new(SystemClock), entropy: SharedEntropy::new(Box::new(SystemEntropy)) }
+}
+
+/// The keyring, as the core's vault sees it.
+#[derive(Debug)]
+struct KeyringVault(OsKeyring);
+
+fn no_keyring(error: Error) -> StoreError {
+    match error.code {
+        Code::Locked => StoreError::Locked,
+        _ => StoreError::KeyGone(error.message),
+    }
+}
+
+impl PlatformVault for KeyringVault {
+    fn store(&self, name: &str, secret: &Secret) -> StoreResult<()> {
+        self.0.save(name, secret.expose()).map_err(no_keyring)
+    }
+
+    fn load(&self, name: &str) -> StoreResult<Option<Secret>> {
+        let kept = self.0.load(name).map_err(no_keyring)?;
+        let secret = |bytes: &[u8]| <[u8; 32]>::try_from(bytes).ok().map(Secret::from_bytes);
+        Ok(kept.and_then(|bytes| secret(&bytes)))
+    }
+
+    fn delete(&self, name: &str) -> StoreResult<()> {
+        self.0.delete(name).map_err(no_keyring)
+    }
+}
+
+/// Calls `with` with what `key` unlocks a vault by.
+pub(super) fn unlocking<R>(key: &Key, with: impl FnOnce(Unlock<'_>) -> R) -> R {
+    match key {
+        Key::Passphrase(passphrase) => with(Unlock::Passphrase(passphrase)),
+        Key::Keyring => with(Unlock::Platform(&KeyringVault(OsKeyring))),
+    }
+}
+
+/// One run of the program.
+#[derive(Debug)]
+pub(super) struct Context {
+    /// Where answers go.
+    pub out: Output,
+    /// The journal's folder.
+    pub home: PathBuf,
+    /// Answers every question yes.
+    pub yes: bool,
+    given: Given,
+}
+
+impl Context {
+    /// The run that these flags ask for.
+    pub fn new(out: Output, global: &Global) -> Outcome<Self> {
+        Ok(Self {
+            out,
+            home: home::folder(global.home.as_deref())?,
+            yes: global.yes,
+            given: Given::new(global.passphrase_file.as_deref()),
+        })
+    }
+
+    /// What the journal in the folder opens with.
+    pub fn key(&self) -> Outcome<Key> {
+        let kind = match vault::kind(&Home::new(&self.home)) {
+            Ok(UnlockKind::Passphrase) => VaultKind::Passphrase,
+            Ok(UnlockKind::Platform) => VaultKind::Keyring,
+            // Opening says what is wrong, in its own words; no key is needed for that.
+            Err(_) => {
+                return Ok(self.given.passphrase()?.map_or(Key::Passphrase(String::new().into()), Key::Passphrase));
+            }
+        };
+        key::to_open(&self.given, kind)
+    }
+
+    /// What a new journal is locked with.
+    pub fn new_key(&self) -> Outcome<Key> {
+        let probe: [u8; 16] = random(&mut SystemEntropy);
+        key::to_create(&self.given, &OsKeyring, &format!("probe-{}", data_encoding::HEXLOWER.encode(&probe)))
+    }
+
+    /// The journal, opened.
+    pub fn open(&self) -> Outcome<Engine> {
+        let key = self.key()?;
+        self.open_with(&key)
+    }
+
+    /// The journal, opened with a key that is at hand.
+    pub fn open_with(&self, key: &Key) -> Outcome<Engine> {
+        Ok(unlocking(key, |unlock| Engine::open(&self.home, unlock, environment()))?)
+    }
+
+    /// The computer's name, for a device that was not given one.
+    pub fn device_name() -> String {
+        let name = std::fs::read_to_string("/proc/sys/kernel/hostname")
+            .ok()
+            .or_else(|| std::env::var("HOSTNAME").ok())
+            .or_else(|| std::env::var("COMPUTERNAME").ok());
+        let name: String = name.unwrap_or_default().trim().chars().filter(|c| !c.is_control()).take(100).collect();
+        if name.is_empty() { "laptop".to_owned() } else { name }
+    }
+}
+
+/// Turns true when the person, or the system, asks the program to stop.
+pub(super) fn stop_signal() -> Outcome<watch::Receiver<bool>> {
+    let (stop, stopped) = watch::channel(false);
+    let mut signals = signal_hook::iterator::Signals::new([signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM])
+        .map_err(|error| Error::internal(format!("signals can't be heard: {error}")))?;
+    std::thread::spawn(move || {
+        for _ in signals.forever() {
+            if stop.send(true).is_err() {
+                return;
+            }
+        }
+    });
+    Ok(stopped)
+}
