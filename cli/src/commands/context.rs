@@ -7,16 +7,18 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use afterword_core::crypto::Secret;
 use afterword_core::engine::{Engine, Environment, SharedEntropy};
 use afterword_core::error::{Code, Error};
+use afterword_core::journal::{Kind, NewEntry};
 use afterword_core::store::error::{StoreError, StoreResult};
 use afterword_core::store::vault::{self, Home, PlatformVault, Unlock, UnlockKind};
 use afterword_core::time::{Clock, Day, Entropy, Timestamp, random};
 use tokio::sync::watch;
 
 use crate::args::Global;
-use crate::home;
+use crate::editor;
+use crate::home::{self, run_folders};
 use crate::json::VaultKind;
 use crate::key::{self, Given, Key, Keyring, OsKeyring};
-use crate::output::{Outcome, Output};
+use crate::output::{Outcome, Output, sentence};
 
 /// The computer's clock.
 #[derive(Debug, Clone, Copy)]
@@ -115,7 +117,7 @@ pub(super) struct Context {
 
 impl Context {
     /// The run that these flags ask for.
-    pub fn new(out: Output, global: &Global) -> Outcome<Self> {
+    pub(super) fn new(out: Output, global: &Global) -> Outcome<Self> {
         Ok(Self {
             out,
             home: home::folder(global.home.as_deref())?,
@@ -125,7 +127,7 @@ impl Context {
     }
 
     /// What the journal in the folder opens with.
-    pub fn key(&self) -> Outcome<Key> {
+    pub(super) fn key(&self) -> Outcome<Key> {
         let kind = match vault::kind(&Home::new(&self.home)) {
             Ok(UnlockKind::Passphrase) => VaultKind::Passphrase,
             Ok(UnlockKind::Platform) => VaultKind::Keyring,
@@ -138,24 +140,53 @@ impl Context {
     }
 
     /// What a new journal is locked with.
-    pub fn new_key(&self) -> Outcome<Key> {
+    pub(super) fn new_key(&self) -> Outcome<Key> {
         let probe: [u8; 16] = random(&mut SystemEntropy);
         key::to_create(&self.given, &OsKeyring, &format!("probe-{}", data_encoding::HEXLOWER.encode(&probe)))
     }
 
-    /// The journal, opened.
-    pub fn open(&self) -> Outcome<Engine> {
+    /// The journal, opened; and what an earlier run left in an editor, taken up.
+    pub(super) fn open(&self) -> Outcome<Engine> {
         let key = self.key()?;
-        self.open_with(&key)
+        let engine = self.open_with(&key)?;
+        self.take_up(&engine);
+        Ok(engine)
+    }
+
+    /// Words that were typed and never saved become entries. What goes wrong here is said and stops nothing: the words
+    /// stay where they are for the next start.
+    fn take_up(&self, engine: &Engine) {
+        let found = match editor::collect(&run_folders(&self.home)) {
+            Ok(found) => found,
+            Err(error) => return self.out.note(&sentence(&error)),
+        };
+        for recovered in found {
+            let new = NewEntry {
+                kind: Kind::Note,
+                title: "Recovered text".to_owned(),
+                body: recovered.text.to_string(),
+                sections: Vec::new(),
+                happened: None,
+            };
+            // Wiped only once the words are durable in the journal.
+            let saved = engine.create_entry(new).and_then(|written| recovered.wipe().map(|()| written));
+            match saved {
+                Ok(written) => self.out.note(&format!(
+                    "Text from an editor that was cut off is now the entry {:.8}, \"Recovered text\".",
+                    written.id.to_string()
+                )),
+                Err(error) => self.out.note(&sentence(&error)),
+            }
+        }
     }
 
     /// The journal, opened with a key that is at hand.
-    pub fn open_with(&self, key: &Key) -> Outcome<Engine> {
+    pub(super) fn open_with(&self, key: &Key) -> Outcome<Engine> {
         Ok(unlocking(key, |unlock| Engine::open(&self.home, unlock, environment()))?)
     }
 
     /// The computer's name, for a device that was not given one.
-    pub fn device_name() -> String {
+    pub(super) fn device_name() -> String {
         let name = std::fs::read_to_string("/proc/sys/kernel/hostname")
             .ok()
             .or_else(|| std::env::var("HOSTNAME").ok())
