@@ -117,15 +117,15 @@ impl Known {
                 let behind = changes.iter().filter(|at| all || ancestors.contains(at));
                 behind.map(|at| &self.nodes[*at].operations).collect()
             });
-            let mut left = counters.clone();
-            let first = runs.partition_point(|run| run.end <= left.start);
-            for run in runs[first..].iter().take_while(|run| run.start <= left.start) {
-                left.start = run.end;
-                if left.start >= left.end {
-                    return true;
+            let mut reached = counters.start;
+            let first = runs.partition_point(|run| run.end <= reached);
+            for run in &runs[first..] {
+                if run.start > reached || reached >= counters.end {
+                    break;
                 }
+                reached = reached.max(run.end);
             }
-            false
+            reached >= counters.end
         })
     }
 
