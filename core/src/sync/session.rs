@@ -122,6 +122,8 @@ pub(super) struct Sending {
 pub(super) struct Blobs {
     /// Whether our wants were looked up since anything came.
     pub(super) looked: bool,
+    /// Whether we ever said `Want`: only then may chunks come, at any time, since news may bring more of them.
+    pub(super) asked: bool,
     /// Whether a `Want` of ours is not yet answered in full.
     pub(super) awaiting: bool,
     pub(super) expected: Option<u64>,
@@ -487,7 +489,7 @@ impl Session {
     }
 
     fn chunk(&mut self, chunk: Chunk) -> Result<(), SessionError> {
-        if self.hello.is_none() || !self.blobs.looked {
+        if !self.blobs.asked {
             return Err(SessionError::OutOfTurn("a chunk that nobody asked for"));
         }
         self.costs.received_bytes += chunk.bytes.len() as u64;

@@ -269,7 +269,7 @@ impl Session {
     fn unfilled(&mut self, unfilled: Vec<UnfilledBlob>) {
         self.blobs.looked = true;
         if !unfilled.is_empty() && !self.blobs.awaiting {
-            self.blobs = Blobs { awaiting: true, expected: None, stored: 0, ..std::mem::take(&mut self.blobs) };
+            self.blobs = Blobs { asked: true, awaiting: true, expected: None, stored: 0, ..std::mem::take(&mut self.blobs) };
             self.say(&Message::Want(unfilled));
         }
     }
