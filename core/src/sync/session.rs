@@ -456,7 +456,10 @@ impl Session {
                 self.blobs.sent = 0;
             }
             Message::Sent { chunks } => self.blobs.expected = Some(chunks),
-            Message::Settled { answered, batches, hash } => self.their_settled = Some((answered, batches, hash)),
+            Message::Settled { answered, batches, hash } => {
+                self.their_settled = Some((answered, batches, hash));
+                self.reported = None;
+            }
         }
         self.advance();
         Ok(())
@@ -481,6 +484,9 @@ impl Session {
         let batch = Batch::decode(&bytes).map_err(|_| SessionError::Malformed("batch"))?;
         self.costs.received_bytes += bytes.len() as u64;
         self.inputs.push_back((bytes.len(), generation));
+        // Whoever sends has not settled, or not for long: it says so again.
+        self.their_settled = None;
+        self.reported = None;
         if self.config.planted == Some(Planted::AcknowledgeBeforeDurable) {
             self.count_stored(generation);
         }

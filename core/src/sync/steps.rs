@@ -68,6 +68,7 @@ impl Session {
             Answer::StoredChunk { filled, damaged } => {
                 self.inputs.pop_front();
                 self.blobs.stored += 1;
+                self.unsettle();
                 if filled {
                     self.events.push_back(Event::BlobFilled);
                 }
@@ -102,6 +103,10 @@ impl Session {
         }
         if self.planned.is_none() || self.planned != self.pair() {
             return;
+        }
+        if self.our_settled.is_some_and(|(_, _, said)| said != hash) {
+            self.our_settled = None;
+            self.reported = None;
         }
         let mut news = Vec::new();
         for (log, position) in &summary.vector {
@@ -172,9 +177,12 @@ impl Session {
         if self.plan_for != pair {
             return;
         }
+        let again = self.planned.map(|(_, theirs)| theirs) == pair.map(|(_, theirs)| theirs);
         self.planned = pair;
         let Some((ours, theirs)) = self.ours.as_ref().zip(self.theirs.as_ref()) else { return };
-        self.peer_has = theirs.claims.iter().map(|claim| (claim.log, claim.seq)).collect();
+        if !again {
+            self.peer_has = theirs.claims.iter().map(|claim| (claim.log, claim.seq)).collect();
+        }
         let same_logs = ours.claims == theirs.claims;
         let differ = same_logs && ours.digest != theirs.digest;
         if comparison.rolled_back {
@@ -187,7 +195,13 @@ impl Session {
         for log in comparison.forks {
             self.requests.push_back(Request::Chains(log));
         }
-        comparison.send.into_iter().for_each(|log| self.send_log(log));
+        for Outgoing { log, after } in comparison.send {
+            // The peer's claims are from before what was sent since.
+            let after = self.peer_has.get(&log).copied().unwrap_or(0).max(after);
+            if !self.sending.outgoing.iter().any(|queued| queued.log == log) {
+                self.send_log(Outgoing { log, after });
+            }
+        }
         if differ && comparison_is_quiet(&self.sending.outgoing) {
             if !std::mem::replace(&mut self.recomputed, true) {
                 self.requests.push_back(Request::Recompute);
@@ -197,8 +211,14 @@ impl Session {
         }
     }
 
-    pub(super) fn send_log(&mut self, log: Outgoing) {
+    /// What we last said in `Settled` is no longer so: it is said again once all is quiet.
+    pub(super) fn unsettle(&mut self) {
         self.our_settled = None;
+        self.reported = None;
+    }
+
+    pub(super) fn send_log(&mut self, log: Outgoing) {
+        self.unsettle();
         self.sending.outgoing.push_back(log);
     }
 
@@ -240,11 +260,10 @@ impl Session {
                 let known = self.peer_has.entry(log).or_default();
                 *known = end.max(*known);
                 self.blobs.looked = false;
-                if self.reported.is_none() {
-                    self.our_settled = None;
-                }
+                self.unsettle();
             }
-            Received::Known => {}
+            // Nothing new, but one batch more than we last said.
+            Received::Known => self.unsettle(),
             Received::NeedStatements => {
                 self.look_again();
                 return Ok(());
@@ -388,6 +407,11 @@ impl Session {
 
     fn report(&mut self, equal: bool) {
         self.reported = Some(equal);
+        if equal {
+            // What comes later in a session that stays is a new round with as many tries as the first.
+            self.disagreements = 0;
+            self.rounds = 0;
+        }
         self.events.push_back(Event::Settled { equal });
         if self.config.mode == Mode::Once {
             self.close = Some(if equal { Close::Equal } else { Close::Done });

@@ -29,7 +29,8 @@ pub(super) struct Side {
     /// Batches that were put on the wire, with the generation they answer.
     sent: Vec<(u32, Batch)>,
     served_a_summary: bool,
-    pub(super) served: u32,
+    /// The last things said, shortened, for whoever reads a failure.
+    said: VecDeque<String>,
 }
 
 /// What one step did.
@@ -89,7 +90,7 @@ impl Link {
             wire: Default::default(),
             sent: Vec::new(),
             served_a_summary: false,
-            served: 0,
+            said: VecDeque::new(),
         };
         Self { sides: [side(0), side(1)] }
     }
@@ -114,6 +115,15 @@ impl Link {
             }
         }
         Ok(())
+    }
+
+    /// What was said last, for whoever reads a failure.
+    pub(super) fn last_words(&self) -> String {
+        let said = |side: &Side| {
+            let words: Vec<_> = side.said.iter().map(String::as_str).collect();
+            format!("\n{} ({:?}) said\n> {}", side.home, side.session.close(), words.join("\n> "))
+        };
+        self.sides.iter().map(said).collect()
     }
 
     /// Does one thing at one end; `piece` is the most bytes to deliver.
@@ -221,7 +231,6 @@ fn serve(side: &mut Side, homes: &mut [Device], peer: usize, request: Request, l
         // The planted bug is to believe for the whole session what was true when it began.
         identity.planted = identity.planted.filter(|bug| *bug != Planted::StandingFromTheSessionsBeginning);
     }
-    side.served += 1;
     let (storage, blobs) = (device.storage(), device.blobs.clone());
     let told = told_by(device, &request)?;
     let own = match &request {
@@ -272,7 +281,14 @@ fn overhear(side: &mut Side, other: &Side, bytes: &[u8], device: &Device, inbox:
     let mut reader = FrameReader::new(MAX_PAYLOAD);
     reader.push(bytes);
     while let Ok(Some(payload)) = reader.payload() {
-        match Message::decode(&payload) {
+        let message = Message::decode(&payload);
+        let mut said = format!("{message:?}");
+        said.truncate((0..=120).rev().find(|at| said.is_char_boundary(*at)).unwrap_or(0));
+        side.said.push_back(said);
+        if side.said.len() > 20 {
+            side.said.pop_front();
+        }
+        match message {
             Ok(Message::Batch { generation, batch }) => {
                 let unpacked = batch.unpack().ok().and_then(|bytes| Batch::decode(&bytes).ok());
                 let Some(batch) = unpacked else {

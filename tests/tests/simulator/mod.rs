@@ -47,7 +47,7 @@ fn seeds() {
             for line in &world.trace {
                 println!("{line}");
             }
-            panic!("seed {seed}: {violation:?}");
+            println!("{}", violation.detail); panic!("seed {seed}: {:?}", violation.rule);
         }
     }
     println!("{:?}", start.elapsed());

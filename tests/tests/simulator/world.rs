@@ -445,7 +445,7 @@ impl World {
             let [a, b] = [link.sides[0].home, link.sides[1].home];
             let settled = link.sides.each_ref().map(|side| side.session.settled());
             if settled != [Some(true); 2] {
-                return broken(Rule::SessionsEndWell, format!("session {a}-{b} stands still: {settled:?}"));
+                return broken(Rule::SessionsEndWell, format!("session {a}-{b} stands still: {settled:?}{}", link.last_words()));
             }
             if summary(&self.homes[a])?.1 != summary(&self.homes[b])?.1 {
                 return broken(Rule::Convergence, format!("live session {a}-{b} is settled, and its ends differ"));
@@ -473,9 +473,9 @@ impl World {
         }
         let mut link = Link::new([a, b], [Mode::Once; 2], self.kind.planted);
         link.run(&mut self.rng, &mut self.homes, &mut self.ledger, &mut self.inboxes)
-            .map_err(|broken| Violation { detail: format!("{a}-{b}: {}", broken.detail), ..broken })?;
+            .map_err(|broken| Violation { detail: format!("{a}-{b}: {}{}", broken.detail, link.last_words()), ..broken })?;
         if !link.is_over() {
-            return broken(Rule::SessionsEndWell, format!("the session of {a} and {b} stands still"));
+            return broken(Rule::SessionsEndWell, format!("the session of {a} and {b} stands still{}", link.last_words()));
         }
         Ok(())
     }
