@@ -159,6 +159,8 @@ pub struct Session {
     shown_adds: bool,
     /// Whether the peer asked us.
     introduced: bool,
+    /// Whether news came before our hello.
+    pub(super) early_news: bool,
     pub(super) hello: Option<[u8; 16]>,
     pub(super) their_hello: Option<[u8; 16]>,
     pub(super) summary: Option<Box<Summary>>,
@@ -211,6 +213,7 @@ impl Session {
             asked_who: false,
             shown_adds: false,
             introduced: false,
+            early_news: false,
             hello: None,
             their_hello: None,
             summary: None,
@@ -286,7 +289,12 @@ impl Session {
 
     /// The store has news that did not come through this session.
     pub fn news(&mut self) {
-        if self.hello.is_none() || self.close.is_some() {
+        if self.close.is_some() {
+            return;
+        }
+        if self.hello.is_none() {
+            // The summary may have been read already: it is read again once it has been said.
+            self.early_news = true;
             return;
         }
         if !self.requests.contains(&Request::Summary) {

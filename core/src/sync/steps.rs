@@ -94,6 +94,9 @@ impl Session {
         if first {
             self.admit();
             self.say(&Message::Hello { version: PROTOCOL, hash });
+            if self.early_news {
+                self.requests.push_back(Request::Summary);
+            }
             return self.greet();
         }
         let (Some(ours), Some(summary)) = (&self.ours, &self.summary) else { return };

@@ -217,12 +217,13 @@ pub(super) fn is_durable(device: &Device, batch: &Batch) -> Check<bool> {
         Err(error) => return broken(Rule::StoreWorks, error.to_string()),
     };
     store(device.storage().read(|tx| {
+        let mut gave_way = false;
         for (operation, position) in batch.operations.iter().zip(&positions) {
             let here = tx.position_at(batch.log, position.seq)?;
             let entry = operation.envelope.entry;
             let elsewhere = operation.envelope.kind == OperationKind::Change
                 && tx.change_ready(entry, ChangeHash::from_bytes(operation.body.hash()))?.is_some();
-            let gave_way = here.is_some_and(|here| here.chain != position.chain);
+            gave_way |= here.is_some_and(|here| here.chain != position.chain);
             if here != Some(*position) && !elsewhere && !gave_way && !tx.is_erased(entry)? {
                 return Ok(false);
             }

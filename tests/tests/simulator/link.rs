@@ -7,7 +7,7 @@ use afterword_core::log::Batch;
 use afterword_core::store::StorageExt;
 use afterword_core::store::rules::{self, Planted, Received};
 use afterword_core::sync::{
-    Answer, Close, Config, FrameReader, MAX_PAYLOAD, Message, Mode, Reply, Request, Session, Stream, serve_request,
+    Answer, Close, Config, FrameReader, MAX_PAYLOAD, Message, Mode, Reply, Request, Session, SessionError, Stream, serve_request,
 };
 
 use super::check::{self, Ledger, store, truth};
@@ -276,15 +276,38 @@ fn told_by(device: &Device, request: &Request) -> Check<Vec<afterword_core::id::
     }))
 }
 
+fn in_short(message: &Result<Message, SessionError>) -> String {
+    match message {
+        Ok(Message::Compare { generation, statements, certificates, digest, claims }) => format!(
+            "Compare {generation}: statements {:x?}, certificates {:x?}, digest {:x?}, claims {:?}",
+            &statements[..2],
+            &certificates[..2],
+            &digest[..2],
+            claims.iter().map(|claim| (claim.log, claim.seq)).collect::<Vec<_>>()
+        ),
+        Ok(Message::Sets { statements, certificates }) => {
+            format!("Sets of {} statements, {} certificates", statements.len(), certificates.len())
+        }
+        Ok(Message::Missing { statements, certificates }) => {
+            format!("Missing {} statements, {} certificates", statements.len(), certificates.len())
+        }
+        Ok(Message::Batch { generation, batch }) => {
+            let batch = batch.clone().unpack().ok().and_then(|bytes| Batch::decode(&bytes).ok());
+            let run = batch.map(|batch| (batch.log, batch.previous.seq, batch.head.position.seq));
+            format!("Batch for {generation}: {run:?}")
+        }
+        Ok(other) => format!("{other:?}"),
+        Err(error) => error.to_string(),
+    }
+}
+
 /// Reads along: what is acknowledged must be durable when the acknowledgement leaves.
 fn overhear(side: &mut Side, other: &Side, bytes: &[u8], device: &Device, inbox: &mut Vec<Batch>) -> Check {
     let mut reader = FrameReader::new(MAX_PAYLOAD);
     reader.push(bytes);
     while let Ok(Some(payload)) = reader.payload() {
         let message = Message::decode(&payload);
-        let mut said = format!("{message:?}");
-        said.truncate((0..=120).rev().find(|at| said.is_char_boundary(*at)).unwrap_or(0));
-        side.said.push_back(said);
+        side.said.push_back(in_short(&message));
         if side.said.len() > 20 {
             side.said.pop_front();
         }
