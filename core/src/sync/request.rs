@@ -343,12 +343,17 @@ fn store_chunk(
         ));
     }
     blobs.write_chunk(&held, index, bytes, entropy)?;
-    // Read again inside the transaction: another process may have stored another chunk meanwhile.
+    // Read again inside the transaction: another process may have stored another chunk meanwhile. The last chunk is not
+    // noted by itself: were the power to go before the whole is checked, every bit would be set and nobody would send
+    // or check anything any more.
     let filled = storage.write(|tx| {
         let Some(mut now) = tx.blob(id)? else { return Ok(false) };
         set(&mut now.bitmap, index.into());
-        tx.set_blob(id, &now.bitmap, now.here)?;
-        Ok(!now.here && (0..chunks).all(|chunk| has(&now.bitmap, chunk)))
+        let filled = !now.here && (0..chunks).all(|chunk| has(&now.bitmap, chunk));
+        if !filled {
+            tx.set_blob(id, &now.bitmap, now.here)?;
+        }
+        Ok(filled)
     })?;
     let whole = filled && blobs.finish(&held)?;
     if filled {
