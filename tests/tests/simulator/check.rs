@@ -22,6 +22,9 @@ pub(super) struct Ledger {
     heads: BTreeMap<[u8; 32], [u8; 32]>,
     /// Operations seen, so that a run can say how much it did.
     pub(super) operations: u64,
+    /// How often a session said that both ends hold the same, and that a rollback or fork was mended.
+    pub(super) settled: u64,
+    pub(super) mended: u64,
 }
 
 pub(super) fn store<T>(result: Result<T>) -> Check<T> {

@@ -7,7 +7,7 @@ use afterword_core::log::Batch;
 use afterword_core::store::StorageExt;
 use afterword_core::store::rules::{self, Planted, Received};
 use afterword_core::sync::{
-    Answer, Close, Config, FrameReader, MAX_PAYLOAD, Message, Mode, Reply, Request, Session, SessionError, Stream, serve_request,
+    Answer, Close, Config, Event, FrameReader, MAX_PAYLOAD, Message, Mode, Reply, Request, Session, SessionError, Stream, serve_request,
 };
 
 use super::check::{self, Ledger, store, truth};
@@ -185,7 +185,17 @@ impl Link {
                 }
             }
         }
-        while side.session.poll_event().is_some() {}
+        while let Some(event) = side.session.poll_event() {
+            match event {
+                Event::Mended => ledger.mended += 1,
+                Event::Settled { equal } => ledger.settled += u64::from(equal),
+                Event::Recomputed(_) | Event::Diverged => {
+                    return broken(Rule::EqualLogsEqualHeads, format!("a session said {event:?}"));
+                }
+                Event::DamagedBlob => return broken(Rule::StoreWorks, "a blob came damaged"),
+                Event::Stored { .. } | Event::BlobFilled => {}
+            }
+        }
         Ok(did)
     }
 

@@ -45,7 +45,7 @@ pub(super) struct World {
 }
 
 /// What chance may do. Each is as likely as its number says, beside sessions going on.
-const STEPS: [(Step, usize); 19] = [
+const STEPS: [(Step, usize); 20] = [
     (Step::Write, 40),
     (Step::Change(Writing::Edit), 90),
     (Step::Change(Writing::Mark), 25),
@@ -57,7 +57,8 @@ const STEPS: [(Step, usize); 19] = [
     (Step::Remove, 7),
     (Step::Mutual, 3),
     (Step::Open, 130),
-    (Step::Talk, 560),
+    (Step::Talk, 420),
+    (Step::Meet, 60),
     (Step::Cut, 25),
     (Step::Crash, 12),
     (Step::Fuse, 20),
@@ -77,6 +78,7 @@ pub(super) enum Step {
     Mutual,
     Open,
     Talk,
+    Meet,
     Cut,
     Crash,
     Fuse,
@@ -164,9 +166,21 @@ impl World {
             }
             Step::Talk => {
                 let link = self.rng.below(self.links.len());
-                for _ in 0..1 + self.rng.below(60) {
+                let most = if self.rng.chance(30) { 400 } else { 60 };
+                for _ in 0..1 + self.rng.below(most) {
                     if link < self.links.len() {
                         self.act(link)?;
+                    }
+                }
+                Ok(())
+            }
+            Step::Meet => {
+                let other = self.rng.below(self.homes.len());
+                self.open(home, other, [Mode::Once; 2])?;
+                let last = self.links.len().saturating_sub(1);
+                for _ in 0..800 {
+                    if last < self.links.len() {
+                        self.act(last)?;
                     }
                 }
                 Ok(())
@@ -514,7 +528,8 @@ impl World {
             ("blobs", a.unfilled != b.unfilled),
         ];
         let different: BTreeSet<_> = parts.into_iter().filter(|(_, differ)| *differ).map(|(name, _)| name).collect();
-        Ok(format!("{different:?}"))
+        let more = if a.unfilled == b.unfilled { String::new() } else { format!("{:?} {:?}", a.unfilled, b.unfilled) };
+        Ok(format!("{different:?} {more}"))
     }
 
     pub(super) fn entry(&self, at: usize) -> EntryId {
