@@ -47,8 +47,36 @@ fn seeds() {
             for line in &world.trace {
                 println!("{line}");
             }
-            panic!("seed {seed}: {violation:?}");
+            println!("{}", violation.detail);
+            panic!("seed {seed}: {:?}", violation.rule);
         }
     }
     println!("{:?}", start.elapsed());
+}
+
+#[test]
+fn planted_probe() {
+    use afterword_core::store::rules::Planted::*;
+    for planted in [
+        AcknowledgeBeforeDurable,
+        MergeWithoutDependencies,
+        VectorNotInTheTransaction,
+        AddOutsideARemoversView,
+        KeepNotInTheStatementsTransaction,
+        HoleWithoutCertificate,
+        StandingFromTheSessionsBeginning,
+        RollbackIgnored,
+    ] {
+        let mut found = Vec::new();
+        for seed in 0..std::env::var("AFTERWORD_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(20) {
+            let mut world = World::new(Kind { planted: Some(planted), ..kind(seed) });
+            if let Err(violation) = world.run() {
+                found.push((seed, violation.rule, violation.detail.chars().take(60).collect::<String>()));
+                if found.len() >= 4 {
+                    break;
+                }
+            }
+        }
+        println!("{planted:?}: {found:#?}");
+    }
 }

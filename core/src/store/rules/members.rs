@@ -44,7 +44,8 @@ pub fn state<'a>(identity: &Identity, set: &'a Statements) -> Cow<'a, State> {
 pub fn standing(tx: &mut dyn Tx, identity: &Identity, device: &DeviceId) -> Result<Standing> {
     let set = statements(tx)?;
     let state = state(identity, &set);
-    Ok(if state.is_member(device) {
+    let believed = identity.planted == Some(Planted::StandingFromTheSessionsBeginning) && state.ever_added(device);
+    Ok(if state.is_member(device) || believed {
         Standing::Member
     } else if state.ever_added(device) {
         Standing::Removed
