@@ -314,7 +314,7 @@ fn any_order_of_hostile_changes_sets_aside_the_same() {
     for seed in 0..30 {
         let mut rng = Seeded::new(1000 + seed);
         let (a, first) = begin("Some body text to bend.");
-        let mut devices = vec![a, other(2, &[&first])];
+        let mut devices = [a, other(2, &[&first])];
         let mut changes = vec![first.clone()];
         for step in 0..8 {
             let n = rng.below(2);
