@@ -159,7 +159,8 @@ impl Tx for MemoryTx {
     }
 
     fn head_after(&mut self, log: LogId, seq: u64, bytes: usize) -> Result<Option<Head>> {
-        let Some(log) = self.state.logs.get(&log) else { return Ok(None) };
+        let held = self.state.logs.get(&log).filter(|log| seq < log.operations.len() as u64);
+        let Some(log) = held else { return Ok(None) };
         let mut best = None;
         for (end, head) in log.heads.range(seq + 1..) {
             let size: usize = log.operations[seq as usize..*end as usize].iter().map(|(_, o)| o.size()).sum();

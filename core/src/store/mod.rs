@@ -1,14 +1,21 @@
 //! Logs, derived state, projections, search and blobs: the rules of the log over any transaction, and the backends.
 //!
 //! [`tx`] says what a backend must do inside one transaction; [`rules`] decides everything, once; [`memory`] is the model
-//! and [`sqlite`] the encrypted store that people's journals are in. [`vault`] keeps the database's key.
+//! and [`sqlite`] the encrypted store that people's journals are in. [`vault`] keeps the database's key, [`blobs`] the
+//! bytes of attachments, and [`words`] cuts text for searching.
 
+pub mod blobs;
 pub mod error;
 pub mod memory;
 pub mod rules;
 pub mod sqlite;
 pub mod tx;
 pub mod vault;
+pub mod words;
+
+#[cfg(test)]
+mod conformance;
 
 pub use memory::MemoryStore;
+pub use sqlite::SqliteStore;
 pub use tx::{DocumentState, Setting, Storage, StorageExt, StoredChange, Tx, WantedBlob};

@@ -132,7 +132,7 @@ impl Connections {
     /// Moves the log into the database and empties it, so that what was erased is in neither. False if a reader is
     /// still on an older state, which another try will outlive.
     pub fn checkpoint(&self) -> StoreResult<bool> {
-        self.on_writer(|connection| truncate_log(connection))
+        self.on_writer(truncate_log)
     }
 
     /// Limits the database to `pages` pages: a full disk on demand, for tests. Returns the limit now in force.

@@ -1,6 +1,24 @@
-//! The store's encrypted SQLite: one opener, one writer, a few readers, and the search table.
+//! The store's encrypted SQLite: one opener, one writer, a few readers, the tables, and the search table.
 
+mod body;
 pub mod connections;
+mod doctor;
+mod documents;
+mod logs;
 pub mod open;
 #[doc(hidden)]
 pub mod pages;
+mod projection;
+pub mod schema;
+pub mod search;
+mod store;
+mod tx;
+
+pub use doctor::Check;
+pub use projection::Projection;
+pub use schema::SCHEMA;
+pub use store::SqliteStore;
+pub use tx::SqliteTx;
+
+#[cfg(test)]
+mod tests;

@@ -221,7 +221,7 @@ fn look_at_header(path: &Path) -> StoreResult<()> {
 /// Why a file that is not a database under this key is not.
 fn unreadable(path: &Path, vouched: Vouched) -> StoreError {
     let length = fs::metadata(path).map_or(0, |data| data.len());
-    if length == 0 || length % u64::from(PAGE_SIZE) != 0 {
+    if length == 0 || !length.is_multiple_of(u64::from(PAGE_SIZE)) {
         return foreign(path);
     }
     match vouched {

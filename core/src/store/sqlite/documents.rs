@@ -1,0 +1,283 @@
+//! Documents in their table: heads, readiness, and destroying one with all that was ever derived from it.
+
+use std::collections::HashSet;
+
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::logs::{index_key, kind_number, seq_of};
+use super::projection::Projection;
+use super::schema::{SEQ_BITS, STALE_ROW, STALE_TEXT};
+use super::search;
+use super::tx::{SqliteTx, db, int, uint};
+use crate::error::{Error, Result};
+use crate::id::{ChangeHash, DeviceId, EntryId, Incarnation, LogId};
+use crate::log::{Envelope, Operation, OperationKind};
+use crate::store::tx::{DocumentState, StoredChange};
+
+/// A document as this transaction has it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct DocumentRow {
+    pub(super) id: i64,
+    pub(super) state: DocumentState,
+    /// Whether `state` may be believed about which changes are held.
+    pub(super) settled: bool,
+    /// Whether there may be notes on who waits for whom.
+    pub(super) has_waits: bool,
+    /// Whether there may be changes in the log: false for a document made just now.
+    pub(super) has_changes: bool,
+    /// To be written at the end.
+    unwritten: bool,
+    /// Which flags to set when it is.
+    stale: i64,
+}
+
+fn split(heads: &[u8]) -> Result<Vec<ChangeHash>> {
+    let (hashes, []) = heads.as_chunks::<32>() else {
+        return Err(Error::corrupt("a document's heads do not read"));
+    };
+    Ok(hashes.iter().map(|hash| ChangeHash::from_bytes(*hash)).collect())
+}
+
+impl SqliteTx<'_> {
+    /// The row key of an entry's document, under which derived tables hold what they made of it.
+    pub fn row_of(&mut self, entry: EntryId) -> Result<Option<i64>> {
+        Ok(self.document_row(entry)?.map(|row| row.id))
+    }
+
+    /// The entry whose document has this row key.
+    pub fn entry_of(&mut self, row: i64) -> Result<Option<EntryId>> {
+        self.write_documents()?;
+        self.conn
+            .prepare_cached("SELECT entry FROM documents WHERE id = ?1")
+            .and_then(|mut found| found.query_row([row], |row| row.get(0).map(EntryId::from_bytes)).optional())
+            .map_err(db)
+    }
+
+    pub(super) fn document_row(&mut self, entry: EntryId) -> Result<Option<&mut DocumentRow>> {
+        if !self.documents.contains_key(&entry) {
+            let read = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, Option<Vec<u8>>>(1)?, uint(row.get(2)?)));
+            let found = self
+                .conn
+                .prepare_cached("SELECT id, heads, pending FROM documents WHERE entry = ?1")
+                .and_then(|mut found| found.query_row([entry.as_bytes()], read).optional())
+                .map_err(db)?;
+            let Some((id, heads, pending)) = found else { return Ok(None) };
+            let state = DocumentState { heads: split(&heads.unwrap_or_default())?, pending };
+            let has_waits = pending > 0;
+            let row =
+                DocumentRow { id, state, settled: true, has_waits, has_changes: true, unwritten: false, stale: 0 };
+            self.documents.insert(entry, row);
+        }
+        Ok(self.documents.get_mut(&entry))
+    }
+
+    /// The document's row, made where there is none.
+    pub(super) fn document_made(&mut self, entry: EntryId) -> Result<&mut DocumentRow> {
+        if self.document_row(entry)?.is_none() {
+            let id = match self.next_document {
+                Some(id) => id,
+                None => self
+                    .conn
+                    .prepare_cached("SELECT coalesce(max(id), 0) + 1 FROM documents")
+                    .and_then(|mut last| last.query_row([], |row| row.get(0)))
+                    .map_err(db)?,
+            };
+            self.next_document = Some(id + 1);
+            let row = DocumentRow { id, settled: true, unwritten: true, ..DocumentRow::default() };
+            self.documents.insert(entry, row);
+        }
+        self.documents.get_mut(&entry).ok_or_else(|| Error::internal("a document was lost"))
+    }
+
+    /// Writes every document that changed.
+    pub(super) fn write_documents(&mut self) -> Result<()> {
+        let mut changed: Vec<_> = self.documents.iter_mut().filter(|(_, row)| row.unwritten).collect();
+        if changed.is_empty() {
+            return Ok(());
+        }
+        changed.sort_unstable_by_key(|(_, row)| row.id);
+        let mut write = self
+            .conn
+            .prepare_cached(
+                "INSERT INTO documents (id, entry, heads, pending, stale) VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT (id) DO UPDATE SET heads = excluded.heads, pending = excluded.pending,
+                     stale = CASE WHEN excluded.heads IS NULL THEN 0 ELSE stale | excluded.stale END",
+            )
+            .map_err(db)?;
+        for (entry, row) in changed {
+            let heads = row.state.heads.iter().flat_map(|head| *head.as_bytes()).collect::<Vec<_>>();
+            let heads = (!heads.is_empty()).then_some(heads);
+            write.execute(params![row.id, entry.as_bytes(), heads, int(row.state.pending), row.stale]).map_err(db)?;
+            row.unwritten = false;
+            row.stale = 0;
+        }
+        Ok(())
+    }
+
+    pub(super) fn set_state(&mut self, entry: EntryId, state: &DocumentState) -> Result<()> {
+        let empty = state.heads.is_empty();
+        let row = self.document_made(entry)?;
+        row.state = state.clone();
+        row.settled = true;
+        row.unwritten = true;
+        row.stale = if empty { 0 } else { STALE_ROW | STALE_TEXT };
+        let id = row.id;
+        if empty { self.forget_derived(id) } else { Ok(()) }
+    }
+
+    pub(super) fn all_documents(&mut self) -> Result<Vec<EntryId>> {
+        self.write_documents()?;
+        let mut all = self
+            .conn
+            .prepare_cached("SELECT entry FROM documents WHERE heads IS NOT NULL ORDER BY entry")
+            .map_err(db)?;
+        all.query_map([], |row| row.get(0).map(EntryId::from_bytes)).and_then(Iterator::collect).map_err(db)
+    }
+
+    /// The document's row key, where anything may wait in it.
+    pub(super) fn waiting_document(&mut self, entry: EntryId) -> Result<Option<i64>> {
+        Ok(self.document_row(entry)?.filter(|row| row.has_waits).map(|row| row.id))
+    }
+
+    pub(super) fn readiness(&mut self, entry: EntryId, hash: ChangeHash) -> Result<Option<bool>> {
+        let Some(row) = self.document_row(entry)?.filter(|row| row.has_changes) else { return Ok(None) };
+        let id = row.id;
+        // Most changes are made on top of the heads, and where nothing waits those are ready.
+        let is_head = row.settled && row.state.pending == 0 && row.state.heads.binary_search(&hash).is_ok();
+        if self.fresh.contains(&(id, hash)) {
+            return Ok(None);
+        }
+        if is_head {
+            return Ok(Some(true));
+        }
+        self.conn
+            .prepare_cached(
+                "SELECT ready FROM operations WHERE document = ?1 AND key = ?2 AND hash = ?3 AND ready IS NOT NULL LIMIT 1",
+            )
+            .and_then(|mut found| {
+                let (key, hash) = (index_key(hash.as_bytes()), hash.as_bytes());
+                found.query_row(params![id, key, hash], |row| row.get(0)).optional()
+            })
+            .map_err(db)
+    }
+
+    pub(super) fn set_readiness(&mut self, entry: EntryId, hash: ChangeHash, ready: bool) -> Result<()> {
+        let Some(id) = self.row_of(entry)? else { return Ok(()) };
+        if self.fresh.remove(&(id, hash)) && ready {
+            return Ok(());
+        }
+        self.conn
+            .prepare_cached(
+                "UPDATE operations SET ready = ?4 WHERE document = ?1 AND key = ?2 AND hash = ?3 AND kind = 0
+                 AND body IS NOT NULL AND ready IS NOT ?4",
+            )
+            .and_then(|mut update| {
+                let (key, hash) = (index_key(hash.as_bytes()), hash.as_bytes());
+                update.execute(params![id, key, hash, ready])
+            })
+            .map(drop)
+            .map_err(db)
+    }
+
+    pub(super) fn all_changes(&mut self, entry: EntryId) -> Result<Vec<StoredChange>> {
+        let Some(id) = self.row_of(entry)? else { return Ok(Vec::new()) };
+        let mut all = self
+            .conn
+            .prepare_cached(
+                "SELECT o.id, o.hash, o.ready, o.envelope, o.body, l.device, l.incarnation
+                 FROM operations o JOIN logs l ON l.id = o.id >> ?3
+                 WHERE o.document = ?1 AND o.kind = ?2 AND o.body IS NOT NULL ORDER BY o.id",
+            )
+            .map_err(db)?;
+        let mut rows = all.query(params![id, kind_number(OperationKind::Change), SEQ_BITS]).map_err(db)?;
+        let (mut seen, mut changes) = (HashSet::new(), Vec::new());
+        while let Some(row) = rows.next().map_err(db)? {
+            let hash = ChangeHash::from_bytes(row.get(1).map_err(db)?);
+            if !seen.insert(hash) {
+                continue;
+            }
+            let log = LogId {
+                device: DeviceId::from_bytes(row.get(5).map_err(db)?),
+                incarnation: Incarnation::from_bytes(row.get(6).map_err(db)?),
+            };
+            changes.push(StoredChange {
+                hash,
+                log,
+                seq: seq_of(row.get(0).map_err(db)?),
+                first_log: Envelope::decode(row.get_ref(3).map_err(db)?.as_blob().unwrap_or_default())?.first_log,
+                ready: row.get::<_, Option<bool>>(2).map_err(db)?.unwrap_or(false) && !self.fresh.contains(&(id, hash)),
+                chunk: self.opener.unpack(row.get_ref(4).map_err(db)?.as_blob().unwrap_or_default())?,
+            });
+        }
+        Ok(changes)
+    }
+
+    pub(super) fn destroy(&mut self, entry: EntryId) -> Result<()> {
+        let Some(row) = self.document_row(entry)? else { return Ok(()) };
+        let id = row.id;
+        row.state = DocumentState::default();
+        row.has_waits = false;
+        row.unwritten = true;
+        row.stale = 0;
+        self.fresh.retain(|(document, _)| *document != id);
+        self.write_documents()?;
+        self.forget_derived(id)?;
+        self.drop_bodies(id)?;
+        for sql in ["DELETE FROM waits WHERE document = ?1", "UPDATE blobs SET ended = 1 WHERE document = ?1"] {
+            self.conn.prepare_cached(sql).and_then(|mut statement| statement.execute([id])).map_err(db)?;
+        }
+        Ok(())
+    }
+
+    /// Envelopes and hashes stay, for the chain.
+    fn drop_bodies(&mut self, document: i64) -> Result<()> {
+        let mut all = self
+            .conn
+            .prepare_cached("SELECT id, hash, envelope FROM operations WHERE document = ?1 AND body IS NOT NULL")
+            .map_err(db)?;
+        let mut rows = all.query([document]).map_err(db)?;
+        let mut sizes = Vec::new();
+        while let Some(row) = rows.next().map_err(db)? {
+            let envelope = Envelope::decode(row.get_ref(2).map_err(db)?.as_blob().unwrap_or_default())?;
+            let bodiless = Operation::dropped(envelope, row.get(1).map_err(db)?);
+            sizes.push((row.get::<_, i64>(0).map_err(db)?, bodiless.size()));
+        }
+        drop(rows);
+        let mut update = self
+            .conn
+            .prepare_cached("UPDATE operations SET body = NULL, ready = NULL, size = ?2 WHERE id = ?1")
+            .map_err(db)?;
+        for (id, size) in sizes {
+            update.execute(params![id, int(size as u64)]).map_err(db)?;
+        }
+        Ok(())
+    }
+
+    /// Takes out the search row with exactly the texts that it was made from: those in the projection, which every
+    /// writer of search rows puts there in the same transaction.
+    fn remove_search_row(&mut self, document: i64) -> Result<()> {
+        let packed: Option<Vec<u8>> = self
+            .conn
+            .prepare_cached("SELECT projection FROM texts WHERE document = ?1")
+            .and_then(|mut found| found.query_row([document], |row| row.get(0)).optional())
+            .map_err(db)?;
+        if let Some(packed) = packed {
+            let projection = Projection::unpack(&packed)?;
+            search::remove(self.conn, document, (&projection.title, &projection.rest()))?;
+        }
+        Ok(())
+    }
+
+    /// Removes everything that was derived from a document.
+    fn forget_derived(&mut self, document: i64) -> Result<()> {
+        // The search row first: it can only be taken out with the text that it was made from.
+        self.remove_search_row(document)?;
+        for table in ["entries", "texts", "snapshots"] {
+            self.conn
+                .prepare_cached(&format!("DELETE FROM {table} WHERE document = ?1"))
+                .and_then(|mut delete| delete.execute([document]))
+                .map_err(db)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,96 @@
+//! The tables of one journal, and how an older database becomes one with these tables.
+//!
+//! Every row has an integer key. A random id of 16 or 32 bytes stands once, in a unique index beside its integer, and
+//! everything else refers to the integer. An operation's key *is* its place: the log's row number in the upper 23 bits,
+//! its sequence number in the lower 40, so that a log is one run of the table and needs no index of its own.
+//!
+//! | table | a row is | truth or derived |
+//! |---|---|---|
+//! | `settings` | a small value that a transaction covers | truth (the digest: derived) |
+//! | `statements`, `certificates` | one of them, as it came | truth |
+//! | `logs` | a log, and how far it is held | truth |
+//! | `operations` | a line of a log; `key` is its hash's first eight bytes, `size` its length on the wire | truth (`ready`: derived) |
+//! | `heads` | what an author signed at a place: tips and signature | truth |
+//! | `documents` | an entry, its heads, how many changes wait, what of it is stale | derived |
+//! | `waits` | a change that waits for another | derived |
+//! | `blobs` | bytes that an operation brought or ended, and which chunks are here | truth |
+//! | `entries`, `texts`, `snapshots`, `search` | list row, projection, opened document, words | derived |
+
+use rusqlite::Transaction;
+
+use super::open::Schema;
+use super::search;
+use crate::store::error::StoreResult;
+
+/// Set in `documents.stale`: the list row is older than the heads.
+pub const STALE_ROW: i64 = 1;
+/// Set in `documents.stale`: the text projection and the search row are older than the heads.
+pub const STALE_TEXT: i64 = 2;
+
+/// The format that this version writes.
+pub const SCHEMA: Schema = Schema { version: 1, migrate };
+
+/// Bits of an operation's key that hold its sequence number.
+pub(super) const SEQ_BITS: u32 = 40;
+
+const TABLES: &str = "
+    CREATE TABLE settings (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE statements (id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, bytes BLOB NOT NULL) STRICT;
+
+    CREATE TABLE certificates (
+        id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, entry BLOB NOT NULL, bytes BLOB NOT NULL) STRICT;
+    CREATE INDEX certificates_entry ON certificates (entry);
+
+    CREATE TABLE logs (
+        id INTEGER PRIMARY KEY, device BLOB NOT NULL, incarnation BLOB NOT NULL,
+        seq INTEGER NOT NULL, chain BLOB NOT NULL, UNIQUE (device, incarnation)) STRICT;
+
+    -- The body comes last: everything before it is read without following a long row to its other pages.
+    CREATE TABLE operations (
+        id INTEGER PRIMARY KEY, document INTEGER NOT NULL, kind INTEGER NOT NULL, ready INTEGER,
+        size INTEGER NOT NULL, key INTEGER NOT NULL, hash BLOB NOT NULL, chain BLOB NOT NULL,
+        envelope BLOB NOT NULL, body BLOB) STRICT;
+    -- Finds a change by its hash, and all of a document's operations. Eight bytes tell any two honest changes apart;
+    -- the row's whole hash is compared all the same.
+    CREATE INDEX operations_document ON operations (document, key);
+
+    CREATE TABLE heads (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
+
+    CREATE TABLE documents (
+        id INTEGER PRIMARY KEY, entry BLOB NOT NULL UNIQUE, heads BLOB, pending INTEGER NOT NULL,
+        stale INTEGER NOT NULL) STRICT;
+    CREATE INDEX documents_stale ON documents (id) WHERE stale != 0;
+
+    CREATE TABLE waits (
+        document INTEGER NOT NULL, dependency BLOB NOT NULL, change BLOB NOT NULL,
+        PRIMARY KEY (document, dependency, change)) STRICT, WITHOUT ROWID;
+    CREATE INDEX waits_change ON waits (document, change);
+
+    CREATE TABLE blobs (
+        id INTEGER PRIMARY KEY, blob BLOB NOT NULL UNIQUE, document INTEGER NOT NULL, brought BLOB,
+        ended INTEGER NOT NULL, here INTEGER NOT NULL, bitmap BLOB NOT NULL) STRICT;
+    CREATE INDEX blobs_document ON blobs (document);
+    CREATE INDEX blobs_unfilled ON blobs (id) WHERE brought IS NOT NULL AND NOT ended AND NOT here;
+    CREATE INDEX blobs_unwanted ON blobs (id) WHERE ended AND (here OR length(bitmap) > 0);
+
+    CREATE TABLE entries (
+        document INTEGER PRIMARY KEY, trashed INTEGER NOT NULL, day TEXT NOT NULL, created INTEGER NOT NULL,
+        kind INTEGER NOT NULL, row BLOB NOT NULL) STRICT;
+    -- The list, newest first, with or without what is in the trash, and by kind without looking at the rows.
+    CREATE INDEX entries_newest ON entries (trashed, day DESC, created DESC, document DESC, kind);
+
+    CREATE TABLE texts (document INTEGER PRIMARY KEY, projection BLOB NOT NULL) STRICT;
+
+    CREATE TABLE snapshots (
+        document INTEGER PRIMARY KEY, heads BLOB NOT NULL, used INTEGER NOT NULL, bytes BLOB NOT NULL) STRICT;
+    CREATE INDEX snapshots_used ON snapshots (used);
+";
+
+fn migrate(transaction: &Transaction<'_>, from: u32) -> StoreResult<()> {
+    if from == 0 {
+        transaction.execute_batch(TABLES)?;
+        search::create(transaction)?;
+    }
+    Ok(())
+}

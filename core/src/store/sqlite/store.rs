@@ -1,0 +1,102 @@
+//! The encrypted store of one journal: runs the rules' transactions over the tables, and those of derived state.
+
+use std::path::Path;
+
+use super::connections::Connections;
+use super::doctor::{self, Check};
+use super::open::Vouched;
+use super::schema::SCHEMA;
+use super::tx::{SqliteTx, db, uint};
+use crate::crypto::Secret;
+use crate::error::Result;
+use crate::id::EntryId;
+use crate::store::error::StoreResult;
+use crate::store::tx::{Storage, Tx};
+
+/// A journal in encrypted SQLite.
+#[derive(Debug)]
+pub struct SqliteStore {
+    connections: Connections,
+}
+
+impl SqliteStore {
+    /// Makes the database of a new journal.
+    pub fn create(path: &Path, key: &Secret) -> StoreResult<Self> {
+        Ok(Self { connections: Connections::create(path, key, SCHEMA)? })
+    }
+
+    /// Opens a journal's database.
+    pub fn open(path: &Path, key: &Secret, vouched: Vouched) -> StoreResult<Self> {
+        Ok(Self { connections: Connections::open(path, key, vouched, SCHEMA)? })
+    }
+
+    /// Writes durably or not at all, with SQL beside the rules.
+    pub fn write_sql<R>(&self, f: impl FnOnce(&mut SqliteTx<'_>) -> Result<R>) -> Result<R> {
+        self.connections.write(|transaction| {
+            let mut tx = SqliteTx::new(transaction, true);
+            let done = f(&mut tx)?;
+            tx.write_documents()?;
+            Ok(done)
+        })
+    }
+
+    /// Reads from one consistent view, with SQL beside the rules.
+    pub fn read_sql<R>(&self, f: impl FnOnce(&mut SqliteTx<'_>) -> Result<R>) -> Result<R> {
+        self.connections.read(|transaction| f(&mut SqliteTx::new(transaction, false)))
+    }
+
+    /// At most `limit` entries with derived state older than their heads, the last to come first.
+    pub fn stale(&self, limit: usize) -> Result<Vec<EntryId>> {
+        self.read_sql(|tx| {
+            let mut found = tx
+                .conn()?
+                .prepare_cached("SELECT entry FROM documents WHERE stale != 0 ORDER BY id DESC LIMIT ?1")
+                .map_err(db)?;
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            found.query_map([limit], |row| row.get(0).map(EntryId::from_bytes)).and_then(Iterator::collect).map_err(db)
+        })
+    }
+
+    /// How many entries have derived state older than their heads.
+    pub fn stale_count(&self) -> Result<u64> {
+        self.read_sql(|tx| {
+            let mut count = tx.conn()?.prepare_cached("SELECT count(*) FROM documents WHERE stale != 0").map_err(db)?;
+            count.query_row([], |row| row.get(0).map(uint)).map_err(db)
+        })
+    }
+
+    /// The connections, for pausing, checkpoints and the file's own checks.
+    pub fn connections(&self) -> &Connections {
+        &self.connections
+    }
+
+    /// A number that changes when another process (never this one) has committed.
+    pub fn data_version(&self) -> StoreResult<i64> {
+        self.connections.data_version()
+    }
+
+    /// Refuses new work, waits for what is running, empties the log file and closes every connection.
+    pub fn pause(&self) -> StoreResult<()> {
+        self.connections.pause()
+    }
+
+    /// Opens the journal again after [`SqliteStore::pause`].
+    pub fn resume(&self) -> StoreResult<()> {
+        self.connections.resume()
+    }
+
+    /// Looks at everything and says what is right and what is not. Reads the whole journal; changes nothing.
+    pub fn doctor(&self) -> Result<Vec<Check>> {
+        doctor::examine(self)
+    }
+}
+
+impl Storage for SqliteStore {
+    fn read_tx(&self, f: &mut dyn FnMut(&mut dyn Tx) -> Result<()>) -> Result<()> {
+        self.read_sql(|tx| f(tx))
+    }
+
+    fn write_tx(&self, f: &mut dyn FnMut(&mut dyn Tx) -> Result<()>) -> Result<()> {
+        self.write_sql(|tx| f(tx))
+    }
+}

@@ -1,0 +1,339 @@
+//! One transaction over the tables, as the rules of the log see it.
+//!
+//! What the rules ask again and again inside one transaction (how far a log is held, a document's heads, whether a
+//! change is held) is kept in memory for its duration, so that taking in a change costs two writes and about as many
+//! look-ups. Documents are written back at the end; [`SqliteTx::conn`] writes them first, so whoever runs SQL of their
+//! own sees what the rules did.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+
+use rusqlite::{OptionalExtension, Transaction, params};
+
+use super::body::{Opener, Squeezer};
+use super::documents::DocumentRow;
+use super::logs::LogRow;
+use crate::error::{Error, Result};
+use crate::id::{BlobId, ChangeHash, EntryId, LogId, StatementId};
+use crate::log::{BlobRef, Certificate, Head, Operation, Position};
+use crate::store::error::StoreError;
+use crate::store::tx::{DocumentState, Setting, StoredChange, Tx, WantedBlob};
+
+/// SQLite's failure as ours.
+pub(super) fn db(error: rusqlite::Error) -> Error {
+    StoreError::from(error).into()
+}
+
+/// A count as SQLite holds it. None of ours comes near the end of either.
+pub(super) fn int(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+/// A count that SQLite held.
+pub(super) fn uint(n: i64) -> u64 {
+    n.max(0).unsigned_abs()
+}
+
+/// One transaction over a journal's tables.
+pub struct SqliteTx<'a> {
+    pub(super) conn: &'a Transaction<'a>,
+    writable: bool,
+    pub(super) logs: HashMap<LogId, LogRow>,
+    pub(super) documents: HashMap<EntryId, DocumentRow>,
+    pub(super) next_document: Option<i64>,
+    /// Changes that this transaction appended and that nobody has spoken of since: not known to [`Tx::change_ready`].
+    pub(super) fresh: HashSet<(i64, ChangeHash)>,
+    pub(super) squeezer: Squeezer,
+    pub(super) opener: Opener,
+}
+
+impl fmt::Debug for SqliteTx<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SqliteTx(writable: {})", self.writable)
+    }
+}
+
+impl<'a> SqliteTx<'a> {
+    pub(super) fn new(conn: &'a Transaction<'a>, writable: bool) -> Self {
+        Self {
+            conn,
+            writable,
+            logs: HashMap::new(),
+            documents: HashMap::new(),
+            next_document: None,
+            fresh: HashSet::new(),
+            squeezer: Squeezer::default(),
+            opener: Opener::default(),
+        }
+    }
+
+    /// The transaction itself, for SQL over derived tables. What the rules did so far is in it.
+    pub fn conn(&mut self) -> Result<&'a Transaction<'a>> {
+        self.write_documents()?;
+        Ok(self.conn)
+    }
+
+    pub(super) fn writing(&self) -> Result<()> {
+        if self.writable { Ok(()) } else { Err(Error::internal("a write inside a reading transaction")) }
+    }
+}
+
+impl Tx for SqliteTx<'_> {
+    fn setting(&mut self, setting: Setting) -> Result<Option<Vec<u8>>> {
+        self.conn
+            .prepare_cached("SELECT value FROM settings WHERE key = ?1")
+            .and_then(|mut found| found.query_row([setting.as_str()], |row| row.get(0)).optional())
+            .map_err(db)
+    }
+
+    fn set_setting(&mut self, setting: Setting, value: &[u8]) -> Result<()> {
+        self.writing()?;
+        self.conn
+            .prepare_cached("INSERT INTO settings VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value")
+            .and_then(|mut insert| insert.execute(params![setting.as_str(), value]))
+            .map(drop)
+            .map_err(db)
+    }
+
+    fn statements(&mut self) -> Result<Vec<Vec<u8>>> {
+        let mut all = self.conn.prepare_cached("SELECT bytes FROM statements ORDER BY id").map_err(db)?;
+        all.query_map([], |row| row.get(0)).and_then(Iterator::collect).map_err(db)
+    }
+
+    fn add_statement(&mut self, id: StatementId, bytes: &[u8]) -> Result<()> {
+        self.writing()?;
+        self.conn
+            .prepare_cached("INSERT INTO statements (hash, bytes) VALUES (?1, ?2) ON CONFLICT DO NOTHING")
+            .and_then(|mut insert| insert.execute(params![id.as_bytes(), bytes]))
+            .map(drop)
+            .map_err(db)
+    }
+
+    fn certificates(&mut self) -> Result<Vec<Certificate>> {
+        let mut all = self.conn.prepare_cached("SELECT bytes FROM certificates ORDER BY id").map_err(db)?;
+        let mut rows = all.query([]).map_err(db)?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next().map_err(db)? {
+            found.push(Certificate::decode(row.get_ref(0).map_err(db)?.as_blob().unwrap_or_default())?);
+        }
+        Ok(found)
+    }
+
+    fn is_erased(&mut self, entry: EntryId) -> Result<bool> {
+        self.conn
+            .prepare_cached("SELECT 1 FROM certificates WHERE entry = ?1")
+            .and_then(|mut found| found.exists([entry.as_bytes()]))
+            .map_err(db)
+    }
+
+    fn add_certificate(&mut self, certificate: &Certificate) -> Result<bool> {
+        self.writing()?;
+        let (hash, entry, bytes) = (certificate.hash(), certificate.entry, certificate.encode());
+        self.conn
+            .prepare_cached("INSERT INTO certificates (hash, entry, bytes) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")
+            .and_then(|mut insert| insert.execute(params![hash, entry.as_bytes(), bytes]))
+            .map(|added| added > 0)
+            .map_err(db)
+    }
+
+    fn logs(&mut self) -> Result<Vec<(LogId, Position)>> {
+        self.all_logs()
+    }
+
+    fn log(&mut self, log: LogId) -> Result<Option<Position>> {
+        Ok(self.log_row(log)?.and_then(|row| row.position()))
+    }
+
+    fn position_at(&mut self, log: LogId, seq: u64) -> Result<Option<Position>> {
+        self.position(log, seq)
+    }
+
+    fn head_at_or_before(&mut self, log: LogId, seq: u64) -> Result<Option<Head>> {
+        self.last_head(log, seq)
+    }
+
+    fn head_after(&mut self, log: LogId, seq: u64, bytes: usize) -> Result<Option<Head>> {
+        self.next_head(log, seq, bytes)
+    }
+
+    fn operations(&mut self, log: LogId, from: u64, to: u64) -> Result<Vec<Operation>> {
+        self.run(log, from, to)
+    }
+
+    fn append(&mut self, log: LogId, operations: &[(Position, Operation)], head: &Head) -> Result<()> {
+        self.writing()?;
+        self.append_run(log, operations, head)
+    }
+
+    fn truncate(&mut self, log: LogId, seq: u64) -> Result<Vec<Operation>> {
+        self.writing()?;
+        self.cut_off(log, seq)
+    }
+
+    fn change_ready(&mut self, entry: EntryId, hash: ChangeHash) -> Result<Option<bool>> {
+        self.readiness(entry, hash)
+    }
+
+    fn set_change_ready(&mut self, entry: EntryId, hash: ChangeHash, ready: bool) -> Result<()> {
+        self.writing()?;
+        self.set_readiness(entry, hash, ready)
+    }
+
+    fn add_wait(&mut self, entry: EntryId, dependency: ChangeHash, change: ChangeHash) -> Result<()> {
+        self.writing()?;
+        let document = self.document_made(entry)?;
+        document.has_waits = true;
+        let id = document.id;
+        self.conn
+            .prepare_cached("INSERT INTO waits VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")
+            .and_then(|mut insert| insert.execute(params![id, dependency.as_bytes(), change.as_bytes()]))
+            .map(drop)
+            .map_err(db)
+    }
+
+    fn take_waits(&mut self, entry: EntryId, dependency: ChangeHash) -> Result<Vec<ChangeHash>> {
+        self.writing()?;
+        let Some(id) = self.waiting_document(entry)? else { return Ok(Vec::new()) };
+        let mut take = self
+            .conn
+            .prepare_cached("DELETE FROM waits WHERE document = ?1 AND dependency = ?2 RETURNING change")
+            .map_err(db)?;
+        let mut rows = take.query(params![id, dependency.as_bytes()]).map_err(db)?;
+        let mut changes = Vec::new();
+        while let Some(row) = rows.next().map_err(db)? {
+            changes.push(ChangeHash::from_bytes(row.get(0).map_err(db)?));
+        }
+        changes.sort_unstable();
+        Ok(changes)
+    }
+
+    fn is_waiting(&mut self, entry: EntryId, change: ChangeHash) -> Result<bool> {
+        let Some(id) = self.waiting_document(entry)? else { return Ok(false) };
+        self.conn
+            .prepare_cached("SELECT 1 FROM waits WHERE document = ?1 AND change = ?2")
+            .and_then(|mut found| found.exists(params![id, change.as_bytes()]))
+            .map_err(db)
+    }
+
+    fn is_waited_for(&mut self, entry: EntryId, dependency: ChangeHash) -> Result<bool> {
+        let Some(id) = self.waiting_document(entry)? else { return Ok(false) };
+        self.conn
+            .prepare_cached("SELECT 1 FROM waits WHERE document = ?1 AND dependency = ?2")
+            .and_then(|mut found| found.exists(params![id, dependency.as_bytes()]))
+            .map_err(db)
+    }
+
+    fn clear_waits(&mut self, entry: EntryId) -> Result<()> {
+        self.writing()?;
+        let Some(document) = self.document_row(entry)? else { return Ok(()) };
+        document.has_waits = false;
+        let id = document.id;
+        self.conn
+            .prepare_cached("DELETE FROM waits WHERE document = ?1")
+            .and_then(|mut delete| delete.execute([id]))
+            .map(drop)
+            .map_err(db)
+    }
+
+    fn changes(&mut self, entry: EntryId) -> Result<Vec<StoredChange>> {
+        self.all_changes(entry)
+    }
+
+    fn document(&mut self, entry: EntryId) -> Result<Option<DocumentState>> {
+        Ok(self.document_row(entry)?.map(|row| row.state.clone()).filter(|state| !state.heads.is_empty()))
+    }
+
+    fn set_document(&mut self, entry: EntryId, state: &DocumentState) -> Result<()> {
+        self.writing()?;
+        self.set_state(entry, state)
+    }
+
+    fn documents(&mut self) -> Result<Vec<EntryId>> {
+        self.all_documents()
+    }
+
+    fn drop_document(&mut self, entry: EntryId) -> Result<()> {
+        self.writing()?;
+        self.destroy(entry)
+    }
+
+    fn bring_blob(&mut self, entry: EntryId, blob: &BlobRef) -> Result<()> {
+        self.writing()?;
+        let id = self.document_made(entry)?.id;
+        self.conn
+            .prepare_cached(
+                "INSERT INTO blobs (blob, document, brought, ended, here, bitmap) VALUES (?1, ?2, ?3, 0, 0, x'')
+                 ON CONFLICT DO UPDATE SET brought = excluded.brought WHERE brought IS NULL",
+            )
+            .and_then(|mut insert| insert.execute(params![blob.id.as_bytes(), id, crate::log::codec::encode(blob)]))
+            .map(drop)
+            .map_err(db)
+    }
+
+    fn end_blob(&mut self, entry: EntryId, blob: BlobId) -> Result<()> {
+        self.writing()?;
+        let id = self.document_made(entry)?.id;
+        self.conn
+            .prepare_cached(
+                "INSERT INTO blobs (blob, document, ended, here, bitmap) VALUES (?1, ?2, 1, 0, x'')
+                 ON CONFLICT DO UPDATE SET ended = 1 WHERE NOT ended",
+            )
+            .and_then(|mut insert| insert.execute(params![blob.as_bytes(), id]))
+            .map(drop)
+            .map_err(db)
+    }
+
+    fn blobs(&mut self, unfilled: bool) -> Result<Vec<WantedBlob>> {
+        self.wanted(if unfilled { "NOT b.here" } else { "1" }, params![])
+    }
+
+    fn blob(&mut self, blob: BlobId) -> Result<Option<WantedBlob>> {
+        Ok(self.wanted("b.blob = ?1", params![blob.as_bytes()])?.pop())
+    }
+
+    fn set_blob(&mut self, blob: BlobId, bitmap: &[u8], here: bool) -> Result<()> {
+        self.writing()?;
+        self.conn
+            .prepare_cached("UPDATE blobs SET bitmap = ?2, here = ?3 WHERE blob = ?1")
+            .and_then(|mut update| update.execute(params![blob.as_bytes(), bitmap, here]))
+            .map(drop)
+            .map_err(db)
+    }
+
+    fn unwanted_blobs(&mut self) -> Result<Vec<BlobId>> {
+        let mut all = self
+            .conn
+            .prepare_cached("SELECT blob FROM blobs WHERE ended AND (here OR length(bitmap) > 0) ORDER BY blob")
+            .map_err(db)?;
+        all.query_map([], |row| row.get(0).map(BlobId::from_bytes)).and_then(Iterator::collect).map_err(db)
+    }
+
+    fn forget_blob(&mut self, blob: BlobId) -> Result<()> {
+        self.set_blob(blob, &[], false)
+    }
+}
+
+impl SqliteTx<'_> {
+    fn wanted(&mut self, which: &str, values: &[&dyn rusqlite::ToSql]) -> Result<Vec<WantedBlob>> {
+        self.write_documents()?;
+        let mut all = self
+            .conn
+            .prepare_cached(&format!(
+                "SELECT b.brought, d.entry, b.bitmap, b.here FROM blobs b JOIN documents d ON d.id = b.document
+                 WHERE b.brought IS NOT NULL AND NOT b.ended AND {which} ORDER BY b.blob"
+            ))
+            .map_err(db)?;
+        let mut rows = all.query(values).map_err(db)?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next().map_err(db)? {
+            let brought: Vec<u8> = row.get(0).map_err(db)?;
+            found.push(WantedBlob {
+                blob: crate::log::codec::decode("blob", 256, &brought)?,
+                entry: EntryId::from_bytes(row.get(1).map_err(db)?),
+                bitmap: row.get(2).map_err(db)?,
+                here: row.get(3).map_err(db)?,
+            });
+        }
+        Ok(found)
+    }
+}
