@@ -291,7 +291,8 @@ impl Session {
     fn unfilled(&mut self, unfilled: Vec<UnfilledBlob>) {
         self.blobs.looked = true;
         if !unfilled.is_empty() && !self.blobs.awaiting {
-            self.blobs = Blobs { asked: true, awaiting: true, expected: None, stored: 0, ..std::mem::take(&mut self.blobs) };
+            self.blobs =
+                Blobs { asked: true, awaiting: true, expected: None, stored: 0, ..std::mem::take(&mut self.blobs) };
             self.say(&Message::Want(unfilled));
         }
     }

@@ -370,6 +370,25 @@ impl World {
         Ok(())
     }
 
+    /// That many acts that move something on a link, bytes in pieces of `piece`. Answers whether the link ended before.
+    pub(super) fn talk(&mut self, at: usize, acts: usize, piece: usize) -> Check<bool> {
+        let mut left = acts;
+        let mut turn = 0;
+        while left > 0 {
+            let Some(link) = self.links.get_mut(at) else { return Ok(true) };
+            let (end, act) = (turn / ACTS.len() % 2, ACTS[turn % ACTS.len()]);
+            let home = link.sides[end].home;
+            let did = link.act(end, act, piece, &mut self.homes, &mut self.ledger, &mut self.inboxes)?;
+            left -= usize::from(did.moved);
+            turn += 1;
+            if turn > 100 * (acts + 1) {
+                return broken(Rule::SessionsEndWell, "a session stands still");
+            }
+            self.follow(at, home, end, did)?;
+        }
+        Ok(self.links.len() <= at)
+    }
+
     /// One act at one end of a link, and what follows from it.
     fn act(&mut self, at: usize) -> Check {
         let (end, act) = (self.rng.below(2), ACTS[self.rng.below(ACTS.len())]);
@@ -459,7 +478,10 @@ impl World {
             let [a, b] = [link.sides[0].home, link.sides[1].home];
             let settled = link.sides.each_ref().map(|side| side.session.settled());
             if settled != [Some(true); 2] {
-                return broken(Rule::SessionsEndWell, format!("session {a}-{b} stands still: {settled:?}{}", link.last_words()));
+                return broken(
+                    Rule::SessionsEndWell,
+                    format!("session {a}-{b} stands still: {settled:?}{}", link.last_words()),
+                );
             }
             if summary(&self.homes[a])?.1 != summary(&self.homes[b])?.1 {
                 return broken(Rule::Convergence, format!("live session {a}-{b} is settled, and its ends differ"));
@@ -486,10 +508,15 @@ impl World {
             return Ok(());
         }
         let mut link = Link::new([a, b], [Mode::Once; 2], self.kind.planted);
-        link.run(&mut self.rng, &mut self.homes, &mut self.ledger, &mut self.inboxes)
-            .map_err(|broken| Violation { detail: format!("{a}-{b}: {}{}", broken.detail, link.last_words()), ..broken })?;
+        link.run(&mut self.rng, &mut self.homes, &mut self.ledger, &mut self.inboxes).map_err(|broken| Violation {
+            detail: format!("{a}-{b}: {}{}", broken.detail, link.last_words()),
+            ..broken
+        })?;
         if !link.is_over() {
-            return broken(Rule::SessionsEndWell, format!("the session of {a} and {b} stands still{}", link.last_words()));
+            return broken(
+                Rule::SessionsEndWell,
+                format!("the session of {a} and {b} stands still{}", link.last_words()),
+            );
         }
         Ok(())
     }
