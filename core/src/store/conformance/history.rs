@@ -433,6 +433,10 @@ fn wrong_heads_are_made_again(make: &Make) {
     assert_ne!(a.holds(), right);
     assert_eq!(a.write(|tx, identity, _| rules::recompute_all(tx, identity)), Ok(1));
     assert_eq!(a.holds(), right);
+    // A document whose state was lost is found by its changes.
+    a.store.write(|tx| tx.set_document(entry(1), &DocumentState::default())).unwrap();
+    assert_eq!(a.write(|tx, identity, _| rules::recompute_all(tx, identity)), Ok(1));
+    assert_eq!(a.holds(), right);
     a.store.write(|tx| tx.set_setting(Setting::Digest, &[1; 32])).unwrap();
     assert_eq!(a.write(|tx, identity, _| rules::recompute_all(tx, identity)), Ok(1));
     assert_eq!(a.holds(), right);
