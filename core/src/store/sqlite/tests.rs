@@ -190,7 +190,10 @@ fn the_list_is_read_from_its_index_in_order() {
         made.store
             .read_sql(|tx| {
                 let mut plan = tx.conn()?.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
-                let lines: Vec<String> = plan.query_map([], |row| row.get(3)).unwrap().map(Result::unwrap).collect();
+                let blanks = vec![rusqlite::types::Null; plan.parameter_count()];
+                let blanks = rusqlite::params_from_iter(blanks);
+                let lines: Vec<String> =
+                    plan.query_map(blanks, |row| row.get(3)).unwrap().map(Result::unwrap).collect();
                 Ok(lines.join("; "))
             })
             .unwrap()
