@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use afterword_core::document::TextField;
 use afterword_core::engine::{
     Engine, HostEvent, JoinOptions, Joined, ServeEvent, ServeOptions, SyncOptions, SyncReport, Written,
 };
-use afterword_core::document::TextField;
 use afterword_core::error::Error;
 use afterword_core::id::EntryId;
 use afterword_core::journal::{Kind, NewEntry};
@@ -55,8 +55,7 @@ const BEFORE: &str =
     "I ran the migration on the live table and it locked for forty minutes. I told nobody until the phone rang.";
 const ON_PHONE: &str =
     "I ran the migration on the live table and it locked for forty minutes. I told nobody until the phone rang twice.";
-const ON_LAPTOP: &str =
-    "I ran the untested migration on the live table and it locked for forty minutes. I told nobody until the phone rang.";
+const ON_LAPTOP: &str = "I ran the untested migration on the live table and it locked for forty minutes. I told nobody until the phone rang.";
 
 /// `demo`.
 pub(super) fn demo(context: &Context, corpus: Option<&Path>) -> Outcome {
@@ -175,10 +174,8 @@ fn pair(context: &Context, laptop: &Engine, phone: &Player) -> Outcome<(Engine, 
             .recv_timeout(Duration::from_secs(10))
             .map_err(|_| Error::internal("the pairing window showed no code"))?;
         say(context, &format!("The laptop shows a code: {}", shown.code))?;
-        let options =
-            JoinOptions { name: "phone".to_owned(), peer: Some(shown.address), discover: Duration::ZERO };
-        let guest =
-            Engine::join(&phone.home, &shown.code, &options, phone.unlock(), environment(), None, |_| {});
+        let options = JoinOptions { name: "phone".to_owned(), peer: Some(shown.address), discover: Duration::ZERO };
+        let guest = Engine::join(&phone.home, &shown.code, &options, phone.unlock(), environment(), None, |_| {});
         host.join().map_err(|_| Error::internal("the pairing window broke"))??;
         Ok::<_, Failure>(guest?)
     })?;
@@ -187,13 +184,7 @@ fn pair(context: &Context, laptop: &Engine, phone: &Player) -> Outcome<(Engine, 
 
 /// Entries for the phone: from the folder, else the demo's own. Answers how many.
 fn fill(context: &Context, phone: &Engine, corpus: Option<&Path>) -> Outcome<u64> {
-    if let Some(folder) = corpus {
-        let report = super::import::take_in(context, phone, folder)?;
-        for problem in &report.problems {
-            say(context, &format!("  {}: {}", problem.path, problem.reason))?;
-        }
-        return Ok(report.created);
-    }
+    let _ = (context, corpus);
     for (title, kind, body) in OWN {
         phone.create_entry(NewEntry {
             kind,

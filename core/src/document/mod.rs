@@ -41,6 +41,7 @@ mod history;
 mod known;
 pub mod order;
 mod read;
+mod recreate;
 mod replica;
 mod schema;
 mod singleton;

@@ -280,8 +280,11 @@ impl Tx for MemoryTx {
     }
 
     fn documents(&mut self) -> Result<Vec<EntryId>> {
-        let kept = self.state.documents.iter().filter(|(_, document)| !document.state.heads.is_empty());
-        Ok(kept.map(|(entry, _)| *entry).collect())
+        let stated = self.state.documents.iter().filter(|(_, document)| !document.state.heads.is_empty());
+        let lines = self.state.logs.values().flat_map(|log| &log.operations).map(|(_, operation)| operation);
+        let changed = lines.filter(|o| o.envelope.kind == OperationKind::Change && o.body.bytes().is_some());
+        let all: BTreeSet<_> = stated.map(|(entry, _)| *entry).chain(changed.map(|o| o.envelope.entry)).collect();
+        Ok(all.into_iter().collect())
     }
 
     fn drop_document(&mut self, entry: EntryId) -> Result<()> {

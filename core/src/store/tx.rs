@@ -138,7 +138,7 @@ pub trait Tx {
     fn document(&mut self, entry: EntryId) -> Result<Option<DocumentState>>;
     /// Sets what the headers say, and marks everything derived from the document as stale.
     fn set_document(&mut self, entry: EntryId, state: &DocumentState) -> Result<()>;
-    /// Every document that has a state.
+    /// Every document that has a state, or a change whose body is held.
     fn documents(&mut self) -> Result<Vec<EntryId>>;
     /// Removes a document with all that is derived from it, the bodies of all its operations, and its blobs.
     fn drop_document(&mut self, entry: EntryId) -> Result<()>;

@@ -370,6 +370,25 @@ impl World {
         Ok(())
     }
 
+    /// That many acts that move something on a link, bytes in pieces of `piece`. Answers whether the link ended before.
+    pub(super) fn talk(&mut self, at: usize, acts: usize, piece: usize) -> Check<bool> {
+        let mut left = acts;
+        let mut turn = 0;
+        while left > 0 {
+            let Some(link) = self.links.get_mut(at) else { return Ok(true) };
+            let (end, act) = (turn / ACTS.len() % 2, ACTS[turn % ACTS.len()]);
+            let home = link.sides[end].home;
+            let did = link.act(end, act, piece, &mut self.homes, &mut self.ledger, &mut self.inboxes)?;
+            left -= usize::from(did.moved);
+            turn += 1;
+            if turn > 100 * (acts + 1) {
+                return broken(Rule::SessionsEndWell, "a session stands still");
+            }
+            self.follow(at, home, end, did)?;
+        }
+        Ok(self.links.len() <= at)
+    }
+
     /// One act at one end of a link, and what follows from it.
     fn act(&mut self, at: usize) -> Check {
         let (end, act) = (self.rng.below(2), ACTS[self.rng.below(ACTS.len())]);

@@ -186,7 +186,8 @@ fn the_tail_with_the_lower_chain_gives_way_and_is_logged_again(make: &Make) {
         let (winner, a_wins) = (place(&a).max(place(&twin)), place(&a) > place(&twin));
         ways.insert(a_wins);
         // A third device hears of both, in an order that differs from round to round.
-        let mended = if n % 2 == 0 { b.pull(&a) + b.pull(&twin) } else { b.pull(&twin) + b.pull(&a) };
+        let order = if n % 2 == 0 { [&a, &twin] } else { [&twin, &a] };
+        let mended: usize = order.into_iter().map(|from| b.pull(from)).sum();
         assert_eq!(mended, usize::from(a_wins == (n % 2 == 1)));
         assert_eq!(place(&b), winner);
         sync(&mut a, &mut b);
@@ -430,6 +431,10 @@ fn wrong_heads_are_made_again(make: &Make) {
         })
         .unwrap();
     assert_ne!(a.holds(), right);
+    assert_eq!(a.write(|tx, identity, _| rules::recompute_all(tx, identity)), Ok(1));
+    assert_eq!(a.holds(), right);
+    // A document whose state was lost is found by its changes.
+    a.store.write(|tx| tx.set_document(entry(1), &DocumentState::default())).unwrap();
     assert_eq!(a.write(|tx, identity, _| rules::recompute_all(tx, identity)), Ok(1));
     assert_eq!(a.holds(), right);
     a.store.write(|tx| tx.set_setting(Setting::Digest, &[1; 32])).unwrap();

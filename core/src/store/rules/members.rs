@@ -23,7 +23,7 @@ pub enum Standing {
 pub fn statements(tx: &mut dyn Tx) -> Result<Statements> {
     let mut held = tx.statements()?.into_iter();
     let genesis = held.next().ok_or_else(|| Error::corrupt("the store holds no genesis statement"))?;
-    let mut set = Statements::new(Statement::decode(&genesis)?)?;
+    let mut set = Statements::new_verified(Statement::decode(&genesis)?)?;
     for bytes in held {
         set.insert_verified(Statement::decode(&bytes)?);
     }
