@@ -7,13 +7,13 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 /// The middle of `runs` timings, in milliseconds.
-pub fn median(mut timings: Vec<f64>) -> f64 {
+pub(crate) fn median(mut timings: Vec<f64>) -> f64 {
     timings.sort_by(f64::total_cmp);
     timings.get(timings.len() / 2).copied().unwrap_or_default()
 }
 
 /// Milliseconds of one call.
-pub fn timed<R>(work: impl FnOnce() -> R) -> (R, f64) {
+pub(crate) fn timed<R>(work: impl FnOnce() -> R) -> (R, f64) {
     let started = Instant::now();
     let out = work();
     (out, started.elapsed().as_secs_f64() * 1000.0)
@@ -21,21 +21,21 @@ pub fn timed<R>(work: impl FnOnce() -> R) -> (R, f64) {
 
 /// What the machine itself takes, in milliseconds.
 #[derive(Debug, Clone, Copy)]
-pub struct Parts {
+pub(crate) struct Parts {
     /// 512 bytes appended to a file, and fdatasync.
-    pub append: f64,
+    pub(crate) append: f64,
     /// 64 bytes to another thread over loopback UDP, and back.
-    pub datagram: f64,
+    pub(crate) datagram: f64,
 }
 
 impl Parts {
     /// Measures them.
-    pub fn measure() -> Self {
+    pub(crate) fn measure() -> Self {
         Self { append: append(), datagram: datagram() }
     }
 
     /// `bytes` written in slices of a MiB, each flushed: the least that storing them durably takes.
-    pub fn written(bytes: u64) -> f64 {
+    pub(crate) fn written(bytes: u64) -> f64 {
         let mut file = tempfile::tempfile().expect("a temporary file can be made");
         let slice = vec![0x5a; 1 << 20];
         let (_, took) = timed(|| {
@@ -82,37 +82,37 @@ fn datagram() -> f64 {
 
 /// Rows as they come, and whether every promise was kept.
 #[derive(Debug)]
-pub struct Table {
+pub(crate) struct Table {
     broken: Vec<String>,
 }
 
 impl Table {
     /// Prints the heading.
-    pub fn begin() -> Self {
+    pub(crate) fn begin() -> Self {
         println!("| what | entries | measured | part, measured in this run | ratio | promise |");
         println!("|---|---|---|---|---|---|");
         Self { broken: Vec::new() }
     }
 
     /// The parts, as rows.
-    pub fn parts(&mut self, parts: &Parts) {
+    pub(crate) fn parts(&mut self, parts: &Parts) {
         self.plain("append 512 B, fdatasync", 0, &ms(parts.append));
         self.plain("64 B over loopback UDP and back", 0, &ms(parts.datagram));
     }
 
     /// A figure by itself.
-    pub fn plain(&mut self, what: &str, entries: usize, figure: &str) {
+    pub(crate) fn plain(&mut self, what: &str, entries: usize, figure: &str) {
         println!("| {what} | {} | {figure} | | | |", count(entries));
     }
 
     /// Milliseconds beside a part's.
-    pub fn ratio(&mut self, what: &str, entries: usize, took: f64, part: &str, part_ms: f64) {
+    pub(crate) fn ratio(&mut self, what: &str, entries: usize, took: f64, part: &str, part_ms: f64) {
         let ratio = took / part_ms.max(1e-6);
         println!("| {what} | {} | {} | {part}: {} | {ratio:.1} | |", count(entries), ms(took), ms(part_ms));
     }
 
     /// A figure that must not be above `most`.
-    pub fn promise(&mut self, what: &str, entries: usize, figure: u64, unit: &str, most: u64) {
+    pub(crate) fn promise(&mut self, what: &str, entries: usize, figure: u64, unit: &str, most: u64) {
         let kept = figure <= most;
         let word = if kept { "kept" } else { "**broken**" };
         println!("| {what} | {} | {figure} {unit} | | | at most {most} {unit}: {word} |", count(entries));
@@ -122,7 +122,7 @@ impl Table {
     }
 
     /// Two figures that must be one.
-    pub fn same(&mut self, what: &str, figures: [u64; 2]) {
+    pub(crate) fn same(&mut self, what: &str, figures: [u64; 2]) {
         let kept = figures[0] == figures[1];
         println!(
             "| {what} | | {} and {} | | | the same: {} |",
@@ -135,8 +135,14 @@ impl Table {
         }
     }
 
+    /// Something that could not be measured at all.
+    pub(crate) fn broken(&mut self, what: &str, entries: usize, why: &str) {
+        println!("| {what} | {} | not measured | | | **broken** |", count(entries));
+        self.broken.push(format!("{what}: {why}"));
+    }
+
     /// Says what was broken, if anything.
-    pub fn end(self) -> ExitCode {
+    pub(crate) fn end(self) -> ExitCode {
         for broken in &self.broken {
             eprintln!("broken: {broken}");
         }
@@ -145,7 +151,7 @@ impl Table {
 }
 
 /// Milliseconds for a reader.
-pub fn ms(took: f64) -> String {
+pub(crate) fn ms(took: f64) -> String {
     if took >= 100.0 {
         format!("{took:.0} ms")
     } else if took >= 1.0 {

@@ -25,7 +25,7 @@ const SLICE: usize = 900 << 10;
 
 /// A vault that answers at once: opening with a passphrase takes what its costs say, and is measured by itself.
 #[derive(Debug, Clone, Default)]
-pub struct Keys(Arc<Mutex<BTreeMap<String, Secret>>>);
+pub(crate) struct Keys(Arc<Mutex<BTreeMap<String, Secret>>>);
 
 impl PlatformVault for Keys {
     fn store(&self, name: &str, secret: &Secret) -> StoreResult<()> {
@@ -54,17 +54,17 @@ impl Clock for WallClock {
 }
 
 /// What an engine runs on, from a seed.
-pub fn environment(seed: u64) -> Environment {
+pub(crate) fn environment(seed: u64) -> Environment {
     Environment { clock: Arc::new(WallClock), entropy: SharedEntropy::new(Box::new(Seeded::new(seed))) }
 }
 
 /// A new journal in `root`.
-pub fn create(root: &Path, keys: &Keys, seed: u64) -> Result<(Engine, RecoveryPhrase)> {
+pub(crate) fn create(root: &Path, keys: &Keys, seed: u64) -> Result<(Engine, RecoveryPhrase)> {
     Engine::create(root, Unlock::Platform(keys), "bench", environment(seed))
 }
 
 /// A text of the workload as an entry.
-pub fn entry(corpus: &mut Corpus, words: usize) -> NewEntry {
+pub(crate) fn entry(corpus: &mut Corpus, words: usize) -> NewEntry {
     let writing = corpus.entry_of(words);
     NewEntry {
         kind: Kind::Note,
@@ -76,7 +76,7 @@ pub fn entry(corpus: &mut Corpus, words: usize) -> NewEntry {
 }
 
 /// Adds `count` entries of `words` words to the journal in `root`, derived too where `derive` says so.
-pub fn fill(root: &Path, keys: &Keys, count: usize, words: usize, derive: bool) -> Result<()> {
+pub(crate) fn fill(root: &Path, keys: &Keys, count: usize, words: usize, derive: bool) -> Result<()> {
     let home = Home::new(root);
     let key = vault::open(&home, Unlock::Platform(keys))?;
     let store = SqliteStore::open(&home.database(), &key, Vouched::ByVault)?;

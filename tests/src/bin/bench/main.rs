@@ -15,20 +15,29 @@ use figures::{Parts, Table};
 
 /// How much is measured.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// Journals that are opened, listed and searched.
-    pub journals: Vec<usize>,
+    pub(crate) journals: Vec<usize>,
     /// Journals that are synced with nothing changed; the last one is also the first sync.
-    pub synced: [usize; 2],
-    /// Words of an entry in a journal of at most 10,000; larger ones have entries of a fifth of that.
-    pub words: usize,
+    pub(crate) synced: [usize; 2],
+    /// Words of an entry in a journal of at most 10,000; larger ones have shorter entries.
+    pub(crate) words: usize,
     /// Entries written one by one.
-    pub writes: usize,
+    pub(crate) writes: usize,
+    /// Leave one half out.
+    only: Option<Half>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Half {
+    Reading,
+    Syncing,
 }
 
 impl Plan {
     fn from_arguments() -> Result<Self, String> {
-        let mut plan = Self { journals: vec![1_000, 10_000, 100_000], synced: [100, 10_000], words: 500, writes: 200 };
+        let mut plan =
+            Self { journals: vec![1_000, 10_000, 100_000], synced: [100, 10_000], words: 500, writes: 200, only: None };
         let mut arguments = std::env::args().skip(1);
         while let Some(argument) = arguments.next() {
             let mut number = |name: &str| -> Result<usize, String> {
@@ -45,8 +54,14 @@ impl Plan {
                     plan.journals.retain(|size| *size <= most);
                     plan.synced = plan.synced.map(|size| size.min(most));
                 }
+                "--only-reading" => plan.only = Some(Half::Reading),
+                "--only-syncing" => plan.only = Some(Half::Syncing),
                 "--words" => plan.words = number("--words")?,
-                other => return Err(format!("unknown argument `{other}`; there are --quick, --most N and --words N")),
+                other => {
+                    return Err(format!(
+                        "unknown argument `{other}`; there are --quick, --most N, --words N, --only-reading, --only-syncing"
+                    ));
+                }
             }
         }
         Ok(plan)
@@ -54,6 +69,9 @@ impl Plan {
 }
 
 fn main() -> ExitCode {
+    if let Some(root) = std::env::args().skip_while(|word| word != reading::LIST_ONLY).nth(1) {
+        return reading::list_only(std::path::Path::new(&root));
+    }
     let plan = match Plan::from_arguments() {
         Ok(plan) => plan,
         Err(sentence) => {
@@ -64,9 +82,13 @@ fn main() -> ExitCode {
     let mut table = Table::begin();
     let parts = Parts::measure();
     table.parts(&parts);
-    let measured = reading::measure(&plan, &parts, &mut table)
-        .and_then(|()| syncing::measure(&plan, &parts, &mut table))
-        .map_err(|error| error.to_string());
+    let mut measured = Ok(());
+    if plan.only != Some(Half::Syncing) {
+        measured = reading::measure(&plan, &parts, &mut table);
+    }
+    if measured.is_ok() && plan.only != Some(Half::Reading) {
+        measured = syncing::measure(&plan, &parts, &mut table);
+    }
     if let Err(error) = measured {
         eprintln!("the benchmark broke off: {error}");
         return ExitCode::FAILURE;

@@ -10,7 +10,6 @@ use afterword_core::engine::{
     Engine, HostEvent, JoinOptions, Outcome, PeerReport, ServeEvent, ServeOptions, SyncOptions,
 };
 use afterword_core::error::{Error, Result};
-use afterword_core::store::derived::Filter;
 use afterword_core::store::vault::Unlock;
 use tokio::sync::watch;
 
@@ -25,7 +24,7 @@ const FIRST: u64 = 5_000;
 const LIMIT: Duration = Duration::from_secs(600);
 
 /// Everything that needs two.
-pub fn measure(plan: &Plan, parts: &Parts, table: &mut Table) -> Result<()> {
+pub(crate) fn measure(plan: &Plan, parts: &Parts, table: &mut Table) -> Result<()> {
     let [few, many] = plan.synced;
     let quiet = [pair_of(plan, few, parts, table)?, pair_of(plan, many, parts, table)?];
     table.same(&format!("bytes of a sync with nothing changed, {few} and {many} entries"), quiet);
@@ -40,7 +39,8 @@ fn pair_of(plan: &Plan, size: usize, parts: &Parts, table: &mut Table) -> Result
     let host = fill::create(&host_root, &host_keys, 11)?.0;
     let guest = join(&host, &guest_root, &guest_keys)?;
     host.close()?;
-    fill::fill(&host_root, &host_keys, size, plan.words, true)?;
+    // A sync reads logs: nothing is derived on the host before it.
+    fill::fill(&host_root, &host_keys, size, plan.words, false)?;
     let host = Engine::open(&host_root, Unlock::Platform(&host_keys), fill::environment(12))?;
 
     let quiet = serving(&host, |address| {
@@ -176,9 +176,9 @@ fn sync(guest: &Engine, address: SocketAddr) -> Result<(PeerReport, Outcome)> {
 }
 
 fn edit(host: &Engine, number: usize) -> Result<()> {
-    let listed = host.list(&Filter::default(), 10, None)?;
-    let row = listed.page.rows.get(number).ok_or_else(|| Error::internal("there is no entry to edit"))?;
-    host.edit_entry(row.id, |editor, entry, _| {
+    let ids = host.entry_ids()?;
+    let id = *ids.get(number).ok_or_else(|| Error::internal("there is no entry to edit"))?;
+    host.edit_entry(id, |editor, entry, _| {
         let text = format!("{} One more sentence.", entry.body());
         Ok(editor.set_text(TextField::Body, &entry.heads, &text)?)
     })?;
