@@ -115,7 +115,7 @@ pub(super) struct Context {
 
 impl Context {
     /// The run that these flags ask for.
-    pub fn new(out: Output, global: &Global) -> Outcome<Self> {
+    pub(super) fn new(out: Output, global: &Global) -> Outcome<Self> {
         Ok(Self {
             out,
             home: home::folder(global.home.as_deref())?,
@@ -125,7 +125,7 @@ impl Context {
     }
 
     /// What the journal in the folder opens with.
-    pub fn key(&self) -> Outcome<Key> {
+    pub(super) fn key(&self) -> Outcome<Key> {
         let kind = match vault::kind(&Home::new(&self.home)) {
             Ok(UnlockKind::Passphrase) => VaultKind::Passphrase,
             Ok(UnlockKind::Platform) => VaultKind::Keyring,
@@ -138,24 +138,24 @@ impl Context {
     }
 
     /// What a new journal is locked with.
-    pub fn new_key(&self) -> Outcome<Key> {
+    pub(super) fn new_key(&self) -> Outcome<Key> {
         let probe: [u8; 16] = random(&mut SystemEntropy);
         key::to_create(&self.given, &OsKeyring, &format!("probe-{}", data_encoding::HEXLOWER.encode(&probe)))
     }
 
     /// The journal, opened.
-    pub fn open(&self) -> Outcome<Engine> {
+    pub(super) fn open(&self) -> Outcome<Engine> {
         let key = self.key()?;
         self.open_with(&key)
     }
 
     /// The journal, opened with a key that is at hand.
-    pub fn open_with(&self, key: &Key) -> Outcome<Engine> {
+    pub(super) fn open_with(&self, key: &Key) -> Outcome<Engine> {
         Ok(unlocking(key, |unlock| Engine::open(&self.home, unlock, environment()))?)
     }
 
     /// The computer's name, for a device that was not given one.
-    pub fn device_name() -> String {
+    pub(super) fn device_name() -> String {
         let name = std::fs::read_to_string("/proc/sys/kernel/hostname")
             .ok()
             .or_else(|| std::env::var("HOSTNAME").ok())

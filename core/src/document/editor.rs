@@ -78,19 +78,7 @@ impl<'e, 't> Editor<'e, 't> {
 
     /// The first commit: every container that the schema fixes, so that no two devices ever make one each (trap f).
     pub(super) fn create(&mut self, new: &NewEntry) -> Result<(), DocumentError> {
-        let root = vec![ObjId::Root];
-        self.put(&root, key::SCHEMA, SCHEMA)?;
-        self.put(&root, key::KIND, new.kind.as_str())?;
-        self.new_text(&ObjId::Root, key::TITLE, "title", &new.title)?;
-        self.new_text(&ObjId::Root, key::FIRST_TELLING, "first telling", &new.body)?;
-        for container in CONTAINERS {
-            self.make(&ObjId::Root, container, ObjType::Map)?;
-        }
-        let marks = self.container(key::MARKS)?;
-        for group in MarkGroup::ALL {
-            self.child(&marks, group.as_str())?;
-        }
-        self.new_section(MAIN_SECTION, "", "", &new.body)?;
+        self.begin(new.kind, &new.title, &new.body, &new.body)?;
         let mut place = None;
         for (prompt, text) in &new.sections {
             let next = order::between(place.as_deref(), None);
@@ -102,6 +90,31 @@ impl<'e, 't> Editor<'e, 't> {
             Some(day) => self.set_happened(Some(day)),
             None => Ok(()),
         }
+    }
+
+    /// What every entry begins with.
+    pub(super) fn begin(
+        &mut self,
+        kind: Kind,
+        title: &str,
+        first_telling: &str,
+        body: &str,
+    ) -> Result<(), DocumentError> {
+        let root = vec![ObjId::Root];
+        self.put(&root, key::SCHEMA, SCHEMA)?;
+        self.put(&root, key::KIND, kind.as_str())?;
+        self.new_text(&ObjId::Root, key::TITLE, "title", title)?;
+        // Never edited, so one value and not a character each: half the cost of opening an entry.
+        within(first_telling, "first telling", MAX_TEXT)?;
+        self.put(&root, key::FIRST_TELLING, first_telling)?;
+        for container in CONTAINERS {
+            self.make(&ObjId::Root, container, ObjType::Map)?;
+        }
+        let marks = self.container(key::MARKS)?;
+        for group in MarkGroup::ALL {
+            self.child(&marks, group.as_str())?;
+        }
+        self.new_section(MAIN_SECTION, "", "", body)
     }
 
     // Texts.
@@ -407,7 +420,13 @@ impl<'e, 't> Editor<'e, 't> {
         }
     }
 
-    fn new_section(&mut self, id: SectionId, prompt: &str, place: &str, text: &str) -> Result<(), DocumentError> {
+    pub(super) fn new_section(
+        &mut self,
+        id: SectionId,
+        prompt: &str,
+        place: &str,
+        text: &str,
+    ) -> Result<(), DocumentError> {
         within(prompt, "prompt", MAX_LINE)?;
         let maps = self.new_part(key::SECTIONS, &id.to_string())?;
         self.put(&maps, key::PROMPT, prompt)?;
@@ -415,7 +434,13 @@ impl<'e, 't> Editor<'e, 't> {
         self.new_text(&maps[0], key::TEXT, "section", text)
     }
 
-    fn new_text(&mut self, map: &ObjId, name: &str, what: &'static str, text: &str) -> Result<(), DocumentError> {
+    pub(super) fn new_text(
+        &mut self,
+        map: &ObjId,
+        name: &str,
+        what: &'static str,
+        text: &str,
+    ) -> Result<(), DocumentError> {
         within(text, what, MAX_TEXT)?;
         let id = self.make(map, name, ObjType::Text)?;
         if text.is_empty() { Ok(()) } else { self.tx.splice_text(&id, 0, 0, text).map_err(|_| FAILED) }
@@ -462,7 +487,7 @@ impl<'e, 't> Editor<'e, 't> {
         if maps.is_empty() { Err(DocumentError::NoSuch(what)) } else { Ok(maps) }
     }
 
-    fn new_part(&mut self, container: &str, id: &str) -> Result<Maps, DocumentError> {
+    pub(super) fn new_part(&mut self, container: &str, id: &str) -> Result<Maps, DocumentError> {
         let parents = self.container(container)?;
         self.child(&parents, id)
     }
@@ -471,7 +496,7 @@ impl<'e, 't> Editor<'e, 't> {
         self.tx.put_object(map, name, kind).map_err(|_| FAILED)
     }
 
-    fn set_flag(&mut self, name: &str, on: bool) -> Result<(), DocumentError> {
+    pub(super) fn set_flag(&mut self, name: &str, on: bool) -> Result<(), DocumentError> {
         let root = vec![ObjId::Root];
         match (on, View::now(&*self.tx).any_true(&root, name)) {
             (true, false) => self.put(&root, name, true),
@@ -480,7 +505,7 @@ impl<'e, 't> Editor<'e, 't> {
         }
     }
 
-    fn set_words(&mut self, maps: &Maps, name: &str, words: Option<&str>) -> Result<(), DocumentError> {
+    pub(super) fn set_words(&mut self, maps: &Maps, name: &str, words: Option<&str>) -> Result<(), DocumentError> {
         within(words.unwrap_or_default(), "text", MAX_LINE)?;
         self.set(maps, name, words.map(ScalarValue::from))
     }

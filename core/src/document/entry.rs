@@ -3,8 +3,8 @@
 use super::editor::Editor;
 use super::error::DocumentError;
 use super::history::{self, Reading};
-use super::read;
 use super::replica::{Actor, Replica};
+use super::{read, recreate};
 use crate::id::{ChangeHash, EntryId};
 use crate::journal::{Entry, NewEntry};
 use crate::time::{Entropy, Timestamp};
@@ -37,6 +37,31 @@ impl EntryDocument {
         let mut replica = Replica::empty(actor);
         let ((), change) = replica.edit(at, |tx| Editor::new(tx, entropy).create(new))?;
         Ok((Self { id, replica }, change.ok_or(DocumentError::Failed("created"))?))
+    }
+
+    /// A document that reads as `entry` does, with every id in it, and its changes: one at the time of its first
+    /// change, and one at that of its latest where that was another.
+    pub fn recreate(
+        entry: &Entry,
+        actor: Actor,
+        entropy: &mut dyn Entropy,
+    ) -> Result<(Self, Vec<Vec<u8>>), DocumentError> {
+        let mut replica = Replica::empty(actor);
+        let chunks = if entry.created_at == entry.updated_at {
+            let ((), all) = replica.edit(entry.created_at, |tx| {
+                let mut editor = Editor::new(tx, entropy);
+                recreate::beginning(&mut editor, entry)?;
+                recreate::everything_else(&mut editor, entry)
+            })?;
+            vec![all]
+        } else {
+            let ((), first) =
+                replica.edit(entry.created_at, |tx| recreate::beginning(&mut Editor::new(tx, entropy), entry))?;
+            let ((), latest) =
+                replica.edit(entry.updated_at, |tx| recreate::everything_else(&mut Editor::new(tx, entropy), entry))?;
+            vec![first, latest]
+        };
+        Ok((Self { id: entry.id, replica }, chunks.into_iter().flatten().collect()))
     }
 
     /// The entry from a snapshot of [`save`](Self::save) and the changes that came after it. A change whose
@@ -74,7 +99,8 @@ impl EntryDocument {
     }
 
     /// One edit: all that `edits` writes is one change, given back as its chunk; nothing where nothing changed. On an
-    /// error nothing is written.
+    /// error, or a panic inside, nothing is written. The base of a whole-text write is named in each
+    /// [`Editor::set_text`].
     pub fn edit<R>(
         &mut self,
         at: Timestamp,

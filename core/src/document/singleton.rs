@@ -144,6 +144,24 @@ impl PeopleDocument {
         Ok((token, change.ok_or(DocumentError::Failed("written"))?))
     }
 
+    /// Adds a person with the token that they had elsewhere. Nothing where they are known as that already.
+    pub fn restore(&mut self, at: Timestamp, person: &Person) -> Result<Option<Vec<u8>>, DocumentError> {
+        let name = checked(&person.name)?;
+        if !is_token(&person.token) {
+            return Err(DocumentError::Invalid("person"));
+        }
+        let edit = self.replica.edit(at, |tx| {
+            let mut none = NoEntropy;
+            let mut editor = Editor::new(tx, &mut none);
+            let people = editor.container(key::PEOPLE)?;
+            let maps = editor.child(&people, &person.token)?;
+            editor.put(&maps, key::NAME, name)?;
+            let aliases = editor.child(&maps, key::ALIASES)?;
+            person.aliases.iter().try_for_each(|alias| editor.put(&aliases, checked(alias)?, true))
+        })?;
+        Ok(edit.1)
+    }
+
     /// Gives a person another name, everywhere at once.
     pub fn rename(&mut self, at: Timestamp, token: &str, name: &str) -> Result<Option<Vec<u8>>, DocumentError> {
         let name = checked(name)?;

@@ -3,16 +3,23 @@
 //! An imported entry's id, its first change and every id in it come from the key of its source, so that reading the
 //! same source twice, or on two devices, gives the same bytes and adds nothing.
 
+use rusqlite::OptionalExtension;
+
 use super::Engine;
-use super::entries::{append_change, finish};
+use super::entries::{append_change, finish, refresh_one};
 use crate::crypto::{Derived, HashKey, Hasher};
-use crate::document::{Actor, EntryDocument, NewAttachment};
+use crate::document::{Actor, EntryDocument, NewAttachment, PeopleDocument};
 use crate::error::{Error, Result};
-use crate::id::EntryId;
-use crate::journal::{MarkGroup, NewEntry};
+use crate::id::{EntryId, PEOPLE};
+use crate::journal::people::Person;
+use crate::journal::{Attachment, Entry, MarkGroup, NewEntry};
 use crate::log::BlobRef;
-use crate::store::StorageExt;
+use crate::store::error::StoreError;
+use crate::store::{StorageExt, Tx, derived};
 use crate::time::{Timestamp, random};
+
+/// How many bytes of an imported entry's id come from its source's key alone.
+const SOURCE: usize = 8;
 
 /// A file that comes with an imported entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,15 +57,17 @@ pub enum Imported {
 impl Engine {
     /// Takes in an entry from a foreign source.
     pub fn import_entry(&self, imported: ImportedEntry) -> Result<Imported> {
+        if let Some(id) = self.imported(&imported.key)? {
+            return Ok(Imported::Unchanged(id));
+        }
         // Everything that the first change says is in the seed: one id can only ever begin with one first change.
         let mut hasher = Hasher::keyed(&self.shared.identity.digest);
         hasher.update(b"import").update(&imported.key).update(&imported.written_at.0.to_le_bytes());
         hasher.update(&postcard::to_allocvec(&imported.new).map_err(Error::internal)?);
         let mut seeded = Derived::from_key(HashKey::from_bytes(hasher.finish()));
-        let id = EntryId::from_bytes(random(&mut seeded));
-        if self.is_known(id)? {
-            return Ok(Imported::Unchanged(id));
-        }
+        let mut id: [u8; EntryId::LEN] = random(&mut seeded);
+        id[..SOURCE].copy_from_slice(&self.source_part(&imported.key));
+        let id = EntryId::from_bytes(id);
         let mut brought = Vec::new();
         for attachment in &imported.attachments {
             brought.push((self.take_in(&mut attachment.bytes.as_slice())?, attachment.file.clone()));
@@ -86,8 +95,99 @@ impl Engine {
         Ok(Imported::Created(id))
     }
 
+    /// Takes in an entry that a journal of ours exported, with every id it had. `bytes` gives an attachment's bytes.
+    pub fn import_own(
+        &self,
+        entry: &Entry,
+        mut bytes: impl FnMut(&Attachment) -> Result<Option<Vec<u8>>>,
+    ) -> Result<Imported> {
+        if self.is_known(entry.id)? {
+            return Ok(Imported::Unchanged(entry.id));
+        }
+        let mut brought = Vec::new();
+        let mut copy = entry.clone();
+        copy.attachments.clear();
+        for attachment in &entry.attachments {
+            // Bytes that the export did not have are not wanted from anyone: the attachment stays, without them.
+            if let Some(bytes) = bytes(attachment)? {
+                let blob = self.take_in(&mut bytes.as_slice())?;
+                let mut kept = attachment.clone();
+                (kept.blob, kept.bytes) = (blob.id, blob.len);
+                copy.attachments.push(kept);
+                brought.push(blob);
+            } else {
+                copy.attachments.push(attachment.clone());
+            }
+        }
+        self.commit(|shared, tx| {
+            let (document, chunks) = EntryDocument::recreate(&copy, shared.actor(), &mut shared.entropy.clone())?;
+            let mut brings = brought.clone();
+            for chunk in chunks {
+                append_change(shared, tx, copy.id, chunk, std::mem::take(&mut brings), Vec::new())?;
+            }
+            finish(tx, &document)
+        })?;
+        for blob in &brought {
+            self.mark_here(blob)?;
+        }
+        Ok(Imported::Created(entry.id))
+    }
+
+    /// Adds people that an export names; those that are known keep their names. Answers how many were new.
+    pub fn import_people(&self, people: &[Person]) -> Result<u64> {
+        let new = self.commit(|shared, tx| {
+            let known = derived::people(tx)?;
+            let new: Vec<_> = people.iter().filter(|person| known.get(&person.token).is_none()).collect();
+            if new.is_empty() {
+                return Ok(0);
+            }
+            let mut document = derived::open_people(tx, shared.actor())?;
+            if tx.document(PEOPLE)?.is_none() {
+                let first = PeopleDocument::first_change()?;
+                append_change(shared, tx, PEOPLE, first, Vec::new(), Vec::new())?;
+            }
+            for person in &new {
+                let chunks = document.restore(shared.clock.now(), person)?;
+                for chunk in chunks {
+                    append_change(shared, tx, PEOPLE, chunk, Vec::new(), Vec::new())?;
+                }
+            }
+            Ok(new.len() as u64)
+        })?;
+        // Texts that held these tokens already show names from now on.
+        refresh_one(&self.shared, PEOPLE)?;
+        Ok(new)
+    }
+
+    /// The entry that was imported from the source's entry of this key, here or erased here.
+    pub fn imported(&self, key: &[u8; 32]) -> Result<Option<EntryId>> {
+        let bound = |fill: u8| {
+            let mut id = [fill; EntryId::LEN];
+            id[..SOURCE].copy_from_slice(&self.source_part(key));
+            id
+        };
+        self.shared.store.read_sql(|tx| {
+            let query = "SELECT entry FROM documents WHERE entry BETWEEN ?1 AND ?2
+                         UNION ALL SELECT entry FROM certificates WHERE entry BETWEEN ?1 AND ?2 LIMIT 1";
+            let found: Option<Vec<u8>> = tx
+                .conn()?
+                .prepare_cached(query)
+                .and_then(|mut query| query.query_row([bound(0), bound(u8::MAX)], |row| row.get(0)).optional())
+                .map_err(StoreError::from)?;
+            Ok(found.and_then(|id| EntryId::from_slice(&id)))
+        })
+    }
+
+    /// How ids of entries from this source's entry begin in this journal: by it, the same content is known again
+    /// although its file was touched meanwhile, and a first change made of other bytes.
+    fn source_part(&self, key: &[u8; 32]) -> [u8; SOURCE] {
+        let mut hasher = Hasher::keyed(&self.shared.identity.digest);
+        hasher.update(b"imported from").update(key);
+        random(&mut Derived::from_key(HashKey::from_bytes(hasher.finish())))
+    }
+
     /// Whether an entry is here, or was and is erased.
-    fn is_known(&self, id: EntryId) -> Result<bool> {
+    pub fn is_known(&self, id: EntryId) -> Result<bool> {
         self.shared.store.read(|tx| Ok(tx.document(id)?.is_some() || tx.is_erased(id)?))
     }
 }

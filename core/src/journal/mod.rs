@@ -6,6 +6,7 @@
 pub mod diff;
 mod entry;
 pub mod people;
+pub mod templates;
 mod words;
 
 pub use entry::{
