@@ -169,10 +169,13 @@ impl Running {
         (self.finish(limit.saturating_sub(took) + Duration::from_secs(1)), took, peak)
     }
 
-    /// kill -9, for the program and all it started; returns when it is gone.
-    pub fn kill9(mut self) {
+    /// kill -9, for the program and all it started; returns when it is gone, with what it had said by then.
+    ///
+    /// # Panics
+    /// Where the kernel takes longer than ten seconds over it.
+    pub fn kill9(mut self) -> Output {
         self.end("KILL");
-        let _ = self.child.wait();
+        self.finish(Duration::from_secs(10))
     }
 
     /// Control-C; then waits for its end.

@@ -62,6 +62,16 @@ impl Trace {
         words.into_iter().chain([self.file.clone().into(), "--".into()]).collect()
     }
 
+    /// As [`Trace::through`], and every fsync and fdatasync takes `longer`: what waits for a disk shows in its own time.
+    pub fn through_a_slow_disk(&self, longer: std::time::Duration) -> Vec<OsString> {
+        let mut words = self.through();
+        let slow = format!("inject=fsync,fdatasync:delay_enter={}", longer.as_micros());
+        // Before the `--` that ends strace's own words.
+        let end = words.len() - 1;
+        words.splice(end..end, ["-e".into(), slow.into()]);
+        words
+    }
+
     /// Every call so far that came back, ordered by its return.
     ///
     /// # Panics

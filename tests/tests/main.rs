@@ -3,7 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on fails")]
 
 mod architecture;
+mod durability;
+mod e2e;
 mod fuzz;
+mod kill;
+mod mdns;
 mod simulator;
 
 /// A test file that nobody declared would never run, and nobody would notice.

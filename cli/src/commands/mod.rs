@@ -1,6 +1,7 @@
 //! What each command does: reads its flags, asks the engine, answers.
 
 mod context;
+mod demo;
 mod entries;
 mod files;
 mod find;
@@ -59,6 +60,7 @@ pub fn run(out: Output, cli: Cli) -> Outcome {
         Command::Pair { code: Some(code), peer, name, .. } => {
             network::pair_join(&context, &code, peer.as_deref(), name.as_deref())
         }
+        Command::Demo { corpus } => demo::demo(&context, corpus.as_deref()),
         Command::Devices { action: None } => network::devices(&context),
         Command::Devices { action: Some(DevicesAction::Remove { id }) } => network::remove_device(&context, &id),
         Command::Serve { listen } => network::serve(&context, listen.as_deref()),

@@ -189,7 +189,7 @@ mod tests {
             &Init {
                 journal: "j".into(),
                 device: DeviceName { id: "d".into(), name: "laptop".into() },
-                home: "/home/j".into(),
+                home: "/journals/j".into(),
                 vault: VaultKind::Passphrase,
                 recovery_phrase: words.join(" "),
             },

@@ -24,6 +24,11 @@ impl Style {
         self.paint(text, "2")
     }
 
+    /// The beginning of a part.
+    pub fn heading(self, text: &str) -> String {
+        self.strong(text)
+    }
+
     /// What one looks for.
     pub(super) fn strong(self, text: &str) -> String {
         self.paint(text, "1")

@@ -15,9 +15,9 @@ use super::contain::contained;
 use crate::id::ChangeHash;
 
 /// Most operations in one change: a text of the greatest length replaced by another, and as much again for the rest.
-pub const MAX_OPERATIONS: u64 = 17 << 20;
-/// Most bytes that a change's keys may unfold to.
-const MAX_KEY_BYTES: u64 = 64 << 20;
+pub const MAX_OPERATIONS: u64 = 3 << 20;
+/// Most bytes that a change's keys may unfold to, and most predecessors that its operations may name.
+const MAX_WEIGHT: u64 = 32 << 20;
 /// Longest actor id.
 const MAX_ACTOR: usize = 64;
 
@@ -62,13 +62,13 @@ pub fn change_hash(bytes: &[u8]) -> ChangeHash {
 impl ChangeHeader {
     /// Reads the header of one uncompressed change chunk, in time and memory bounded by its length.
     pub fn parse(bytes: &[u8]) -> Result<Self, MalformedChange> {
-        Ok(read_chunk(bytes).ok_or(MalformedChange)?.0)
+        Ok(read_chunk(bytes, false).ok_or(MalformedChange)?.0)
     }
 }
 
 /// Opens a chunk whose header is sound and whose unfolding is bounded.
 pub(super) fn open(bytes: &[u8]) -> Result<Opened, MalformedChange> {
-    let (header, references) = read_chunk(bytes).ok_or(MalformedChange)?;
+    let (header, references) = read_chunk(bytes, true).ok_or(MalformedChange)?;
     let change = contained(|| Change::try_from(bytes)).map_err(|_| MalformedChange)?.map_err(|_| MalformedChange)?;
     // Automerge numbers operations in 32 bits and overflows beyond.
     let last = header.start_op.checked_add(change.len() as u64).ok_or(MalformedChange)?;
@@ -78,7 +78,7 @@ pub(super) fn open(bytes: &[u8]) -> Result<Opened, MalformedChange> {
 
 type References = Vec<(Vec<u8>, Range<u64>)>;
 
-fn read_chunk(bytes: &[u8]) -> Option<(ChangeHeader, References)> {
+fn read_chunk(bytes: &[u8], with_references: bool) -> Option<(ChangeHeader, References)> {
     let mut chunk = Bytes(bytes);
     let magic = chunk.take(4)?;
     let checksum = chunk.take(4)?;
@@ -122,6 +122,13 @@ fn read_chunk(bytes: &[u8]) -> Option<(ChangeHeader, References)> {
         }
     }
     let own = start_op..start_op.checked_add(operations)?;
+    let references = if with_references { references(&contents, &actors, own)? } else { References::new() };
+    let header = ChangeHeader { hash, seq, start_op, time, deps, operations, actor: actor.clone() };
+    (seq > 0 && start_op > 0).then_some((header, references))
+}
+
+/// The operations of other changes that the columns name, in runs.
+fn references(contents: &HashMap<u64, &[u8]>, actors: &[&[u8]], own: Range<u64>) -> Option<References> {
     let mut references = References::new();
     for (actor_column, counter_column, delta) in REFERENCES {
         let column = |spec| contents.get(spec).copied().unwrap_or_default();
@@ -140,9 +147,7 @@ fn read_chunk(bytes: &[u8]) -> Option<(ChangeHeader, References)> {
             }
         }
     }
-    drop(contents);
-    let header = ChangeHeader { hash, seq, start_op, time, deps, operations, actor: actor.clone() };
-    (seq > 0 && start_op > 0).then_some((header, references))
+    Some(references)
 }
 
 /// One row for each operation.
@@ -251,7 +256,7 @@ impl Column {
                 },
             };
             rows = rows.checked_add(run)?;
-            if rows > MAX_OPERATIONS || weight > MAX_KEY_BYTES {
+            if rows > MAX_OPERATIONS || weight > MAX_WEIGHT {
                 return None;
             }
         }

@@ -99,7 +99,8 @@ impl EntryDocument {
     }
 
     /// One edit: all that `edits` writes is one change, given back as its chunk; nothing where nothing changed. On an
-    /// error nothing is written.
+    /// error, or a panic inside, nothing is written. The base of a whole-text write is named in each
+    /// [`Editor::set_text`].
     pub fn edit<R>(
         &mut self,
         at: Timestamp,

@@ -109,17 +109,23 @@ impl Known {
         // Made on everything that is held: the usual case of one writer at a time needs no search.
         let all = self.heads.iter().all(|head| deps.contains(head));
         let ancestors = if all || references.is_empty() { HashSet::new() } else { self.ancestors(deps) };
+        let mut operations: HashMap<&[u8], Vec<&Range<u64>>> = HashMap::new();
         references.iter().all(|(actor, counters)| {
-            let changes = self.by_actor.get(actor).map(Vec::as_slice).unwrap_or_default();
-            let mut left = counters.clone();
             // An actor's changes follow one another, and so do their operations.
-            for at in changes.iter().filter(|at| all || ancestors.contains(at)) {
-                let operations = &self.nodes[*at].operations;
-                if operations.contains(&left.start) {
-                    left.start = operations.end.min(left.end);
+            let runs = operations.entry(actor).or_insert_with(|| {
+                let changes = self.by_actor.get(actor).map(Vec::as_slice).unwrap_or_default();
+                let behind = changes.iter().filter(|at| all || ancestors.contains(at));
+                behind.map(|at| &self.nodes[*at].operations).collect()
+            });
+            let mut reached = counters.start;
+            let first = runs.partition_point(|run| run.end <= reached);
+            for run in &runs[first..] {
+                if run.start > reached || reached >= counters.end {
+                    break;
                 }
+                reached = reached.max(run.end);
             }
-            left.start >= left.end
+            reached >= counters.end
         })
     }
 

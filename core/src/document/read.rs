@@ -82,7 +82,7 @@ fn read<D: ReadDoc>(
         id,
         kind: view.parsed(&root, key::KIND).unwrap_or(Kind::Note),
         title: view.text(&root, key::TITLE),
-        first_telling: view.text(&root, key::FIRST_TELLING),
+        first_telling: view.string(&root, key::FIRST_TELLING).unwrap_or_else(|| view.text(&root, key::FIRST_TELLING)),
         happened: happened(view, &root),
         sections: sections(view, &root),
         items: items(view, &root),

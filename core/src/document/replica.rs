@@ -121,13 +121,9 @@ impl Replica {
         }
         let (ready, waiting) = if new.is_empty() { Default::default() } else { Known::of(&self.doc).order(new) };
         if !ready.is_empty() {
-            let batch = ready.clone();
-            // A panic leaves a document half changed, so the attempt is made on a copy.
-            let mut doc = self.doc.clone();
-            if contained(|| doc.apply_changes(batch)) == Ok(Ok(())) {
-                self.doc = doc;
-            } else {
-                self.remake(ready, &mut refused)?;
+            match applied(&self.doc, &ready) {
+                Some(doc) => self.doc = doc,
+                None => self.remake(ready, &mut refused)?,
             }
         }
         refused.extend(waiting);
@@ -245,11 +241,10 @@ fn build(mut doc: Automerge, queue: Vec<Change>, out: &mut BTreeSet<AmHash>) -> 
             }
             sound
         });
-        let mut attempt = doc.clone();
-        match contained(|| attempt.apply_changes(batch.iter().cloned())) {
-            Ok(Ok(())) => doc = attempt,
-            _ if batch.len() == 1 => bad.extend(batch.iter().map(Change::hash)),
-            _ => {
+        match applied(&doc, &batch) {
+            Some(attempt) => doc = attempt,
+            None if batch.len() == 1 => bad.extend(batch.iter().map(Change::hash)),
+            None => {
                 let later = batch.split_off(batch.len() / 2);
                 stack.push(later);
                 stack.push(batch);
@@ -257,6 +252,21 @@ fn build(mut doc: Automerge, queue: Vec<Change>, out: &mut BTreeSet<AmHash>) -> 
         }
     }
     (doc, bad)
+}
+
+/// A copy of the document with these changes in it, where Automerge takes every one of them and gives each back as it
+/// was. A panic leaves a document half changed, hence the copy. Automerge stores operations, not changes: one that no
+/// writer made (a predecessor that was never at that key, say) comes back with another hash, and a document would
+/// have other heads after it was saved and loaded.
+fn applied(doc: &Automerge, changes: &[Change]) -> Option<Automerge> {
+    contained(|| {
+        let mut attempt = doc.clone();
+        attempt.apply_changes(changes.iter().cloned()).ok()?;
+        let back: HashSet<AmHash> = attempt.get_changes(&doc.get_heads()).iter().map(Change::hash).collect();
+        changes.iter().all(|change| back.contains(&change.hash())).then_some(attempt)
+    })
+    .ok()
+    .flatten()
 }
 
 fn fresh(actor: Actor) -> Automerge {

@@ -216,17 +216,16 @@ async fn drive(
         if let Some(close) = session.close() {
             return Ok(Ended::Here(close.clone()));
         }
-        if chunks_out.as_ref().is_none_or(|out| out.held.is_none()) {
-            if let Some(bytes) = session.poll_transmit(Stream::Blobs, ROOM) {
-                let out = match &mut chunks_out {
-                    Some(out) => out,
-                    None => match connection.open_blobs().await {
-                        Ok(stream) => chunks_out.insert(outlet(stream)),
-                        Err(error) => return over(error),
-                    },
-                };
-                out.held = Some(bytes);
-            }
+        let free = chunks_out.as_ref().is_none_or(|out| out.held.is_none());
+        if free && let Some(bytes) = session.poll_transmit(Stream::Blobs, ROOM) {
+            let out = match &mut chunks_out {
+                Some(out) => out,
+                None => match connection.open_blobs().await {
+                    Ok(stream) => chunks_out.insert(outlet(stream)),
+                    Err(error) => return over(error),
+                },
+            };
+            out.held = Some(bytes);
         }
         let reading = session.wants_input();
         tokio::select! {

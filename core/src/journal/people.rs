@@ -180,10 +180,14 @@ impl People {
             .filter_map(|(range, whole)| {
                 let start = kept.place(range.start)?;
                 let end = start + range.len();
-                let same = range.clone().all(|at| kept.place(at) == Some(start + (at - range.start)));
-                // A letter typed right behind a name makes another word of it.
-                let grown = kept.is_new(end) && continues(&edited[start..end], &edited[end..]);
-                (same && !grown).then_some((start..end, whole))
+                if !range.clone().all(|at| kept.place(at) == Some(start + (at - range.start))) {
+                    return None;
+                }
+                // A letter typed right behind a name makes another word of it, and a word perhaps a longer name.
+                let longer = self.longest(&edited[start + 1..], &edited[start + 1..]);
+                let longer = longer.is_some_and(|(name, _)| (end..start + 1 + name.len()).any(|at| kept.is_new(at)));
+                let grown = longer || kept.is_new(end) && continues(&edited[start..end], &edited[end..]);
+                (!grown).then_some((start..end, whole))
             })
             .collect();
         alone.push((edited.len()..edited.len(), ""));
@@ -321,4 +325,101 @@ fn follows_a_word(before: &str) -> bool {
 fn unspaced(c: char) -> bool {
     matches!(c, '\u{0e00}'..='\u{0eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{3040}'..='\u{30ff}'
         | '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn people() -> People {
+        [("aaaaaaaaaa", "Mary"), ("bbbbbbbbbb", "Mary"), ("cccccccccc", "Mary Ann"), ("dddddddddd", "王明")]
+            .map(|(token, name)| Person { token: token.into(), name: name.into(), aliases: BTreeSet::new() })
+            .into_iter()
+            .collect()
+    }
+
+    #[test]
+    fn names_become_tokens_and_come_back() {
+        let people = people();
+        for (shown, stored) in [
+            ("@Mary left.", "{{p:aaaaaaaaaa}} left."),
+            ("With @Mary~2, and @Mary Ann.", "With {{p:bbbbbbbbbb}}, and {{p:cccccccccc}}."),
+            ("我和@王明去了", "我和{{p:dddddddddd}}去了"),
+            ("@Maryann, mail me@Mary.org, @nobody, @", "@Maryann, mail me@Mary.org, @nobody, @"),
+            ("@Mary@Mary~2", "{{p:aaaaaaaaaa}}@Mary~2"),
+            ("(@Mary)'s", "({{p:aaaaaaaaaa}})'s"),
+        ] {
+            assert_eq!(people.stored(shown, ""), stored);
+            assert_eq!(people.shown(stored), shown);
+            assert_eq!(people.stored(shown, stored), stored);
+        }
+    }
+
+    #[test]
+    fn nobody_keeps_the_token_it_stands_for() {
+        let people = people();
+        let stored = "{{p:zzzzzzzzzz}} met {{p:no token}} and {{p:yyyyyyyyyy}}; {{p: open, @? typed";
+        assert_eq!(people.shown(stored), "@? met @? and @?; {{p: open, @? typed");
+        assert_eq!(people.stored("@? saw @? and @?; {{p: open, @? typed", stored), stored.replace("met", "saw"));
+        // The second one is taken out; the others stay who they are, a new one is text.
+        assert_eq!(
+            people.stored("@? met and @?; {{p: open, @? typed @?", stored),
+            "{{p:zzzzzzzzzz}} met and {{p:yyyyyyyyyy}}; {{p: open, @? typed @?"
+        );
+    }
+
+    #[test]
+    fn what_the_writer_left_alone_is_stored_as_before() {
+        let people = people();
+        // Text that looks like a name, written before there was a Mary.
+        let stored = "@Mary is text, {{p:aaaaaaaaaa}} is not.";
+        assert_eq!(people.shown(stored), "@Mary is text, @Mary is not.");
+        assert_eq!(people.stored("@Mary is text, @Mary is not!", stored), "@Mary is text, {{p:aaaaaaaaaa}} is not!");
+        // A token directly before a letter shows as another word, and is still the token.
+        assert_eq!(people.stored("@Maryann!", "{{p:aaaaaaaaaa}}ann"), "{{p:aaaaaaaaaa}}ann!");
+        // A letter typed behind a name makes it another word.
+        assert_eq!(people.stored("Hi @Marya", "Hi {{p:aaaaaaaaaa}}"), "Hi @Marya");
+        assert_eq!(people.stored("Hi @Mary", "Hi @Mar"), "Hi {{p:aaaaaaaaaa}}");
+        assert_eq!(people.stored("Hi @Mary Ann", "Hi {{p:aaaaaaaaaa}}"), "Hi {{p:cccccccccc}}");
+        assert_eq!(people.stored("Hi @Mary~2", "Hi {{p:aaaaaaaaaa}}"), "Hi {{p:bbbbbbbbbb}}");
+    }
+
+    #[test]
+    fn search_sees_names_and_lists_see_tokens() {
+        let text = "{{p:bbbbbbbbbb}} and {{p:zzzzzzzzzz}} and {{p:bbbbbbbbbb}}";
+        assert_eq!(names_in(text, &people()), "Mary and  and Mary");
+        assert_eq!(tokens_in(text), ["bbbbbbbbbb", "zzzzzzzzzz"]);
+    }
+
+    #[test]
+    fn a_namesake_that_is_called_like_a_number_takes_no_ones_place() {
+        let people: People = [("aaaaaaaaaa", "Bo~2"), ("bbbbbbbbbb", "Bo"), ("cccccccccc", "Bo")]
+            .map(|(token, name)| Person { token: token.into(), name: name.into(), aliases: BTreeSet::new() })
+            .into_iter()
+            .collect();
+        let shown: Vec<_> = people.iter().filter_map(|person| people.shown_name(&person.token)).collect();
+        assert_eq!(shown, ["Bo~2", "Bo", "Bo~3"]);
+    }
+
+    #[test]
+    fn any_edit_of_any_text_converts_and_shows_as_written() {
+        let people = people();
+        let parts =
+            ["@Mary", " ", "{{p:aaaaaaaaaa}}", "{{p:zzzzzzzzzz}}", "Ann", "@?", "@", "王明", "{{p:", "}}", "~2", "é\n"];
+        let mut state = 5u64;
+        let mut next = |below: usize| {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            (state >> 33) as usize % below
+        };
+        for _ in 0..5000 {
+            let mut text = |n: usize| -> String { (0..n).map(|_| parts[next(parts.len())]).collect() };
+            let (base, other) = (text(8), people.shown(&text(6)));
+            assert_eq!(people.stored(&people.shown(&base), &base), base);
+            // What is typed is what is shown again, unless it was a token typed by hand.
+            let stored = people.stored(&other, &base);
+            if !other.contains("{{p:") {
+                assert_eq!(people.shown(&stored), other, "{base:?}");
+            }
+        }
+    }
 }

@@ -81,7 +81,8 @@ impl Statements {
         Self::new_verified(genesis)
     }
 
-    pub(super) fn new_verified(genesis: Statement) -> Result<Self, StatementError> {
+    /// The same from this device's own store, where the genesis came with a verified signature.
+    pub(crate) fn new_verified(genesis: Statement) -> Result<Self, StatementError> {
         let &Body::Genesis { recovery_sign: recovery, recovery_seal, .. } = genesis.body() else {
             return Err(StatementError::NotGenesis);
         };

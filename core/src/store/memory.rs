@@ -159,7 +159,8 @@ impl Tx for MemoryTx {
     }
 
     fn head_after(&mut self, log: LogId, seq: u64, bytes: usize) -> Result<Option<Head>> {
-        let Some(log) = self.state.logs.get(&log) else { return Ok(None) };
+        let held = self.state.logs.get(&log).filter(|log| seq < log.operations.len() as u64);
+        let Some(log) = held else { return Ok(None) };
         let mut best = None;
         for (end, head) in log.heads.range(seq + 1..) {
             let size: usize = log.operations[seq as usize..*end as usize].iter().map(|(_, o)| o.size()).sum();
@@ -279,8 +280,11 @@ impl Tx for MemoryTx {
     }
 
     fn documents(&mut self) -> Result<Vec<EntryId>> {
-        let kept = self.state.documents.iter().filter(|(_, document)| !document.state.heads.is_empty());
-        Ok(kept.map(|(entry, _)| *entry).collect())
+        let stated = self.state.documents.iter().filter(|(_, document)| !document.state.heads.is_empty());
+        let lines = self.state.logs.values().flat_map(|log| &log.operations).map(|(_, operation)| operation);
+        let changed = lines.filter(|o| o.envelope.kind == OperationKind::Change && o.body.bytes().is_some());
+        let all: BTreeSet<_> = stated.map(|(entry, _)| *entry).chain(changed.map(|o| o.envelope.entry)).collect();
+        Ok(all.into_iter().collect())
     }
 
     fn drop_document(&mut self, entry: EntryId) -> Result<()> {
@@ -311,7 +315,7 @@ impl Tx for MemoryTx {
     }
 
     fn blobs(&mut self, unfilled: bool) -> Result<Vec<WantedBlob>> {
-        let wanted = self.state.blobs.values().filter(|row| !row.ended && !(unfilled && row.here));
+        let wanted = self.state.blobs.values().filter(|row| !row.ended && (!row.here || !unfilled));
         Ok(wanted.filter_map(as_wanted).collect())
     }
 

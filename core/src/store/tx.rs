@@ -113,7 +113,8 @@ pub trait Tx {
     fn operations(&mut self, log: LogId, from: u64, to: u64) -> Result<Vec<Operation>>;
     /// Appends operations whose positions are given, and the head that ends them.
     fn append(&mut self, log: LogId, operations: &[(Position, Operation)], head: &Head) -> Result<()>;
-    /// Drops everything after `seq` and gives it back; the last head at or before `seq` stays.
+    /// Drops everything after `seq` and gives it back; the last head at or before `seq` stays. Whoever calls it
+    /// relinks the documents of what was dropped in the same transaction.
     fn truncate(&mut self, log: LogId, seq: u64) -> Result<Vec<Operation>>;
 
     /// Whether a change of `entry` is held in any log, and then whether it is ready.
@@ -137,7 +138,7 @@ pub trait Tx {
     fn document(&mut self, entry: EntryId) -> Result<Option<DocumentState>>;
     /// Sets what the headers say, and marks everything derived from the document as stale.
     fn set_document(&mut self, entry: EntryId, state: &DocumentState) -> Result<()>;
-    /// Every document that has a state.
+    /// Every document that has a state, or a change whose body is held.
     fn documents(&mut self) -> Result<Vec<EntryId>>;
     /// Removes a document with all that is derived from it, the bodies of all its operations, and its blobs.
     fn drop_document(&mut self, entry: EntryId) -> Result<()>;

@@ -342,14 +342,31 @@ fn store_chunk(
             "nothing was changed; it is asked for again at the next sync",
         ));
     }
+    if held.bitmap.is_empty() {
+        // Noted before the first byte is written, so that whatever ends the blob finds that there are bytes to remove.
+        storage.write(|tx| match tx.blob(id)? {
+            Some(now) if now.bitmap.is_empty() && !now.here => tx.set_blob(id, &[0], false),
+            _ => Ok(()),
+        })?;
+    }
     blobs.write_chunk(&held, index, bytes, entropy)?;
-    // Read again inside the transaction: another process may have stored another chunk meanwhile.
+    // Read again inside the transaction: another process may have stored another chunk meanwhile. The last chunk is not
+    // noted by itself: were the power to go before the whole is checked, every bit would be set and nobody would send
+    // or check anything any more.
     let filled = storage.write(|tx| {
-        let Some(mut now) = tx.blob(id)? else { return Ok(false) };
+        let Some(mut now) = tx.blob(id)? else { return Ok(None) };
         set(&mut now.bitmap, index.into());
-        tx.set_blob(id, &now.bitmap, now.here)?;
-        Ok(!now.here && (0..chunks).all(|chunk| has(&now.bitmap, chunk)))
+        let filled = !now.here && (0..chunks).all(|chunk| has(&now.bitmap, chunk));
+        if !filled {
+            tx.set_blob(id, &now.bitmap, now.here)?;
+        }
+        Ok(Some(filled))
     })?;
+    let Some(filled) = filled else {
+        // Ended meanwhile, and its bytes removed before this chunk was written.
+        blobs.remove(id)?;
+        return Ok(Reply { standing, answer: nothing, wrote: true });
+    };
     let whole = filled && blobs.finish(&held)?;
     if filled {
         storage.write(|tx| tx.set_blob(id, &[], whole))?;

@@ -122,6 +122,8 @@ pub(super) struct Sending {
 pub(super) struct Blobs {
     /// Whether our wants were looked up since anything came.
     pub(super) looked: bool,
+    /// Whether we ever said `Want`: only then may chunks come, at any time, since news may bring more of them.
+    pub(super) asked: bool,
     /// Whether a `Want` of ours is not yet answered in full.
     pub(super) awaiting: bool,
     pub(super) expected: Option<u64>,
@@ -157,6 +159,8 @@ pub struct Session {
     shown_adds: bool,
     /// Whether the peer asked us.
     introduced: bool,
+    /// Whether news came before our hello.
+    pub(super) early_news: bool,
     pub(super) hello: Option<[u8; 16]>,
     pub(super) their_hello: Option<[u8; 16]>,
     pub(super) summary: Option<Box<Summary>>,
@@ -210,6 +214,7 @@ impl Session {
             asked_who: false,
             shown_adds: false,
             introduced: false,
+            early_news: false,
             hello: None,
             their_hello: None,
             summary: None,
@@ -286,7 +291,12 @@ impl Session {
 
     /// The store has news that did not come through this session.
     pub fn news(&mut self) {
-        if self.hello.is_none() || self.close.is_some() {
+        if self.close.is_some() {
+            return;
+        }
+        if self.hello.is_none() {
+            // The summary may have been read already: it is read again once it has been said.
+            self.early_news = true;
             return;
         }
         if !self.requests.contains(&Request::Summary) {
@@ -466,7 +476,10 @@ impl Session {
                 self.blobs.sent = 0;
             }
             Message::Sent { chunks } => self.blobs.expected = Some(chunks),
-            Message::Settled { answered, batches, hash } => self.their_settled = Some((answered, batches, hash)),
+            Message::Settled { answered, batches, hash } => {
+                self.their_settled = Some((answered, batches, hash));
+                self.reported = None;
+            }
         }
         self.advance();
         Ok(())
@@ -491,6 +504,9 @@ impl Session {
         let batch = Batch::decode(&bytes).map_err(|_| SessionError::Malformed("batch"))?;
         self.costs.received_bytes += bytes.len() as u64;
         self.inputs.push_back((bytes.len(), generation));
+        // Whoever sends has not settled, or not for long: it says so again.
+        self.their_settled = None;
+        self.reported = None;
         if self.config.planted == Some(Planted::AcknowledgeBeforeDurable) {
             self.count_stored(generation);
         }
@@ -499,7 +515,7 @@ impl Session {
     }
 
     fn chunk(&mut self, chunk: Chunk) -> Result<(), SessionError> {
-        if self.hello.is_none() || !self.blobs.looked {
+        if !self.blobs.asked {
             return Err(SessionError::OutOfTurn("a chunk that nobody asked for"));
         }
         self.costs.received_bytes += chunk.bytes.len() as u64;

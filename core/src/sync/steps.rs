@@ -68,6 +68,7 @@ impl Session {
             Answer::StoredChunk { filled, damaged } => {
                 self.inputs.pop_front();
                 self.blobs.stored += 1;
+                self.unsettle();
                 if filled {
                     self.events.push_back(Event::BlobFilled);
                 }
@@ -93,6 +94,9 @@ impl Session {
         if first {
             self.admit();
             self.say(&Message::Hello { version: PROTOCOL, hash });
+            if self.early_news {
+                self.requests.push_back(Request::Summary);
+            }
             return self.greet();
         }
         let (Some(ours), Some(summary)) = (&self.ours, &self.summary) else { return };
@@ -102,6 +106,10 @@ impl Session {
         }
         if self.planned.is_none() || self.planned != self.pair() {
             return;
+        }
+        if self.our_settled.is_some_and(|(_, _, said)| said != hash) {
+            self.our_settled = None;
+            self.reported = None;
         }
         let mut news = Vec::new();
         for (log, position) in &summary.vector {
@@ -172,9 +180,12 @@ impl Session {
         if self.plan_for != pair {
             return;
         }
+        let again = self.planned.map(|(_, theirs)| theirs) == pair.map(|(_, theirs)| theirs);
         self.planned = pair;
         let Some((ours, theirs)) = self.ours.as_ref().zip(self.theirs.as_ref()) else { return };
-        self.peer_has = theirs.claims.iter().map(|claim| (claim.log, claim.seq)).collect();
+        if !again {
+            self.peer_has = theirs.claims.iter().map(|claim| (claim.log, claim.seq)).collect();
+        }
         let same_logs = ours.claims == theirs.claims;
         let differ = same_logs && ours.digest != theirs.digest;
         if comparison.rolled_back {
@@ -184,7 +195,13 @@ impl Session {
         for log in comparison.forks {
             self.requests.push_back(Request::Chains(log));
         }
-        comparison.send.into_iter().for_each(|log| self.send_log(log));
+        for Outgoing { log, after } in comparison.send {
+            // The peer's claims are from before what was sent since.
+            let after = self.peer_has.get(&log).copied().unwrap_or(0).max(after);
+            if !self.sending.outgoing.iter().any(|queued| queued.log == log) {
+                self.send_log(Outgoing { log, after });
+            }
+        }
         if differ && self.sending.outgoing.is_empty() {
             if !std::mem::replace(&mut self.recomputed, true) {
                 self.requests.push_back(Request::Recompute);
@@ -194,8 +211,14 @@ impl Session {
         }
     }
 
-    pub(super) fn send_log(&mut self, log: Outgoing) {
+    /// What we last said in `Settled` is no longer so: it is said again once all is quiet.
+    pub(super) fn unsettle(&mut self) {
         self.our_settled = None;
+        self.reported = None;
+    }
+
+    pub(super) fn send_log(&mut self, log: Outgoing) {
+        self.unsettle();
         self.sending.outgoing.push_back(log);
     }
 
@@ -238,11 +261,10 @@ impl Session {
                 let known = self.peer_has.entry(log).or_default();
                 *known = end.max(*known);
                 self.blobs.looked = false;
-                if self.reported.is_none() {
-                    self.our_settled = None;
-                }
+                self.unsettle();
             }
-            Received::Known => {}
+            // Nothing new, but one batch more than we last said.
+            Received::Known => self.unsettle(),
             Received::NeedStatements => {
                 self.look_again();
                 return Ok(());
@@ -267,7 +289,8 @@ impl Session {
     fn unfilled(&mut self, unfilled: Vec<UnfilledBlob>) {
         self.blobs.looked = true;
         if !unfilled.is_empty() && !self.blobs.awaiting {
-            self.blobs = Blobs { awaiting: true, expected: None, stored: 0, ..std::mem::take(&mut self.blobs) };
+            self.blobs =
+                Blobs { asked: true, awaiting: true, expected: None, stored: 0, ..std::mem::take(&mut self.blobs) };
             self.say(&Message::Want(unfilled));
         }
     }
@@ -386,6 +409,11 @@ impl Session {
 
     fn report(&mut self, equal: bool) {
         self.reported = Some(equal);
+        if equal {
+            // What comes later in a session that stays is a new round with as many tries as the first.
+            self.disagreements = 0;
+            self.rounds = 0;
+        }
         self.events.push_back(Event::Settled { equal });
         if self.config.mode == Mode::Once {
             self.close = Some(if equal { Close::Equal } else { Close::Done });

@@ -360,6 +360,9 @@ impl Device {
     pub(super) fn crash(&mut self) {
         self.power.lock().unwrap_or_else(PoisonError::into_inner).fuse = None;
         self.disk.reopen();
+        // Opening sweeps away bytes whose commit never came.
+        let wanted = self.storage().read(|tx| tx.blobs(false)).unwrap_or_default();
+        self.blobs.held().retain(|id, _| wanted.iter().any(|wanted| wanted.blob.id == *id));
         self.open_again();
     }
 

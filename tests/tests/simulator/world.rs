@@ -45,7 +45,7 @@ pub(super) struct World {
 }
 
 /// What chance may do. Each is as likely as its number says, beside sessions going on.
-const STEPS: [(Step, usize); 19] = [
+const STEPS: [(Step, usize); 20] = [
     (Step::Write, 40),
     (Step::Change(Writing::Edit), 90),
     (Step::Change(Writing::Mark), 25),
@@ -57,7 +57,8 @@ const STEPS: [(Step, usize); 19] = [
     (Step::Remove, 7),
     (Step::Mutual, 3),
     (Step::Open, 130),
-    (Step::Talk, 560),
+    (Step::Talk, 420),
+    (Step::Meet, 60),
     (Step::Cut, 25),
     (Step::Crash, 12),
     (Step::Fuse, 20),
@@ -77,6 +78,7 @@ pub(super) enum Step {
     Mutual,
     Open,
     Talk,
+    Meet,
     Cut,
     Crash,
     Fuse,
@@ -164,9 +166,21 @@ impl World {
             }
             Step::Talk => {
                 let link = self.rng.below(self.links.len());
-                for _ in 0..1 + self.rng.below(60) {
+                let most = if self.rng.chance(30) { 400 } else { 60 };
+                for _ in 0..1 + self.rng.below(most) {
                     if link < self.links.len() {
                         self.act(link)?;
+                    }
+                }
+                Ok(())
+            }
+            Step::Meet => {
+                let other = self.rng.below(self.homes.len());
+                self.open(home, other, [Mode::Once; 2])?;
+                let last = self.links.len().saturating_sub(1);
+                for _ in 0..800 {
+                    if last < self.links.len() {
+                        self.act(last)?;
                     }
                 }
                 Ok(())
@@ -356,6 +370,25 @@ impl World {
         Ok(())
     }
 
+    /// That many acts that move something on a link, bytes in pieces of `piece`. Answers whether the link ended before.
+    pub(super) fn talk(&mut self, at: usize, acts: usize, piece: usize) -> Check<bool> {
+        let mut left = acts;
+        let mut turn = 0;
+        while left > 0 {
+            let Some(link) = self.links.get_mut(at) else { return Ok(true) };
+            let (end, act) = (turn / ACTS.len() % 2, ACTS[turn % ACTS.len()]);
+            let home = link.sides[end].home;
+            let did = link.act(end, act, piece, &mut self.homes, &mut self.ledger, &mut self.inboxes)?;
+            left -= usize::from(did.moved);
+            turn += 1;
+            if turn > 100 * (acts + 1) {
+                return broken(Rule::SessionsEndWell, "a session stands still");
+            }
+            self.follow(at, home, end, did)?;
+        }
+        Ok(self.links.len() <= at)
+    }
+
     /// One act at one end of a link, and what follows from it.
     fn act(&mut self, at: usize) -> Check {
         let (end, act) = (self.rng.below(2), ACTS[self.rng.below(ACTS.len())]);
@@ -445,7 +478,10 @@ impl World {
             let [a, b] = [link.sides[0].home, link.sides[1].home];
             let settled = link.sides.each_ref().map(|side| side.session.settled());
             if settled != [Some(true); 2] {
-                return broken(Rule::SessionsEndWell, format!("session {a}-{b} stands still: {settled:?}"));
+                return broken(
+                    Rule::SessionsEndWell,
+                    format!("session {a}-{b} stands still: {settled:?}{}", link.last_words()),
+                );
             }
             if summary(&self.homes[a])?.1 != summary(&self.homes[b])?.1 {
                 return broken(Rule::Convergence, format!("live session {a}-{b} is settled, and its ends differ"));
@@ -472,10 +508,15 @@ impl World {
             return Ok(());
         }
         let mut link = Link::new([a, b], [Mode::Once; 2], self.kind.planted);
-        link.run(&mut self.rng, &mut self.homes, &mut self.ledger, &mut self.inboxes)
-            .map_err(|broken| Violation { detail: format!("{a}-{b}: {}", broken.detail), ..broken })?;
+        link.run(&mut self.rng, &mut self.homes, &mut self.ledger, &mut self.inboxes).map_err(|broken| Violation {
+            detail: format!("{a}-{b}: {}{}", broken.detail, link.last_words()),
+            ..broken
+        })?;
         if !link.is_over() {
-            return broken(Rule::SessionsEndWell, format!("the session of {a} and {b} stands still"));
+            return broken(
+                Rule::SessionsEndWell,
+                format!("the session of {a} and {b} stands still{}", link.last_words()),
+            );
         }
         Ok(())
     }
@@ -514,7 +555,8 @@ impl World {
             ("blobs", a.unfilled != b.unfilled),
         ];
         let different: BTreeSet<_> = parts.into_iter().filter(|(_, differ)| *differ).map(|(name, _)| name).collect();
-        Ok(format!("{different:?}"))
+        let more = if a.unfilled == b.unfilled { String::new() } else { format!("{:?} {:?}", a.unfilled, b.unfilled) };
+        Ok(format!("{different:?} {more}"))
     }
 
     pub(super) fn entry(&self, at: usize) -> EntryId {

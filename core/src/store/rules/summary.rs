@@ -63,8 +63,15 @@ pub fn summary(tx: &mut dyn Tx) -> Result<Summary> {
         hasher.update(hash);
     }
     let digest = tx.setting(Setting::Digest)?.and_then(|bytes| bytes.try_into().ok()).unwrap_or_default();
-    let mut unfilled: Vec<_> =
-        tx.blobs(true)?.into_iter().map(|wanted| UnfilledBlob { id: wanted.blob.id, bitmap: wanted.bitmap }).collect();
+    let mut unfilled: Vec<_> = tx
+        .blobs(true)?
+        .into_iter()
+        .map(|wanted| {
+            // One bitmap for one set of chunks: bytes of zeros at the end say nothing.
+            let len = wanted.bitmap.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+            UnfilledBlob { id: wanted.blob.id, bitmap: wanted.bitmap[..len].to_vec() }
+        })
+        .collect();
     unfilled.sort_unstable_by_key(|blob| blob.id);
     Ok(Summary {
         statements,

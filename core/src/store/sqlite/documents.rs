@@ -129,7 +129,11 @@ impl SqliteTx<'_> {
         self.write_documents()?;
         let mut all = self
             .conn
-            .prepare_cached("SELECT entry FROM documents WHERE heads IS NOT NULL ORDER BY entry")
+            .prepare_cached(
+                "SELECT entry FROM documents WHERE heads IS NOT NULL OR EXISTS (
+                     SELECT 1 FROM operations WHERE document = documents.id AND kind = 0 AND body IS NOT NULL)
+                 ORDER BY entry",
+            )
             .map_err(db)?;
         all.query_map([], |row| row.get(0).map(EntryId::from_bytes)).and_then(Iterator::collect).map_err(db)
     }

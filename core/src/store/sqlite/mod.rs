@@ -21,3 +21,6 @@ pub use projection::Projection;
 pub use schema::SCHEMA;
 pub use store::SqliteStore;
 pub use tx::SqliteTx;
+
+#[cfg(test)]
+mod tests;

@@ -1,3 +1,5 @@
+//! The vault: what opens it, what does not, and what each refusal says.
+
 use std::collections::HashMap;
 use std::fs;
 use std::sync::Mutex;

@@ -1,3 +1,5 @@
+//! Words cut and found again, against a plain scan.
+
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::endpoint::{SERVER_NAME, client_config, dialing, listening, server_config};
 use super::super::pairing::{PAIRING_PROTOCOL, PairingOptions};
 use super::super::tls::{self, Answer, Expected, Identity};
-use super::super::{Invitation, PairedChannel, PairingEvent, PairingHost, ShownCode, derived, pair};
+use super::super::{Invitation, PairedChannel, PairingEvent, PairingHost, ShownCode, pair};
 use super::*;
 use crate::error::{Code, Error};
 
@@ -184,7 +184,7 @@ async fn a_man_in_the_middle_with_his_own_tls_key_gets_nothing() {
     let identity = Identity::new(&device(50)).unwrap();
     let tls = tls::server(Answer::Anyone(identity), PAIRING_PROTOCOL).unwrap();
     let config = server_config(tls, &quick()).unwrap();
-    let (relay, _) = listening(ANY_PORT, derived::Derived::new(&mut Seeded::new(51)), config).unwrap();
+    let (relay, _) = listening(ANY_PORT, crate::crypto::Derived::new(&mut Seeded::new(51)), config).unwrap();
     let address = relay.local_addr().unwrap();
     let relaying = tokio::spawn(async move {
         let guest = relay.accept().await.unwrap().await.unwrap();
@@ -264,7 +264,7 @@ async fn garbage_is_an_error_and_never_a_hang() {
 async fn a_false_host_is_an_error_and_never_a_hang() {
     let tls = tls::server(Answer::Anyone(Identity::new(&device(61)).unwrap()), PAIRING_PROTOCOL).unwrap();
     let (endpoint, _) =
-        listening(ANY_PORT, derived::Derived::new(&mut Seeded::new(62)), server_config(tls, &quick()).unwrap())
+        listening(ANY_PORT, crate::crypto::Derived::new(&mut Seeded::new(62)), server_config(tls, &quick()).unwrap())
             .unwrap();
     let address = endpoint.local_addr().unwrap();
     let silent = tokio::spawn(async move {

@@ -1,3 +1,5 @@
+//! Connections: what is durable, what is refused, two at once.
+
 use std::fs;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};

@@ -1,0 +1,266 @@
+//! What only this backend has: derived tables, SQL beside the rules, the doctor, and nothing left of what was erased.
+
+use super::pages::decrypted_pages;
+use super::*;
+use crate::crypto::Secret;
+use crate::id::EntryId;
+use crate::journal::Kind;
+use crate::log::{MAX_BATCH, Operation};
+use crate::store::conformance::world::{Doc, Journal, Seeded};
+use crate::store::derived::{Filter, list_query};
+use crate::store::rules::{self, Identity};
+use crate::store::tx::{DocumentState, Setting, StorageExt};
+use crate::store::words::Query;
+use crate::time::Day;
+
+const KEY: Secret = Secret::from_bytes([5; 32]);
+
+struct Made {
+    store: SqliteStore,
+    identity: Identity,
+    entropy: Seeded,
+    folder: tempfile::TempDir,
+}
+
+fn entry(n: u8) -> EntryId {
+    EntryId::from_bytes([n; 16])
+}
+
+fn made() -> Made {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::create(&folder.path().join("journal.db"), &KEY).unwrap();
+    let identity = Journal::new(&[10]).settle(&store, 10);
+    Made { store, identity, entropy: Seeded::new(1), folder }
+}
+
+impl Made {
+    fn append(&mut self, operations: Vec<Operation>) {
+        self.store.write(|tx| rules::append(tx, &self.identity, &mut self.entropy, operations)).unwrap();
+    }
+
+    fn change(&mut self, entry: EntryId, chunk: Vec<u8>) {
+        self.append(vec![Operation::change(entry, chunk, Vec::new(), Vec::new()).unwrap()]);
+    }
+
+    /// Fills every derived table for an entry, as deriving does.
+    fn derive(&self, entry: EntryId, projection: &Projection) {
+        self.store
+            .write_sql(|tx| {
+                let row = tx.row_of(entry)?.unwrap();
+                let conn = tx.conn()?;
+                conn.execute(
+                    "INSERT INTO entries VALUES (?1, randomblob(16), 0, '2026-11-22', 5, 'note', 0, ?2)",
+                    rusqlite::params![row, projection.title.as_bytes()],
+                )
+                .unwrap();
+                conn.execute("INSERT INTO texts VALUES (?1, ?2)", rusqlite::params![row, projection.pack()]).unwrap();
+                conn.execute(
+                    "INSERT INTO snapshots VALUES (?1, x'', 1, ?2)",
+                    rusqlite::params![row, projection.rest().as_bytes()],
+                )
+                .unwrap();
+                search::replace(conn, row, None, (&projection.title, &projection.rest()))?;
+                conn.execute("UPDATE documents SET stale = 0 WHERE id = ?1", [row]).unwrap();
+                Ok(())
+            })
+            .unwrap();
+    }
+
+    fn found(&self, word: &str) -> usize {
+        self.store.read_sql(|tx| Ok(search::candidates(tx.conn()?, &Query::parse(word), 9)?.len())).unwrap()
+    }
+
+    /// How many rows each table with a document column has for an entry.
+    fn rows_of(&self, entry: EntryId) -> Vec<(String, i64)> {
+        self.store
+            .read_sql(|tx| {
+                let row = tx.row_of(entry)?.unwrap();
+                let conn = tx.conn()?;
+                let mut tables = conn
+                    .prepare(
+                        "SELECT m.name FROM sqlite_schema m JOIN pragma_table_info(m.name) c ON c.name = 'document'
+                         WHERE m.type = 'table' ORDER BY m.name",
+                    )
+                    .unwrap();
+                let tables: Vec<String> = tables.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+                let count = |table: &str| {
+                    let sql = format!("SELECT count(*) FROM {table} WHERE document = ?1");
+                    conn.query_row(&sql, [row], |row| row.get(0)).unwrap()
+                };
+                Ok(tables.into_iter().map(|table| (table.clone(), count(&table))).collect())
+            })
+            .unwrap()
+    }
+
+    fn stale(&self) -> Vec<EntryId> {
+        self.store.stale(9).unwrap()
+    }
+
+    fn problems(&self) -> Vec<&'static str> {
+        self.store.doctor().unwrap().iter().filter(|check| !check.ok).map(|check| check.name).collect()
+    }
+
+    fn sql(&self, sql: &str) {
+        self.store.write_sql(|tx| tx.conn()?.execute_batch(sql).map_err(super::tx::db)).unwrap();
+    }
+}
+
+fn story() -> Projection {
+    let body = "Everybody saw the zanzibarite. ".repeat(60);
+    Projection { title: "Quokkalike evening".to_owned(), parts: vec![("body".to_owned(), body)] }
+}
+
+#[test]
+fn an_erased_entry_leaves_no_row_and_no_word_in_any_page() {
+    let mut made = made();
+    made.change(entry(1), Doc::new(1).write(&story().rest()));
+    made.derive(entry(1), &story());
+    made.change(entry(2), Doc::new(2).write("kept"));
+    assert_eq!(made.found("zanzibarite"), 1);
+    let path = made.folder.path().join("journal.db");
+    let scratch = tempfile::tempdir().unwrap();
+    let holds = |word: &[u8]| {
+        let pages = decrypted_pages(&path, &KEY, scratch.path()).unwrap();
+        pages.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word))
+    };
+    made.store.connections().checkpoint().unwrap();
+    // The body lies squeezed, so look for the list row's and the search table's words too.
+    assert!(holds(b"zanzibarite") && holds(b"quokkalike"));
+
+    made.store.write(|tx| rules::erase(tx, &made.identity, &mut made.entropy, entry(1))).unwrap();
+    assert!(made.store.connections().checkpoint().unwrap());
+    assert!(!holds(b"zanzibarite") && !holds(b"quokkalike"));
+    assert_eq!(made.found("zanzibarite"), 0);
+    for (table, count) in made.rows_of(entry(1)) {
+        assert_eq!(count > 0, table == "operations", "{table}");
+    }
+    assert_eq!(made.stale(), [entry(2)]);
+    assert_eq!(made.problems(), [""; 0]);
+}
+
+#[test]
+fn a_document_without_heads_has_no_derived_rows_and_keeps_its_log() {
+    let mut made = made();
+    made.change(entry(1), Doc::new(1).write(&story().rest()));
+    made.derive(entry(1), &story());
+    made.store.write(|tx| tx.set_document(entry(1), &DocumentState::default())).unwrap();
+    for (table, count) in made.rows_of(entry(1)) {
+        assert_eq!(count > 0, table == "operations", "{table}");
+    }
+    assert_eq!((made.found("zanzibarite"), made.stale()), (0, Vec::new()));
+    assert_eq!(made.store.read(|tx| tx.changes(entry(1))).unwrap().len(), 1);
+}
+
+#[test]
+fn a_commit_marks_its_entries_stale_the_last_to_come_first() {
+    let mut made = made();
+    let mut doc = Doc::new(1);
+    made.change(entry(1), doc.write("one"));
+    made.change(entry(2), Doc::new(2).write("two"));
+    assert_eq!(made.stale(), [entry(2), entry(1)]);
+    made.derive(entry(1), &story());
+    assert_eq!((made.stale(), made.store.stale_count()), (vec![entry(2)], Ok(1)));
+    made.change(entry(1), doc.write("again"));
+    assert_eq!(made.stale(), [entry(2), entry(1)]);
+    assert_eq!(made.store.stale(1).unwrap(), [entry(2)]);
+}
+
+#[test]
+fn sql_beside_the_rules_sees_what_they_did() {
+    let mut made = made();
+    let operation = Operation::change(entry(1), Doc::new(1).write("one"), Vec::new(), Vec::new()).unwrap();
+    let Made { store, identity, entropy, .. } = &mut made;
+    store
+        .write_sql(|tx| {
+            rules::append(tx, identity, entropy, vec![operation])?;
+            let row = tx.row_of(entry(1))?.unwrap();
+            let count = "SELECT count(*) FROM documents WHERE id = ?1 AND heads IS NOT NULL AND stale = 3";
+            let count: i64 = tx.conn()?.query_row(count, [row], |row| row.get(0)).unwrap();
+            assert_eq!(count, 1);
+            assert_eq!(tx.entry_of(row)?, Some(entry(1)));
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn the_list_is_read_from_its_index_in_order() {
+    let made = made();
+    let plan = |sql: &str| -> String {
+        made.store
+            .read_sql(|tx| {
+                let mut plan = tx.conn()?.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+                let blanks = vec![rusqlite::types::Null; plan.parameter_count()];
+                let blanks = rusqlite::params_from_iter(blanks);
+                let lines: Vec<String> =
+                    plan.query_map(blanks, |row| row.get(3)).unwrap().map(Result::unwrap).collect();
+                Ok(lines.join("; "))
+            })
+            .unwrap()
+    };
+    let filtered = Filter { from: Some(Day::new(2020, 1, 1)), kind: Some(Kind::Vent), ..Filter::default() };
+    for filter in [Filter::default(), filtered] {
+        let (list, _) = list_query(&filter, None);
+        let plan = plan(&list);
+        assert!(plan.starts_with("SEARCH entries USING INDEX entries_newest (trashed=?"), "{plan}");
+        assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+    }
+    let stale = plan("SELECT entry FROM documents WHERE stale != 0 ORDER BY id DESC LIMIT 9");
+    assert_eq!(stale, "SCAN documents USING INDEX documents_stale");
+    let unfilled = plan("SELECT blob FROM blobs WHERE brought IS NOT NULL AND NOT ended AND NOT here");
+    assert_eq!(unfilled, "SCAN blobs USING INDEX blobs_unfilled");
+}
+
+#[test]
+fn the_doctor_finds_each_kind_of_damage() {
+    let damages: [(&str, &[&str]); 10] = [
+        ("UPDATE operations SET chain = zeroblob(32) WHERE id & 0xff = 2", &["logs"]),
+        ("UPDATE operations SET hash = zeroblob(32) WHERE id & 0xff = 2", &["logs"]),
+        ("UPDATE operations SET body = NULL WHERE id & 0xff = 3", &["logs", "documents", "digest"]),
+        ("UPDATE heads SET bytes = (SELECT bytes FROM heads WHERE id & 0xff = 1)", &["logs"]),
+        ("DELETE FROM heads WHERE id & 0xff = 3", &["logs"]),
+        ("DELETE FROM operations WHERE id & 0xff = 2", &["logs", "documents", "digest"]),
+        ("UPDATE documents SET pending = 1", &["documents"]),
+        ("UPDATE operations SET ready = 0 WHERE id & 0xff = 2", &["documents"]),
+        ("UPDATE settings SET value = zeroblob(32) WHERE key = 'digest'", &["digest"]),
+        ("INSERT INTO texts VALUES (99, x'00')", &["rows"]),
+    ];
+    for (damage, expected) in damages {
+        let mut made = made();
+        let mut doc = Doc::new(1);
+        for n in 0..3 {
+            made.change(entry(1), doc.write(&n.to_string()));
+        }
+        assert_eq!(made.problems(), [""; 0]);
+        made.sql(damage);
+        assert_eq!(made.problems(), expected, "{damage}");
+    }
+}
+
+#[test]
+fn a_store_opens_again_as_it_was() {
+    let mut made = made();
+    made.change(entry(1), Doc::new(1).write("one"));
+    let summary = made.store.read(rules::summary).unwrap();
+    made.store.pause().unwrap();
+    assert!(made.store.read(rules::summary).is_err());
+    made.store.resume().unwrap();
+    assert_eq!(made.store.read(rules::summary).unwrap(), summary);
+    drop(made.store);
+    let again = SqliteStore::open(&made.folder.path().join("journal.db"), &KEY, open::Vouched::ByVault).unwrap();
+    assert_eq!(again.read(rules::summary).unwrap(), summary);
+    assert!(again.read(|tx| Ok(tx.setting(Setting::Incarnation)?.is_some())).unwrap());
+}
+
+/// A commit of nearly as much as may be, so that rows run over many pages.
+#[test]
+fn long_bodies_come_back() {
+    let mut made = made();
+    let mut text = vec![0u8; MAX_BATCH - 4096];
+    crate::time::Entropy::fill(&mut Seeded::new(4), &mut text);
+    let noise = data_encoding::BASE64.encode(&text[..MAX_BATCH / 2]);
+    let chunk = Doc::new(1).write(&noise);
+    made.change(entry(1), chunk.clone());
+    assert_eq!(made.store.read(|tx| tx.changes(entry(1))).unwrap()[0].chunk, chunk);
+    assert_eq!(made.problems(), [""; 0]);
+}

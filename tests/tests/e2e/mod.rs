@@ -1,0 +1,14 @@
+//! The shipped program on the contract of its commands: what a person with several devices can rely on.
+
+mod attachments;
+mod canary;
+mod devices;
+mod joining;
+mod journal;
+mod processes;
+mod removal;
+mod rollback;
+mod shapes;
+pub(crate) mod support;
+mod trouble;
+mod wire;
