@@ -584,7 +584,9 @@ mod tests {
     /// Values that may begin with a dash swallowed the flags behind them.
     #[test]
     fn flags_after_words_are_flags() {
-        for line in ["search two words --json", "reflect ab --json", "item ab add lesson text --json", "reflect ab t --json"] {
+        for line in
+            ["search two words --json", "reflect ab --json", "item ab add lesson text --json", "reflect ab t --json"]
+        {
             assert!(parse(line).unwrap().global.json, "{line}");
         }
         let Command::Search { query, .. } = parse("search -- -dash").unwrap().command else { panic!() };
