@@ -312,7 +312,7 @@ impl Tx for MemoryTx {
     }
 
     fn blobs(&mut self, unfilled: bool) -> Result<Vec<WantedBlob>> {
-        let wanted = self.state.blobs.values().filter(|row| !row.ended && !(unfilled && row.here));
+        let wanted = self.state.blobs.values().filter(|row| !(row.ended || unfilled && row.here));
         Ok(wanted.filter_map(as_wanted).collect())
     }
 

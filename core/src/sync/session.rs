@@ -446,6 +446,7 @@ impl Session {
                 self.their_settled = None;
                 self.our_settled = None;
                 self.reported = None;
+                self.settling = false;
                 self.sending = Sending::default();
                 if self.ours.is_none() || self.ours.as_ref().is_some_and(|ours| ours.generation == 0) {
                     // The peer has news since our equal hellos, or we have not compared yet.

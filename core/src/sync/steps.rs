@@ -118,7 +118,8 @@ impl Session {
                 news.push(Outgoing { log: *log, after: theirs });
             }
         }
-        let quiet = news.is_empty();
+        // The summary may have been asked for before a plan brought more to send.
+        let quiet = news.is_empty() && self.sending.outgoing.is_empty() && self.sending.in_flight.is_empty();
         news.into_iter().for_each(|log| self.send_log(log));
         if std::mem::take(&mut self.settling) && quiet {
             let answered = self.theirs.as_ref().map_or(0, |theirs| theirs.generation);
