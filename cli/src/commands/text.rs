@@ -26,7 +26,7 @@ pub(super) fn read(source: TextSource) -> Outcome<String> {
         TextSource::Given(text) => return Ok(text),
         TextSource::File(path) => {
             let what = format!("the text in {}", path.display());
-            let read = std::fs::File::open(&path).and_then(|file| all(file));
+            let read = std::fs::File::open(&path).and_then(all);
             (what, read)
         }
         TextSource::Stdin => ("the text on standard input".to_owned(), all(io::stdin().lock())),
