@@ -157,8 +157,8 @@ pub enum Command {
     },
     /// Search what you wrote: words, "a phrase", prefix*
     Search {
-        /// What to look for
-        #[arg(required = true, allow_hyphen_values = true)]
+        /// What to look for; after `--` it may begin with a dash
+        #[arg(required = true)]
         query: Vec<String>,
         /// At most so many hits
         #[arg(long, default_value_t = 50)]
@@ -579,6 +579,20 @@ mod tests {
         ] {
             assert_eq!(parse(line).err().map(|error| error.exit_code()), Some(2), "{line}");
         }
+    }
+
+    /// Values that may begin with a dash swallowed the flags behind them.
+    #[test]
+    fn flags_after_words_are_flags() {
+        for line in
+            ["search two words --json", "reflect ab --json", "item ab add lesson text --json", "reflect ab t --json"]
+        {
+            assert!(parse(line).unwrap().global.json, "{line}");
+        }
+        let Command::Search { query, .. } = parse("search -- -dash").unwrap().command else { panic!() };
+        assert_eq!(query, ["-dash"]);
+        let Command::Reflect { text, .. } = parse("reflect ab -").unwrap().command else { panic!() };
+        assert_eq!(text.as_deref(), Some("-"));
     }
 
     #[test]

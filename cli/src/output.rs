@@ -31,7 +31,10 @@ impl Failure {
 
     /// A question that nobody is there to answer.
     pub fn nobody(question: &str, hint: impl Into<String>) -> Self {
-        Self::Usage(Error::invalid(format!("nobody is there to answer: {question}"), hint))
+        Self::Usage(Error::invalid(
+            format!("nobody is there to answer: {}", question.trim_end_matches(['?', '.'])),
+            hint,
+        ))
     }
 
     /// The exit code.

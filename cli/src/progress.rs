@@ -22,7 +22,7 @@ pub struct Progress {
 enum How {
     Silent,
     Bar(ProgressBar),
-    Plain { said: Option<Instant>, done: u64, total: Option<u64> },
+    Plain { said: Option<(Instant, u64)>, done: u64, total: Option<u64> },
 }
 
 impl Progress {
@@ -62,9 +62,9 @@ impl Progress {
             }
             How::Plain { said, done, total } => {
                 (*done, *total) = (now_done, now_total);
-                let due = said.map_or(waited >= PATIENCE, |at| now.saturating_duration_since(at) >= EVERY);
+                let due = said.map_or(waited >= PATIENCE, |(at, _)| now.saturating_duration_since(at) >= EVERY);
                 due.then(|| {
-                    *said = Some(now);
+                    *said = Some((now, now_done));
                     line(self.what, now_done, now_total)
                 })
             }
@@ -75,8 +75,10 @@ impl Progress {
     pub fn finish(self) {
         match self.how {
             How::Bar(bar) => bar.finish_and_clear(),
-            // Whoever was shown a beginning is shown the end.
-            How::Plain { said: Some(_), done, total } => eprintln!("{}", line(self.what, done, total)),
+            // Whoever was shown a beginning is shown the end, once.
+            How::Plain { said: Some((_, last)), done, total } if last != done => {
+                eprintln!("{}", line(self.what, done, total));
+            }
             How::Plain { .. } | How::Silent => {}
         }
     }

@@ -163,8 +163,11 @@ pub(super) fn erase(context: &Context, prefix: &str) -> Outcome {
     let id = engine.resolve(prefix)?;
     let title = engine.row(id)?.map(|row| row.title).unwrap_or_default();
     let title = engine.people()?.shown(&title);
-    let name = if title.is_empty() { format!("{:.8}", id.to_string()) } else { format!("\"{title}\"") };
-    ask::confirm(&format!("Destroy {name} on every device, for ever?"), context.yes)?;
+    // Said to who is there to read it, and never part of an error.
+    if !context.yes && ask::somebody() && !title.is_empty() {
+        context.out.note(&title);
+    }
+    ask::confirm("Destroy this entry on every device, for ever?", context.yes)?;
     engine.erase(id)?;
     context.out.note("Your other devices destroy it when they next sync.");
     context.out.answer(&Done::to(id), |_| format!("Erased  {:.8}\n", id.to_string()))

@@ -6,7 +6,7 @@
 use rusqlite::OptionalExtension;
 
 use super::Engine;
-use super::entries::{append_change, finish, refresh_one};
+use super::entries::{append_change, refresh_one};
 use crate::crypto::{Derived, HashKey, Hasher};
 use crate::document::{Actor, EntryDocument, NewAttachment, PeopleDocument};
 use crate::error::{Error, Result};
@@ -77,6 +77,9 @@ impl Engine {
             let actor = Actor::draw(&mut seeded);
             let (document, chunk) = EntryDocument::create(id, actor, imported.written_at, &imported.new, &mut seeded)?;
             append_change(shared, tx, id, chunk, Vec::new(), Vec::new())?;
+            if imported.marks.is_empty() && brought.is_empty() {
+                return derived::put_all(tx, &document.entry()?);
+            }
             // Marks come from where a file lies, blobs are named by random keys: this change is this device's own.
             let mut own = EntryDocument::load(id, shared.actor(), Some(&document.save()), &[])?.document;
             let ((), chunk) = own.edit(imported.written_at, &mut shared.entropy.clone(), |editor| {
@@ -87,7 +90,7 @@ impl Engine {
                 let brings = brought.iter().map(|(blob, _)| blob.clone()).collect();
                 append_change(shared, tx, id, chunk, brings, Vec::new())?;
             }
-            finish(tx, &own)
+            derived::put_all(tx, &own.entry()?)
         })?;
         for (blob, _) in &brought {
             self.mark_here(blob)?;
@@ -125,7 +128,7 @@ impl Engine {
             for chunk in chunks {
                 append_change(shared, tx, copy.id, chunk, std::mem::take(&mut brings), Vec::new())?;
             }
-            finish(tx, &document)
+            derived::put_all(tx, &document.entry()?)
         })?;
         for blob in &brought {
             self.mark_here(blob)?;

@@ -15,5 +15,5 @@ pub use find::{Found, Hit, find};
 pub(crate) use list::list_query;
 pub use list::{Cursor, Filter, ListRow, Page, list, resolve, row};
 pub use people::{people, store_people};
-pub(crate) use refresh::put_row;
 pub use refresh::{Refreshed, projection, refresh};
+pub(crate) use refresh::{put_all, put_row};

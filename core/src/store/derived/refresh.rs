@@ -85,6 +85,14 @@ pub(crate) fn put_row(tx: &mut SqliteTx<'_>, entry: &Entry) -> Result<()> {
     Ok(())
 }
 
+/// Everything derived of an entry whose document is at hand and whole, in the transaction that commits it. An import of
+/// many entries would otherwise open and commit each a second time.
+pub(crate) fn put_all(tx: &mut SqliteTx<'_>, entry: &Entry) -> Result<()> {
+    put_row(tx, entry)?;
+    put_texts(tx, entry)?;
+    fresh(tx, entry.id, 0)
+}
+
 fn put_texts(tx: &mut SqliteTx<'_>, entry: &Entry) -> Result<()> {
     let known = people(tx)?;
     let old = projection(tx, entry.id)?;
