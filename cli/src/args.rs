@@ -133,7 +133,7 @@ pub enum Command {
     Restore {
         /// The entry
         id: String,
-        /// The reading's heads, as `history` shows them
+        /// The reading's heads, or their beginnings, as `history` shows them
         #[arg(long, value_name = "HEADS")]
         at: String,
     },
@@ -193,7 +193,7 @@ pub enum Command {
         id: String,
         /// The attachment
         attachment: String,
-        /// Where to; an existing file is not overwritten without a yes
+        /// Where to; nothing that exists is overwritten
         file: PathBuf,
     },
     /// Let another device join: shows a code and a QR. With a code, join the journal that shows it
@@ -288,13 +288,13 @@ pub struct Write {
     /// `-` reads the text from standard input
     #[arg(value_name = "-", value_parser = ["-"], hide_possible_values = true)]
     pub stdin: Option<String>,
-    /// What it is about: failure, loss, vent, experiment, win, note
+    /// What it is about: failure, loss, vent, experiment, win, note [default: the template's, else failure]
     #[arg(long)]
     pub kind: Option<Kind>,
-    /// Begin with a template's prompts
+    /// Begin with a template's prompts: post-mortem, vent, micro-failure, win, loss
     #[arg(long, value_name = "T")]
     pub template: Option<String>,
-    /// When it happened: YYYY, YYYY-MM or YYYY-MM-DD [default: today]
+    /// When it happened: YYYY, YYYY-MM or YYYY-MM-DD
     #[arg(long, value_name = "DAY")]
     pub on: Option<Day>,
     /// Its text

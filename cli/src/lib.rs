@@ -3,13 +3,14 @@
 //!
 //! - [`commands`] what each command does.
 //! - [`args`] what can be asked for; [`output`] how answers and failures look; [`json`] the contract's shapes.
-//! - [`key`] how the store is opened; [`ask`] questions; [`editor`] the private file under `$EDITOR`; [`home`] folders.
+//! - [`key`] how the store is opened; [`ask`] questions; [`editor`] the private file under `$EDITOR`, [`editing`] what stands in it; [`home`] folders.
 //! - [`import`] and [`export`] other people's files and our own.
 //! - [`human`] text for a person; [`progress`], [`qr`], [`manual`] what their names say.
 
 pub mod args;
 pub mod ask;
 pub mod commands;
+pub mod editing;
 pub mod editor;
 pub mod export;
 pub mod home;

@@ -4,9 +4,12 @@
 //! libFuzzer, through the one binary `any` and `AFTERWORD_FUZZ_TARGET`, where nightly and cargo-fuzz are there. Both start
 //! from [`Target::seeds`], from files in `corpus-seeds/<name>/`, and from what once failed, in `crashers/<name>/`.
 //!
-//! To add a decoder: a function for it in `targets.rs`, one for its seeds in `seeds.rs`, one line in [`TARGETS`]. Where a
+//! To add a decoder: a function for it in `targets.rs`, one for its seeds beside it, one line in [`TARGETS`]. Where a
 //! signature or a hash stands before the decoder, the target begins behind it: mutations would never get past it.
 
+mod formats;
+mod imports;
+mod scripted;
 mod seeds;
 mod targets;
 
@@ -29,6 +32,23 @@ pub const TARGETS: &[Target] = &[
     Target { name: "ids", run: targets::ids, seeds: seeds::ids },
     Target { name: "days", run: targets::days, seeds: seeds::days },
     Target { name: "times", run: targets::times, seeds: seeds::times },
+    Target { name: "statement", run: formats::statement, seeds: formats::statements },
+    Target { name: "change", run: formats::change, seeds: formats::changes },
+    Target { name: "change_contents", run: formats::change_contents, seeds: formats::contents },
+    Target { name: "entry_document", run: formats::entry_document, seeds: formats::contents },
+    Target { name: "envelope", run: formats::envelope, seeds: formats::envelopes },
+    Target { name: "batch", run: formats::batch, seeds: formats::batches },
+    Target { name: "certificate", run: formats::certificate, seeds: formats::certificates },
+    Target { name: "frames", run: formats::frames, seeds: formats::framed },
+    Target { name: "message", run: formats::message, seeds: scripted::payloads },
+    Target { name: "packed", run: formats::packed, seeds: formats::packs },
+    Target { name: "chunk", run: formats::chunk, seeds: formats::chunks },
+    Target { name: "session", run: scripted::session, seeds: scripted::scripts },
+    Target { name: "invitation", run: formats::invitation, seeds: formats::invitations },
+    Target { name: "vault", run: formats::vault, seeds: formats::vaults },
+    Target { name: "query", run: formats::query, seeds: formats::queries },
+    Target { name: "import_markdown", run: imports::markdown, seeds: imports::markdowns },
+    Target { name: "import_export", run: imports::export, seeds: imports::exports },
 ];
 
 /// The target of this name.

@@ -11,6 +11,12 @@ pub(crate) const PURPOSE: &[u8] = b"fuzz";
 #[derive(Debug)]
 pub(crate) struct Fixed(u8);
 
+impl Fixed {
+    pub(crate) fn new(seed: u8) -> Self {
+        Self(seed)
+    }
+}
+
 impl Entropy for Fixed {
     fn fill(&mut self, bytes: &mut [u8]) {
         for byte in bytes {

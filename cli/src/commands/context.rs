@@ -7,16 +7,18 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use afterword_core::crypto::Secret;
 use afterword_core::engine::{Engine, Environment, SharedEntropy};
 use afterword_core::error::{Code, Error};
+use afterword_core::journal::{Kind, NewEntry};
 use afterword_core::store::error::{StoreError, StoreResult};
 use afterword_core::store::vault::{self, Home, PlatformVault, Unlock, UnlockKind};
 use afterword_core::time::{Clock, Day, Entropy, Timestamp, random};
 use tokio::sync::watch;
 
 use crate::args::Global;
-use crate::home;
+use crate::editor;
+use crate::home::{self, run_folders};
 use crate::json::VaultKind;
 use crate::key::{self, Given, Key, Keyring, OsKeyring};
-use crate::output::{Outcome, Output};
+use crate::output::{Outcome, Output, sentence};
 
 /// The computer's clock.
 #[derive(Debug, Clone, Copy)]
@@ -143,10 +145,39 @@ impl Context {
         key::to_create(&self.given, &OsKeyring, &format!("probe-{}", data_encoding::HEXLOWER.encode(&probe)))
     }
 
-    /// The journal, opened.
+    /// The journal, opened; and what an earlier run left in an editor, taken up.
     pub(super) fn open(&self) -> Outcome<Engine> {
         let key = self.key()?;
-        self.open_with(&key)
+        let engine = self.open_with(&key)?;
+        self.take_up(&engine);
+        Ok(engine)
+    }
+
+    /// Words that were typed and never saved become entries. What goes wrong here is said and stops nothing: the words
+    /// stay where they are for the next start.
+    fn take_up(&self, engine: &Engine) {
+        let found = match editor::collect(&run_folders(&self.home)) {
+            Ok(found) => found,
+            Err(error) => return self.out.note(&sentence(&error)),
+        };
+        for recovered in found {
+            let new = NewEntry {
+                kind: Kind::Note,
+                title: "Recovered text".to_owned(),
+                body: recovered.text.to_string(),
+                sections: Vec::new(),
+                happened: None,
+            };
+            // Wiped only once the words are durable in the journal.
+            let saved = engine.create_entry(new).and_then(|written| recovered.wipe().map(|()| written));
+            match saved {
+                Ok(written) => self.out.note(&format!(
+                    "Text from an editor that was cut off is now the entry {:.8}, \"Recovered text\".",
+                    written.id.to_string()
+                )),
+                Err(error) => self.out.note(&sentence(&error)),
+            }
+        }
     }
 
     /// The journal, opened with a key that is at hand.

@@ -1,15 +1,22 @@
-//! Commands about entries.
+//! Writing an entry's texts and reading it: `write`, `today`, `edit`, `show`.
 
-use afterword_core::engine::{Shown, Written};
+use afterword_core::document::{MAIN_SECTION, TextField};
+use afterword_core::engine::{Engine, Shown, Written};
+use afterword_core::error::{Code, Error};
+use afterword_core::id::{AttachmentId, ChangeHash, EntryId};
 use afterword_core::journal::people::People;
-use afterword_core::journal::{Kind, NewEntry};
+use afterword_core::journal::templates::Template;
+use afterword_core::journal::{self, Kind, NewEntry};
 use afterword_core::time::Clock;
 
 use super::context::{Context, SystemClock};
-use crate::args::Write;
+use super::text::{self, terminal, type_page};
+use crate::args::{Edit, Write};
+use crate::editing::Page;
+use crate::editor::Base;
 use crate::human::{self, Style};
 use crate::json::{Changed, Entry, Names, Part, Show};
-use crate::output::Outcome;
+use crate::output::{Failure, Outcome};
 
 /// Names for tokens, from the journal's people.
 #[derive(Debug)]
@@ -33,28 +40,182 @@ pub(super) fn changed(context: &Context, did: &str, written: Written, part: Opti
 
 /// `write`.
 pub(super) fn write(context: &Context, write: &Write) -> Outcome {
-    let engine = context.open()?;
-    let written = engine.create_entry(NewEntry {
-        kind: write.kind.unwrap_or(Kind::Failure),
+    let template = write.template.as_deref().map(Template::named).transpose().map_err(Failure::Usage)?;
+    let mut page = Page {
         title: write.title().unwrap_or_default().to_owned(),
-        body: write.body.clone().unwrap_or_default(),
+        body: write.source().map(text::read).transpose()?.unwrap_or_default(),
+        sections: template.map(Template::sections).unwrap_or_default(),
+    };
+    let blank = page.is_empty() && page.sections.is_empty();
+    if blank && write.source().is_some() {
+        return Err(nothing().into());
+    }
+    let opens = write.wants_editor() && terminal();
+    if blank && !opens {
+        return Err(Failure::usage(
+            "nothing to write: no title and no text were given, and there is no terminal for an editor",
+            "give a title, or a text with --body TEXT, --file FILE or -",
+        ));
+    }
+    let engine = context.open()?;
+    let kind = write.kind.or(template.map(|template| template.kind)).unwrap_or(Kind::Failure);
+    let new =
+        |page: Page| NewEntry { kind, title: page.title, body: page.body, sections: page.sections, happened: write.on };
+    if !opens {
+        if write.edit {
+            context.out.note("There is no terminal for an editor here; what was given is saved.");
+        }
+        return changed(context, "Saved", engine.create_entry(new(page))?, None);
+    }
+    // One that was asked for with a title or prompts is an entry although nothing more was typed.
+    let asked = !blank;
+    let (shown, typed) = type_page(context, &Base { entry: None, heads: Vec::new() }, page)?;
+    page = typed.text.clone();
+    // Prompts that the editor could not show are still the template's.
+    if shown.sections.is_empty() && page.sections.is_empty() {
+        page.sections = template.map(Template::sections).unwrap_or_default();
+    }
+    if page.is_empty() && !asked {
+        typed.saved()?;
+        return Err(nothing().into());
+    }
+    let written = engine.create_entry(new(page))?;
+    typed.saved()?;
+    changed(context, "Saved", written, None)
+}
+
+fn nothing() -> Error {
+    Error::new(Code::Cancelled, "nothing was saved: there is no title and no text", "write something, however short")
+}
+
+/// `today`.
+pub(super) fn today(context: &Context) -> Outcome {
+    let engine = context.open()?;
+    let day = SystemClock.today();
+    if let Some(id) = engine.entry_on(day)? {
+        if terminal() {
+            return edit_on_screen(context, &engine, id, None);
+        }
+        let shown = engine.show(id)?;
+        return changed(context, "Today", as_written(&shown), None);
+    }
+    let new = |page: Page| NewEntry {
+        kind: Kind::Note,
+        title: page.title,
+        body: page.body,
         sections: Vec::new(),
-        happened: write.on,
+        happened: Some(day),
+    };
+    if !terminal() {
+        return changed(context, "Begun", engine.create_entry(new(Page::default()))?, None);
+    }
+    let (_, typed) = type_page(context, &Base { entry: None, heads: Vec::new() }, Page::default())?;
+    if typed.text.is_empty() {
+        typed.saved()?;
+        return Err(nothing().into());
+    }
+    let written = engine.create_entry(new(typed.text.clone()))?;
+    typed.saved()?;
+    changed(context, "Saved", written, None)
+}
+
+fn as_written(shown: &Shown) -> Written {
+    let entry = &shown.entry;
+    Written { id: entry.id, kind: entry.kind, title: shown.people.shown(&entry.title), heads: entry.heads.clone() }
+}
+
+/// `edit`.
+pub(super) fn edit(context: &Context, edit: &Edit) -> Outcome {
+    if edit.wants_editor() && !terminal() {
+        return Err(Failure::usage(
+            "nothing to change: no title and no text were given, and there is no terminal for an editor",
+            "give --title T, or a text with --body TEXT, --file FILE or -",
+        ));
+    }
+    let body = edit.source().map(text::read).transpose()?;
+    let base = edit.base.as_deref().map(full_heads).transpose()?;
+    let engine = context.open()?;
+    let id = engine.resolve(&edit.id)?;
+    if edit.wants_editor() {
+        return edit_on_screen(context, &engine, id, base);
+    }
+    let at = base.map(|heads| engine.show_at(id, &heads)).transpose()?;
+    let ((), written) = engine.edit_entry(id, |editor, now, people| {
+        // Without a base the texts that stand there now are replaced, read in this very step.
+        let at = at.as_ref().map_or(now, |shown| &shown.entry);
+        if let Some(title) = &edit.title {
+            editor.set_text(TextField::Title, &at.heads, &people.stored(title, &at.title))?;
+        }
+        if let Some(body) = &body {
+            editor.set_text(TextField::Body, &at.heads, &people.stored(body, at.body()))?;
+        }
+        Ok(())
     })?;
     changed(context, "Saved", written, None)
 }
 
+/// Heads as `show` gives them, whole.
+fn full_heads(text: &str) -> Outcome<Vec<ChangeHash>> {
+    text.split(',').map(|head| head.trim().parse()).collect::<Result<_, _>>().map_err(|_| {
+        Failure::usage(
+            "--base takes full heads joined by commas",
+            "copy them from the `heads` of `afterword show ID --json`",
+        )
+    })
+}
+
+/// Opens the editor on an entry's texts. What a sync brings in meanwhile stays: the base is what was read here.
+fn edit_on_screen(context: &Context, engine: &Engine, id: EntryId, base: Option<Vec<ChangeHash>>) -> Outcome {
+    let shown = match base {
+        None => engine.show(id)?,
+        Some(heads) => engine.show_at(id, &heads)?,
+    };
+    let (entry, people) = (&shown.entry, &shown.people);
+    let others: Vec<_> = entry.sections.iter().filter(|section| section.id != MAIN_SECTION).collect();
+    let page = Page {
+        title: people.shown(&entry.title),
+        body: people.shown(main_text(entry)),
+        sections: others.iter().map(|s| (s.prompt.clone(), people.shown(&s.text))).collect(),
+    };
+    let heads = entry.heads.clone();
+    let (given, typed) = type_page(context, &Base { entry: Some(id), heads: heads.clone() }, page)?;
+    if typed.text == given {
+        typed.saved()?;
+        return changed(context, "Unchanged", as_written(&shown), None);
+    }
+    let new = typed.text.clone();
+    let ((), written) = engine.edit_entry(id, |editor, _, _| {
+        if new.title != given.title {
+            editor.set_text(TextField::Title, &heads, &people.stored(&new.title, &entry.title))?;
+        }
+        if new.body != given.body {
+            editor.set_text(TextField::Body, &heads, &people.stored(&new.body, main_text(entry)))?;
+        }
+        for ((section, (_, old)), (_, text)) in others.iter().zip(&given.sections).zip(&new.sections) {
+            if text != old {
+                let text = people.stored(text, &section.text);
+                editor.set_text(TextField::Section(section.id), &heads, &text)?;
+            }
+        }
+        Ok(())
+    })?;
+    typed.saved()?;
+    changed(context, "Saved", written, None)
+}
+
+fn main_text(entry: &journal::Entry) -> &str {
+    entry.sections.iter().find(|section| section.id == MAIN_SECTION).map_or("", |section| &section.text)
+}
+
 /// An entry in `show`'s shape.
 pub(super) fn entry_json(shown: &Shown) -> Entry {
-    let here = |id: &afterword_core::id::AttachmentId| {
-        shown
-            .entry
-            .attachments
-            .iter()
-            .find(|attachment| attachment.id == *id)
-            .is_some_and(|attachment| shown.here.iter().any(|(blob, here)| *blob == attachment.blob && *here))
-    };
-    Entry::new(&shown.entry, &Known(&shown.people), SystemClock.today(), &here)
+    Entry::new(&shown.entry, &Known(&shown.people), SystemClock.today(), &|id| is_here(shown, id))
+}
+
+/// Whether an attachment's bytes are on this device.
+pub(super) fn is_here(shown: &Shown, id: &AttachmentId) -> bool {
+    let blob = shown.entry.attachments.iter().find(|attachment| attachment.id == *id).map(|found| found.blob);
+    shown.here.iter().any(|(held, here)| Some(*held) == blob && *here)
 }
 
 /// `show`.

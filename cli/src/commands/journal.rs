@@ -1,12 +1,19 @@
-//! Commands about the journal as a whole: `init`.
+//! Commands about the journal as a whole: `init`, `passphrase`, `recovery check`, `doctor`.
 
-use afterword_core::engine::Engine;
+use std::io::{self, IsTerminal};
+use std::path::Path;
+
+use afterword_core::crypto::RecoveryPhrase;
+use afterword_core::engine::{Engine, Health};
+use zeroize::Zeroizing;
 
 use super::context::{Context, environment, unlocking};
+use crate::ask;
 use crate::human::{self, Style};
-use crate::json::{DeviceName, Init, VaultKind};
-use crate::key::Key;
-use crate::output::Outcome;
+use crate::json::{Check, DeviceName, Doctor, Done, Init, Position, VaultKind};
+use crate::key::{self, Key};
+use crate::output::{Failure, Outcome};
+use crate::progress::Progress;
 
 /// `init`.
 pub(super) fn init(context: &Context, name: Option<&str>) -> Outcome {
@@ -24,4 +31,69 @@ pub(super) fn init(context: &Context, name: Option<&str>) -> Outcome {
         recovery_phrase: phrase.words().to_string(),
     };
     context.out.answer(&init, |init| human::init(init, Style::here()))
+}
+
+/// `passphrase`: a new one from a file, a question, or the first line of standard input.
+pub(super) fn passphrase(context: &Context, file: Option<&Path>) -> Outcome {
+    let engine = context.open()?;
+    let new = new_passphrase(file)?;
+    let key = Key::Passphrase(new);
+    unlocking(&key, |unlock| engine.change_unlock(unlock))?;
+    context.out.answer(&Done::to(engine.journal()), |_| "The passphrase is changed.\n".to_owned())
+}
+
+fn new_passphrase(file: Option<&Path>) -> Outcome<Zeroizing<String>> {
+    const HOW: &str = "give it with --new-passphrase-file FILE, or as the first line of standard input";
+    if let Some(file) = file {
+        return key::read_file(file);
+    }
+    if !io::stdin().is_terminal() {
+        return ask::first_line(&mut io::stdin().lock())?.ok_or_else(|| Failure::nobody("the new passphrase", HOW));
+    }
+    key::new_passphrase("The journal will open with this from now on.", HOW)
+}
+
+/// `recovery check`.
+pub(super) fn check_recovery(context: &Context) -> Outcome {
+    let engine = context.open()?;
+    let words = ask::secret_or_stdin("Recovery phrase: ", "give its 24 words as the first line of standard input")?;
+    engine.check_recovery(&RecoveryPhrase::parse(&words)?)?;
+    context.out.answer(&Done::to(engine.journal()), |_| "The recovery phrase is right.\n".to_owned())
+}
+
+/// `doctor`.
+pub(super) fn doctor(context: &Context, rebuild: bool) -> Outcome {
+    let key = context.key()?;
+    let engine = context.open_with(&key)?;
+    if rebuild {
+        let mut progress = Progress::new("rebuilding", context.out.is_json());
+        let mended = engine.rebuild(|done, left| progress.at(done, Some(done + left)))?;
+        progress.finish();
+        if mended > 0 {
+            context.out.note(&format!("{mended} entries were not as the logs have them, and are now."));
+        }
+    }
+    let value = doctor_json(unlocking(&key, |unlock| engine.doctor(unlock))?);
+    context.out.answer(&value, |value| human::doctor(value, Style::here()))?;
+    if value.ok { Ok(()) } else { Err(Failure::Trouble) }
+}
+
+fn doctor_json(health: Health) -> Doctor {
+    Doctor {
+        ok: health.checks.iter().all(|check| check.ok),
+        checks: health
+            .checks
+            .into_iter()
+            .map(|check| Check { name: check.name, ok: check.ok, detail: check.detail })
+            .collect(),
+        entries: health.entries,
+        operations: health.operations,
+        digest: data_encoding::HEXLOWER.encode(&health.digest),
+        vector: health
+            .vector
+            .iter()
+            .map(|(log, at)| (log.to_string(), Position { seq: at.seq, chain: at.chain.to_string() }))
+            .collect(),
+        wanted_blobs: health.wanted_blobs,
+    }
 }

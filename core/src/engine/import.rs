@@ -147,8 +147,7 @@ impl Engine {
                 append_change(shared, tx, PEOPLE, first, Vec::new(), Vec::new())?;
             }
             for person in &new {
-                let chunks = document.restore(shared.clock.now(), person)?;
-                for chunk in chunks {
+                if let Some(chunk) = document.restore(shared.clock.now(), person)? {
                     append_change(shared, tx, PEOPLE, chunk, Vec::new(), Vec::new())?;
                 }
             }

@@ -418,3 +418,23 @@ fn interrupted() -> Error {
         "run `afterword pair` again when the other device is at hand",
     )
 }
+
+#[cfg(test)]
+mod golden {
+    use data_encoding::HEXLOWER;
+
+    use super::*;
+
+    /// What is said on the paired channel, byte for byte; the newcomer is a part of the add statement's vector.
+    #[test]
+    fn what_is_said_on_the_paired_channel_is_these_bytes() {
+        let offer = Offer { journal: JournalId::from_bytes([10; 16]), host: "Zoë's laptop".to_owned() };
+        let welcome =
+            Welcome { statements: vec![b"genesis".to_vec()], secret: Secret::from_bytes([0x5e; 32]), port: 300 };
+        let hex = |bytes: Vec<u8>| HEXLOWER.encode(&bytes);
+        assert_eq!(hex(encode(&offer).unwrap()), include_str!("golden/offer.hex").trim_end());
+        assert_eq!(hex(encode(&welcome).unwrap()), include_str!("golden/welcome.hex").trim_end());
+        let read: Welcome = decode(&encode(&welcome).unwrap()).unwrap();
+        assert_eq!((read.statements, read.port), (welcome.statements, welcome.port));
+    }
+}

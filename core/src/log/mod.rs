@@ -15,6 +15,8 @@ mod batch;
 mod certificate;
 mod change;
 pub(crate) mod codec;
+#[cfg(test)]
+mod golden;
 mod head;
 mod operation;
 

@@ -20,6 +20,8 @@
 
 mod costs;
 mod frame;
+#[cfg(test)]
+mod golden;
 mod message;
 mod request;
 mod session;

@@ -65,9 +65,8 @@ fn an_acknowledgement_leaves_after_fdatasync_has_returned() {
 
     let calls = trace.calls();
     let folder = receiver.path();
-    let stored: Vec<_> = syncs_below(&calls, &folder)
-        .filter(|call| call.target.ends_with("-wal") && call.result == 0)
-        .collect();
+    let stored: Vec<_> =
+        syncs_below(&calls, &folder).filter(|call| call.target.ends_with("-wal") && call.result == 0).collect();
     let first = stored.first().expect("the receiver made its log file durable");
     assert!(datagrams(&calls).any(|call| call.began > first.ended), "nothing was sent after the file was durable");
     receiver.set_through(Vec::new());

@@ -1,5 +1,6 @@
 //! List rows: what `list` shows of an entry, read without opening a document.
 
+use rusqlite::types::Value;
 use rusqlite::{OptionalExtension, params, params_from_iter};
 use serde::{Deserialize, Serialize};
 
@@ -120,11 +121,11 @@ pub struct Page {
     pub next: Option<Cursor>,
 }
 
-/// One page of entries, newest first. Opens no document, whatever the journal's size.
-pub fn list(tx: &mut SqliteTx<'_>, filter: &Filter, limit: usize, after: Option<&Cursor>) -> Result<Page> {
+/// The query for a page, and its values: one run of one index, in its order.
+pub(crate) fn list_query(filter: &Filter, after: Option<&Cursor>) -> (String, Vec<Value>) {
     let mut query = String::from("SELECT row FROM entries WHERE trashed = ?1");
-    let mut values: Vec<rusqlite::types::Value> = vec![i64::from(filter.trashed).into()];
-    let mut add = |clause: &str, value: rusqlite::types::Value| {
+    let mut values: Vec<Value> = vec![i64::from(filter.trashed).into()];
+    let mut add = |clause: &str, value: Value| {
         values.push(value);
         query.push_str(&clause.replace("??", &format!("?{}", values.len())));
     };
@@ -142,7 +143,13 @@ pub fn list(tx: &mut SqliteTx<'_>, filter: &Filter, limit: usize, after: Option<
         add(", ??", after.created.into());
         add(", ??)", after.entry.as_bytes().to_vec().into());
     }
-    query.push_str(" ORDER BY trashed DESC, day DESC, created DESC, entry DESC");
+    query.push_str(" ORDER BY day DESC, created DESC, entry DESC");
+    (query, values)
+}
+
+/// One page of entries, newest first. Opens no document, whatever the journal's size.
+pub fn list(tx: &mut SqliteTx<'_>, filter: &Filter, limit: usize, after: Option<&Cursor>) -> Result<Page> {
+    let (query, values) = list_query(filter, after);
     let mut statement = tx.conn()?.prepare_cached(&query).map_err(sql)?;
     let mut found = statement.query(params_from_iter(values)).map_err(sql)?;
     let (mut rows, mut more) = (Vec::new(), false);

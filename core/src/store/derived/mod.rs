@@ -11,6 +11,8 @@ mod refresh;
 
 pub use documents::{Opened, open, open_people, remember};
 pub use find::{Found, Hit, find};
+#[cfg(test)]
+pub(crate) use list::list_query;
 pub use list::{Cursor, Filter, ListRow, Page, list, resolve, row};
 pub use people::{people, store_people};
 pub(crate) use refresh::put_row;

@@ -387,4 +387,6 @@ fn write(home: &Home, key: &Secret, body: Body) -> StoreResult<()> {
 }
 
 #[cfg(test)]
+mod golden;
+#[cfg(test)]
 mod tests;

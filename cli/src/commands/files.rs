@@ -1,0 +1,74 @@
+//! An entry's files: `attach`, `detach`, `extract`.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use afterword_core::engine::NewFile;
+use afterword_core::error::{Code, Error};
+
+use super::context::Context;
+use super::entries::changed;
+use crate::json::Done;
+use crate::output::{Outcome, io_error};
+
+/// What is said of a file on the command line.
+#[derive(Debug)]
+pub(super) struct About {
+    pub caption: Option<String>,
+    pub alt: Option<String>,
+    pub credit: Option<String>,
+}
+
+/// `attach`.
+pub(super) fn attach(context: &Context, prefix: &str, path: &Path, about: About) -> Outcome {
+    let failed = |error: &io::Error| io_error(format!("the file {} could not be attached", path.display()), error);
+    // Looked at before it is opened: a pipe would be waited on for ever.
+    let meta = std::fs::metadata(path).map_err(|error| failed(&error))?;
+    if !meta.is_file() {
+        let what = format!("{} could not be attached: it is not a regular file", path.display());
+        return Err(Error::invalid(what, "name a file; a folder goes in as an archive").into());
+    }
+    let mut file = File::open(path).map_err(|error| failed(&error))?;
+    let engine = context.open()?;
+    let id = engine.resolve(prefix)?;
+    let About { caption, alt, credit } = about;
+    let mime = mime_guess::from_path(path).first_or_octet_stream().essence_str().to_owned();
+    let (attachment, written) = engine.attach(id, &mut file, NewFile { mime, caption, alt, credit })?;
+    changed(context, "Attached to", written, Some(attachment.into()))
+}
+
+/// `detach`.
+pub(super) fn detach(context: &Context, prefix: &str, attachment: &str) -> Outcome {
+    let engine = context.open()?;
+    let id = engine.resolve(prefix)?;
+    let attachment = engine.resolve_attachment(id, attachment)?;
+    engine.detach(id, attachment)?;
+    context.out.answer(&Done::to(attachment), |_| format!("Detached  {:.8}\n", attachment.to_string()))
+}
+
+/// `extract`. Nothing is at the path until all of it is.
+pub(super) fn extract(context: &Context, prefix: &str, attachment: &str, path: &Path) -> Outcome {
+    let failed = |error: &io::Error| io_error(format!("{} could not be written", path.display()), error);
+    let exists = || {
+        let what = format!("nothing was written: {} already exists", path.display());
+        Error::new(Code::Refused, what, "choose another name, or move it away first")
+    };
+    if path.symlink_metadata().is_ok() {
+        return Err(exists().into());
+    }
+    let engine = context.open()?;
+    let id = engine.resolve(prefix)?;
+    let attachment = engine.resolve_attachment(id, attachment)?;
+    let path = std::path::absolute(path).map_err(|error| failed(&error))?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file =
+        tempfile::Builder::new().prefix(".afterword-extract-").tempfile_in(folder).map_err(|error| failed(&error))?;
+    engine.extract(id, attachment, &mut file)?;
+    file.as_file().sync_all().map_err(|error| failed(&error))?;
+    file.persist_noclobber(&path).map_err(|error| match error.error.kind() {
+        io::ErrorKind::AlreadyExists => exists(),
+        _ => failed(&error.error),
+    })?;
+    context.out.answer(&Done::to(attachment), |_| format!("Written to {}\n", path.display()))
+}

@@ -1,0 +1,282 @@
+//! Bringing in and writing out: `import`, `export`.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
+
+use afterword_core::engine::{Engine, Imported, ImportedAttachment, ImportedEntry, NewFile, Shown};
+use afterword_core::error::{Code, Error};
+use afterword_core::journal::people::{People, Person};
+use afterword_core::journal::{Attachment, NewEntry};
+use afterword_core::time::{Clock, Timestamp};
+
+use super::context::{Context, SystemClock};
+use super::entries::{Known, is_here};
+use crate::args::ExportFormat;
+use crate::export::Totals;
+use crate::export::json::JsonExport;
+use crate::export::markdown::MarkdownExport;
+use crate::human::{self, Style};
+use crate::import::{Bytes, ExportedPerson, Foreign, Found, Own, Problem, Source};
+use crate::json;
+use crate::output::Outcome;
+use crate::progress::Progress;
+
+/// `import`.
+pub(super) fn import(context: &Context, path: &Path) -> Outcome {
+    // Named first: a path that is not there is no reason to open a journal.
+    let source = Source::open(path)?;
+    let engine = context.open()?;
+    let imported = take_in(context, &engine, source, path)?;
+    context.out.answer(&imported, |value| human::imported(value, Style::here()))
+}
+
+/// Takes everything in `source` into the journal, and derives it, so that what came is found at once.
+pub(super) fn take_in(context: &Context, engine: &Engine, source: Source, path: &Path) -> Outcome<json::Imported> {
+    let total = source.files();
+    let mut progress = Progress::new("importing", context.out.is_json());
+    let mut taking = Taking::new(engine, path)?;
+    source.each(&mut |found| {
+        taking.take(found)?;
+        progress.at(taking.seen, total);
+        Ok(())
+    })?;
+    taking.people()?;
+    progress.finish();
+    let imported = taking.report;
+    let mut progress = Progress::new("indexing", context.out.is_json());
+    engine.derive(Duration::MAX, |done, left| progress.at(done, Some(done + left)))?;
+    progress.finish();
+    Ok(imported)
+}
+
+/// An import on its way into the journal.
+struct Taking<'e> {
+    engine: &'e Engine,
+    /// The folder, or the one file.
+    root: PathBuf,
+    names: People,
+    waiting: Vec<Person>,
+    seen: u64,
+    report: json::Imported,
+}
+
+impl<'e> Taking<'e> {
+    fn new(engine: &'e Engine, path: &Path) -> Outcome<Self> {
+        Ok(Self {
+            engine,
+            root: std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()),
+            names: engine.people()?,
+            waiting: Vec::new(),
+            seen: 0,
+            report: json::Imported { created: 0, unchanged: 0, attachments: 0, problems: Vec::new() },
+        })
+    }
+
+    fn take(&mut self, found: Found) -> Result<(), Error> {
+        match found {
+            Found::Problem(problem) => self.problem(problem.path, problem.reason),
+            Found::Person(person) => self.person(person),
+            Found::Foreign(foreign) => {
+                self.seen += 1;
+                self.foreign(*foreign)?;
+            }
+            Found::Own(own) => {
+                self.seen += 1;
+                // They stand before every entry that names them.
+                self.people()?;
+                self.own(*own)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn problem(&mut self, path: String, reason: String) {
+        self.report.problems.push(Problem { path, reason }.into());
+    }
+
+    fn person(&mut self, person: ExportedPerson) {
+        let ExportedPerson { token, name, aliases } = person;
+        if afterword_core::journal::people::sound_name(&name) {
+            self.waiting.push(Person { token, name, aliases: aliases.into_iter().collect() });
+        } else {
+            self.problem(format!("person {token}"), "the name can't stand in a text; not imported".to_owned());
+        }
+    }
+
+    fn people(&mut self) -> Result<(), Error> {
+        if !self.waiting.is_empty() {
+            self.engine.import_people(&std::mem::take(&mut self.waiting))?;
+        }
+        Ok(())
+    }
+
+    fn foreign(&mut self, foreign: Foreign) -> Result<(), Error> {
+        let known = match foreign.known_as {
+            Some(id) => self.engine.is_known(id)?,
+            None => false,
+        };
+        if known || self.engine.imported(&foreign.key)?.is_some() {
+            self.report.unchanged += 1;
+            return Ok(());
+        }
+        let written_at = self.written_at(&foreign);
+        let mut attachments = Vec::new();
+        for attachment in foreign.attachments {
+            match attachment.bytes.read() {
+                Ok(Some(bytes)) if !bytes.is_empty() => {
+                    let caption = Some(attachment.caption).filter(|caption| !caption.is_empty());
+                    let file = NewFile { mime: attachment.mime, caption, alt: attachment.alt, credit: None };
+                    attachments.push(ImportedAttachment { file, bytes });
+                }
+                Ok(_) => self.problem(attachment.path, "the file is empty; not attached".to_owned()),
+                Err(reason) => self.problem(attachment.path, format!("{reason}; not attached")),
+            }
+        }
+        let files = attachments.len() as u64;
+        let imported = self.engine.import_entry(ImportedEntry {
+            key: foreign.key,
+            new: NewEntry {
+                kind: foreign.kind,
+                title: self.names.stored(&foreign.title, ""),
+                body: self.names.stored(&foreign.body, ""),
+                sections: Vec::new(),
+                happened: foreign.happened,
+            },
+            marks: foreign
+                .marks
+                .into_iter()
+                .flat_map(|(group, words)| words.into_iter().map(move |word| (group, word)))
+                .collect(),
+            attachments,
+            written_at,
+        });
+        self.count(foreign.path, imported, files)
+    }
+
+    /// When a file's entry was written: on the day it names, else when the file was last changed.
+    fn written_at(&self, foreign: &Foreign) -> Timestamp {
+        let midnight = |day| Timestamp::from_rfc3339(&format!("{day}T00:00:00Z"));
+        if let Some(at) = foreign.happened.and_then(|day| midnight(day.first())) {
+            return at;
+        }
+        let file = if self.root.is_dir() { self.root.join(&foreign.path) } else { self.root.clone() };
+        let changed = std::fs::metadata(file).and_then(|meta| meta.modified()).ok();
+        let since = changed.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+        since.and_then(|since| i64::try_from(since.as_millis()).ok()).map_or_else(|| SystemClock.now(), Timestamp)
+    }
+
+    fn own(&mut self, own: Own) -> Result<(), Error> {
+        let Own { entry, mut bytes } = own;
+        let mut files = 0;
+        let imported = self.engine.import_own(&entry, |attachment| match bytes.remove(&attachment.id) {
+            None => Ok(None),
+            Some(Bytes::Here(bytes)) if bytes.is_empty() => Ok(None),
+            Some(there) => {
+                let read = there.read().map_err(|why| Error::invalid(why, "import it again"))?;
+                files += u64::from(read.is_some());
+                Ok(read)
+            }
+        });
+        self.count(format!("entry {}", entry.id), imported, files)
+    }
+
+    /// What an entry came to. One that the journal can't take is said, and the others go on.
+    fn count(&mut self, path: String, imported: Result<Imported, Error>, files: u64) -> Result<(), Error> {
+        match imported {
+            Ok(Imported::Created(_)) => {
+                self.report.created += 1;
+                self.report.attachments += files;
+            }
+            Ok(Imported::Unchanged(_)) => self.report.unchanged += 1,
+            Err(error) if error.code == Code::Invalid => {
+                self.problem(path, format!("{}; not imported", error.message));
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+}
+
+/// `export`: one entry in memory at a time.
+pub(super) fn export(context: &Context, path: &Path, format: ExportFormat) -> Outcome {
+    let engine = context.open()?;
+    let ids = engine.entry_ids()?;
+    let total = ids.len() as u64;
+    let mut progress = Progress::new("exporting", context.out.is_json());
+    let mut writing = Writing::begin(&engine, path, format)?;
+    let (mut unreadable, mut away) = (0, 0);
+    for (done, id) in (1..).zip(ids) {
+        let shown = match engine.show(id) {
+            Ok(shown) => shown,
+            // Erased by another device since the list was made.
+            Err(error) if error.code == Code::NotFound => continue,
+            Err(error) => return Err(error.into()),
+        };
+        unreadable += shown.unreadable;
+        if shown.entry.trashed && format == ExportFormat::Markdown {
+            away += 1;
+        } else {
+            writing.entry(&engine, &shown)?;
+        }
+        progress.at(done, Some(total));
+    }
+    let totals = writing.finish()?;
+    progress.finish();
+    if unreadable > 0 {
+        context.out.note(&format!("{unreadable} changes can't be read yet and are not in the export."));
+    }
+    if totals.missing > 0 {
+        context.out.note(&format!(
+            "{} attachments are not on this device yet; the export names them without their bytes.",
+            totals.missing
+        ));
+    }
+    if away > 0 {
+        context.out.note(&format!("{away} entries are in the trash and were left out; a JSON export has them."));
+    }
+    context.out.answer(&totals.exported(path), human::exported)
+}
+
+enum Writing {
+    Json(Box<JsonExport>),
+    Markdown(MarkdownExport),
+}
+
+impl Writing {
+    fn begin(engine: &Engine, path: &Path, format: ExportFormat) -> Outcome<Self> {
+        Ok(match format {
+            ExportFormat::Markdown => Self::Markdown(MarkdownExport::begin(path)?),
+            ExportFormat::Json => {
+                let people = engine.people()?;
+                let people = people.iter().map(|person| ExportedPerson {
+                    token: person.token.clone(),
+                    name: person.name.clone(),
+                    aliases: person.aliases.iter().cloned().collect(),
+                });
+                let (now, today) = (SystemClock.now(), SystemClock.today());
+                Self::Json(Box::new(JsonExport::begin(path, people.collect(), now, today)?))
+            }
+        })
+    }
+
+    fn entry(&mut self, engine: &Engine, shown: &Shown) -> Result<(), Error> {
+        let mut fetch = |attachment: &Attachment| {
+            if !is_here(shown, &attachment.id) {
+                return Ok(None);
+            }
+            let mut bytes = Vec::new();
+            engine.extract(shown.entry.id, attachment.id, &mut bytes).map(|_| Some(bytes))
+        };
+        match self {
+            Self::Json(export) => export.entry(&shown.entry, &mut fetch),
+            Self::Markdown(export) => export.entry(&shown.entry, &Known(&shown.people), &mut fetch),
+        }
+    }
+
+    fn finish(self) -> Result<Totals, Error> {
+        match self {
+            Self::Json(export) => export.finish(),
+            Self::Markdown(export) => Ok(export.finish()),
+        }
+    }
+}

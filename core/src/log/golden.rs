@@ -1,0 +1,141 @@
+//! Operations, chains, heads, certificates and batches from fixed keys, byte for byte: the formats may change only with
+//! their version. The vectors are `golden/log.hex`, a value a line: name, hexadecimal digits.
+
+use std::collections::BTreeMap;
+
+use data_encoding::HEXLOWER;
+
+use super::*;
+use crate::crypto::DeviceKey;
+use crate::document::PeopleDocument;
+use crate::id::{BlobId, EntryId, Incarnation, PEOPLE, StatementId};
+
+const GOLDEN: &str = include_str!("golden/log.hex");
+
+fn key() -> DeviceKey {
+    DeviceKey::from_seed(&[0x11; 32])
+}
+
+fn journal() -> JournalId {
+    JournalId::from_bytes([0x0a; 16])
+}
+
+fn log() -> LogId {
+    LogId { device: key().id(), incarnation: Incarnation::from_bytes([0x09; 8]) }
+}
+
+fn erased() -> EntryId {
+    EntryId::from_bytes([0x0e; 16])
+}
+
+/// A change that brings one blob, ends another and was first written elsewhere; an erase; a record.
+fn operations() -> [Operation; 3] {
+    let elsewhere = DeviceKey::from_seed(&[0x12; 32]).id();
+    let envelope = Envelope {
+        entry: PEOPLE,
+        kind: OperationKind::Change,
+        brings: vec![BlobRef { id: BlobId::from_bytes([0xb1; 32]), key: [0x4b; 32], len: 300 }],
+        ends: vec![BlobId::from_bytes([0xb2; 32])],
+        first_log: Some(LogId { device: elsewhere, incarnation: Incarnation::from_bytes([8; 8]) }),
+    };
+    let record =
+        Envelope { entry: erased(), kind: OperationKind::Record, brings: vec![], ends: vec![], first_log: None };
+    [
+        Operation::new(envelope, PeopleDocument::first_change().unwrap()).unwrap(),
+        Operation::erase(erased()),
+        Operation::new(record, b"sent".to_vec()).unwrap(),
+    ]
+}
+
+fn batch() -> Batch {
+    let previous = Position::start(&journal(), &log());
+    let operations = operations().to_vec();
+    let end = operations.iter().fold(previous, |position, operation| position.after(operation));
+    let knew = vec![StatementId::from_bytes([2; 32]), StatementId::from_bytes([1; 32])];
+    Batch { log: log(), previous, operations, head: Head::sign(&key(), log(), end, knew) }
+}
+
+fn certificate() -> Certificate {
+    let [change, erase, _] = operations();
+    let position = Position::start(&journal(), &log()).after(&change).after(&erase);
+    Certificate::sign(&key(), journal(), erased(), log(), position)
+}
+
+/// The same batch after the erased entry's record is gone.
+fn dropped() -> Batch {
+    let mut batch = batch();
+    batch.operations[2] = batch.operations[2].clone().without_body();
+    batch
+}
+
+fn made() -> Vec<(&'static str, Vec<u8>)> {
+    let [change, erase, record] = operations();
+    let positions = batch().verify().unwrap();
+    vec![
+        ("envelope-change", change.envelope.encode()),
+        ("envelope-erase", erase.envelope.encode()),
+        ("envelope-record", record.envelope.encode()),
+        ("body-hash-change", change.body.hash().to_vec()),
+        ("body-hash-erase", erase.body.hash().to_vec()),
+        ("body-hash-record", record.body.hash().to_vec()),
+        ("chain-0", Position::start(&journal(), &log()).chain.as_bytes().to_vec()),
+        ("chain-1", positions[0].chain.as_bytes().to_vec()),
+        ("chain-2", positions[1].chain.as_bytes().to_vec()),
+        ("chain-3", positions[2].chain.as_bytes().to_vec()),
+        ("head", codec::encode(&batch().head)),
+        ("certificate", certificate().encode()),
+        ("certificate-hash", certificate().hash().to_vec()),
+        ("batch", batch().encode()),
+        ("batch-dropped", dropped().encode()),
+    ]
+}
+
+fn golden() -> BTreeMap<&'static str, Vec<u8>> {
+    let line = |line: &'static str| {
+        let (name, hex) = line.split_once(' ').unwrap();
+        (name, HEXLOWER.decode(hex.as_bytes()).unwrap())
+    };
+    GOLDEN.lines().map(line).collect()
+}
+
+#[test]
+fn logs_are_these_bytes() {
+    let lines: Vec<String> = made().iter().map(|(name, bytes)| format!("{name} {}", HEXLOWER.encode(bytes))).collect();
+    assert_eq!(lines, GOLDEN.lines().collect::<Vec<_>>(), "\n{}\n", lines.join("\n"));
+}
+
+#[test]
+fn these_bytes_are_logs() {
+    let golden = golden();
+    for (name, operation) in ["envelope-change", "envelope-erase", "envelope-record"].iter().zip(operations()) {
+        assert_eq!(Envelope::decode(&golden[name]).unwrap(), operation.envelope);
+    }
+    for (name, value) in [("batch", batch()), ("batch-dropped", dropped())] {
+        let read = Batch::decode(&golden[name]).unwrap();
+        assert_eq!(read, value);
+        assert_eq!(read.verify().unwrap().last().unwrap().chain.as_bytes()[..], golden["chain-3"]);
+    }
+    let read = Certificate::decode(&golden["certificate"]).unwrap();
+    assert_eq!(read, certificate());
+    assert!(read.verifies());
+    let head: Head = codec::decode("head", 1 << 16, &golden["head"]).unwrap();
+    assert!(head.verifies());
+    assert_eq!(head.knew.first(), Some(&StatementId::from_bytes([1; 32])), "tips are signed in order");
+}
+
+/// What the vectors are worth: a bit anywhere in a signed value is noticed.
+#[test]
+fn every_bit_of_a_batch_and_a_certificate_counts() {
+    for (name, accepts) in [
+        ("batch", (|bytes| Batch::decode(bytes).is_ok_and(|batch| batch.verify().is_ok())) as fn(&[u8]) -> bool),
+        ("certificate", |bytes| Certificate::decode(bytes).is_ok_and(|read| read.verifies())),
+    ] {
+        let bytes = golden()[name].clone();
+        for at in 0..bytes.len() {
+            let mut bad = bytes.clone();
+            bad[at] ^= 1;
+            let same = Batch::decode(&bad).is_ok_and(|read| read == batch());
+            assert!(!accepts(&bad) || same, "{name}, byte {at}");
+        }
+    }
+}

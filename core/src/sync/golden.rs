@@ -1,0 +1,138 @@
+//! Frames, every message, chunks and the `Hello` hash, byte for byte: the protocol may change only with its version. The
+//! vectors are `golden/sync.hex`, a value a line: name, hexadecimal digits. A message's line is its whole frame.
+
+use std::collections::BTreeMap;
+
+use data_encoding::HEXLOWER;
+
+use super::*;
+use crate::crypto::{DeviceKey, Secret};
+use crate::id::{BlobId, Chain, EntryId, Incarnation, JournalId, LogId, StatementId};
+use crate::log::{Certificate, Position};
+use crate::store::rules::{ChainPoint, Claim, Identity, Summary, UnfilledBlob};
+
+const GOLDEN: &str = include_str!("golden/sync.hex");
+
+fn key() -> DeviceKey {
+    DeviceKey::from_seed(&[0x11; 32])
+}
+
+fn log() -> LogId {
+    LogId { device: key().id(), incarnation: Incarnation::from_bytes([9; 8]) }
+}
+
+fn position() -> Position {
+    Position { seq: 300, chain: Chain::from_bytes([0xcc; 32]) }
+}
+
+fn unfilled() -> UnfilledBlob {
+    UnfilledBlob { id: BlobId::from_bytes([0xb1; 32]), bitmap: vec![0b101] }
+}
+
+fn chunk() -> Chunk {
+    Chunk { blob: BlobId::from_bytes([0xb1; 32]), index: 2, bytes: b"photo".to_vec() }
+}
+
+/// A zstd frame made by hand (RFC 8878): one run of twelve `a`. Another release of zstd may compress otherwise, and
+/// must still read this.
+const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd, 0x20, 12, 0x63, 0, 0, b'a'];
+
+fn messages() -> Vec<(&'static str, Message)> {
+    let certificate =
+        Certificate::sign(&key(), JournalId::from_bytes([10; 16]), EntryId::from_bytes([14; 16]), log(), position());
+    let statements = vec![StatementId::from_bytes([1; 32])];
+    vec![
+        ("hello", Message::Hello { version: PROTOCOL, hash: [5; 16] }),
+        ("who-are-you", Message::WhoAreYou),
+        ("adds", Message::Adds(vec![b"genesis".to_vec(), b"add".to_vec()])),
+        (
+            "compare",
+            Message::Compare {
+                generation: 1,
+                statements: [1; 16],
+                certificates: [2; 16],
+                digest: [3; 16],
+                claims: vec![Claim { log: log(), seq: 300, chain: [0xcc; 8] }],
+            },
+        ),
+        ("sets", Message::Sets { statements, certificates: vec![certificate.hash()] }),
+        ("missing", Message::Missing { statements: vec![b"add".to_vec()], certificates: vec![certificate] }),
+        ("chains", Message::Chains { log: log(), points: vec![ChainPoint { seq: 300, chain: [0xcc; 8] }] }),
+        ("common", Message::Common { log: log(), seq: 299 }),
+        ("batch-plain", Message::Batch { generation: 1, batch: Packed::Plain(b"batch".to_vec()) }),
+        ("batch-zstd", Message::Batch { generation: 1, batch: Packed::Zstd { len: 12, bytes: ZSTD.to_vec() } }),
+        ("ack", Message::Ack { generation: 1, batches: 300 }),
+        ("want", Message::Want(vec![unfilled()])),
+        ("sent", Message::Sent { chunks: 2 }),
+        ("settled", Message::Settled { answered: 1, batches: 300, hash: [5; 16] }),
+    ]
+}
+
+fn hello() -> [u8; 16] {
+    let identity = Identity::new(JournalId::from_bytes([10; 16]), key(), &Secret::from_bytes([0x5e; 32]));
+    let summary = Summary {
+        statements: [1; 16],
+        certificates: [2; 16],
+        vector: BTreeMap::from([(log(), position())]),
+        digest: [3; 32],
+        unfilled: vec![unfilled()],
+    };
+    summary.hello(&identity)
+}
+
+fn made() -> Vec<(&'static str, Vec<u8>)> {
+    let mut all: Vec<_> = messages().into_iter().map(|(name, message)| (name, frame(&message.encode()))).collect();
+    all.push(("chunk", frame(&chunk().encode())));
+    all.push(("hello-hash", hello().to_vec()));
+    all.push(("frame-empty", frame(&[])));
+    all.push(("frame-200", frame(&[7; 200])));
+    all
+}
+
+fn golden() -> BTreeMap<&'static str, Vec<u8>> {
+    let line = |line: &'static str| {
+        let (name, hex) = line.split_once(' ').unwrap();
+        (name, HEXLOWER.decode(hex.as_bytes()).unwrap())
+    };
+    GOLDEN.lines().map(line).collect()
+}
+
+fn payload(bytes: &[u8]) -> Vec<u8> {
+    let mut reader = FrameReader::new(MAX_INTRODUCTION);
+    reader.push(bytes);
+    reader.payload().unwrap().unwrap()
+}
+
+#[test]
+fn the_protocol_is_these_bytes() {
+    let lines: Vec<String> = made().iter().map(|(name, bytes)| format!("{name} {}", HEXLOWER.encode(bytes))).collect();
+    assert_eq!(lines, GOLDEN.lines().collect::<Vec<_>>(), "\n{}\n", lines.join("\n"));
+}
+
+#[test]
+fn these_bytes_are_the_protocol() {
+    let golden = golden();
+    for (name, message) in messages() {
+        assert_eq!(Message::decode(&payload(&golden[name])).unwrap(), message, "{name}");
+    }
+    assert_eq!(Chunk::decode(&payload(&golden["chunk"])).unwrap(), chunk());
+    assert_eq!(payload(&golden["frame-empty"]), b"");
+    assert_eq!(payload(&golden["frame-200"]), [7; 200]);
+    let Message::Batch { batch, .. } = Message::decode(&payload(&golden["batch-zstd"])).unwrap() else { panic!() };
+    assert_eq!(batch.unpack().unwrap(), b"aaaaaaaaaaaa");
+}
+
+/// A message that nobody gave a vector would change unseen.
+#[test]
+fn every_message_has_a_vector() {
+    let numbers: std::collections::BTreeSet<u8> = messages().iter().map(|(_, message)| message.encode()[0]).collect();
+    assert_eq!(numbers, (0..=12).collect());
+    assert!(Message::decode(&[13]).is_err(), "a thirteenth message has a vector too");
+}
+
+#[test]
+fn what_unpacks_to_another_length_is_refused() {
+    for len in [0, 11, 13, u32::MAX] {
+        assert!(Packed::Zstd { len, bytes: ZSTD.to_vec() }.unpack().is_err(), "{len}");
+    }
+}

@@ -1,0 +1,409 @@
+//! What comes from another device, a file or a keyboard and is ours: statements, logs, the wire, codes, the vault, queries.
+
+use std::cell::OnceCell;
+
+use afterword_core::crypto::{DeviceKey, Domain, Hasher, RecoveryPhrase, Secret};
+use afterword_core::document::{Actor, ChangeHeader, EntryDocument, TextField, change_hash};
+use afterword_core::id::{BlobId, EntryId, Incarnation, JournalId, LogId, StatementId};
+use afterword_core::journal::{ItemKind, Kind, NewEntry};
+use afterword_core::log::{self, Batch, BlobRef, Certificate, Envelope, Head, Operation, OperationKind, Position};
+use afterword_core::membership::{Newcomer, Signer, Statement};
+use afterword_core::store::vault::{self, Home, RecoveryKeys, Unlock};
+use afterword_core::store::words::{Matcher, Query, excerpt, tokens};
+use afterword_core::sync::{Chunk, FrameReader, Message, Packed, frame};
+use afterword_core::time::Timestamp;
+use afterword_core::transport::Invitation;
+
+use crate::seeds::{Fixed, sealing_key};
+
+pub(crate) fn key(seed: u8) -> DeviceKey {
+    DeviceKey::from_seed(&[seed; 32])
+}
+
+pub(crate) fn journal() -> JournalId {
+    genesis().journal()
+}
+
+pub(crate) fn recovery() -> RecoveryPhrase {
+    RecoveryPhrase::generate(&mut Fixed::new(7))
+}
+
+pub(crate) fn genesis() -> Statement {
+    Statement::genesis(&recovery().signing_key(), recovery().sealing_key().public(), [8; 16])
+}
+
+/// Genesis, and adds of two devices by the recovery key.
+pub(crate) fn founding() -> Vec<Statement> {
+    let mut all = vec![genesis()];
+    for seed in [0x11, 0x12] {
+        let newcomer = Newcomer::new(&key(seed), &journal(), sealing_key().public(), "Zoë");
+        let seen: Vec<StatementId> = all.last().map(Statement::id).into_iter().collect();
+        let signing = recovery().signing_key();
+        let add = newcomer.and_then(|newcomer| {
+            Statement::add(Signer::Recovery(&signing), &journal(), &seen, newcomer, Timestamp(1_790_000_000_000))
+        });
+        all.extend(add);
+    }
+    all
+}
+
+pub(crate) fn log(seed: u8) -> LogId {
+    LogId { device: key(seed).id(), incarnation: Incarnation::from_bytes([9; 8]) }
+}
+
+pub(crate) fn entry() -> EntryId {
+    EntryId::from_bytes([3; 16])
+}
+
+// ---- statements ---------------------------------------------------------------------------------------------------
+
+pub(crate) fn statement(data: &[u8]) -> bool {
+    match Statement::decode(data) {
+        Ok(statement) => {
+            assert_eq!(statement.encode(), data, "a statement has one encoding");
+            true
+        }
+        Err(_) => false,
+    }
+}
+
+pub(crate) fn statements() -> Vec<Vec<u8>> {
+    let mut all = founding();
+    let seen: Vec<_> = all.iter().skip(1).map(Statement::id).collect();
+    all.extend(Statement::remove(Signer::Device(&key(0x11)), &journal(), &seen, key(0x12).id()));
+    let chain = Position::start(&journal(), &log(0x12)).chain;
+    all.extend(Statement::keep(&key(0x11), &journal(), &seen, log(0x12), 300, chain));
+    all.iter().map(|statement| statement.encode().to_vec()).collect()
+}
+
+// ---- changes and documents ----------------------------------------------------------------------------------------
+
+/// A chunk around these contents with a length and a checksum that fit: mutations would never get past either.
+fn sealed(contents: &[u8]) -> Vec<u8> {
+    let mut whole = vec![0x85, 0x6f, 0x4a, 0x83, 0, 0, 0, 0, 1];
+    let mut length = contents.len();
+    while length > 0x7f {
+        whole.push(length as u8 | 0x80);
+        length >>= 7;
+    }
+    whole.push(length as u8);
+    whole.extend(contents);
+    let hash = change_hash(&whole);
+    whole[4..8].copy_from_slice(&hash.as_bytes()[..4]);
+    whole
+}
+
+fn contents_of(chunk: &[u8]) -> Vec<u8> {
+    let length = chunk.iter().skip(9).take_while(|byte| **byte & 0x80 != 0).count() + 1;
+    chunk.get(9 + length..).unwrap_or_default().to_vec()
+}
+
+/// An entry's first change and three that follow.
+pub(crate) fn changes() -> Vec<Vec<u8>> {
+    let mut entropy = Fixed::new(4);
+    let new = NewEntry {
+        kind: Kind::Failure,
+        title: "It fell".to_owned(),
+        body: "Everything I said about 日記 was true.".to_owned(),
+        sections: vec![("What now?".to_owned(), "Sleep.".to_owned())],
+        happened: "2024-05".parse().ok(),
+    };
+    let actor = Actor::from_bytes([5; 16]);
+    let Ok((mut document, first)) = EntryDocument::create(entry(), actor, Timestamp(1000), &new, &mut entropy) else {
+        return Vec::new();
+    };
+    let mut all = vec![first];
+    let mut edit = |all: &mut Vec<Vec<u8>>, text: &str| {
+        let base = document.heads();
+        let edited = document.edit(Timestamp(2000), &mut entropy, |editor| {
+            editor.add_item(ItemKind::Lesson, text)?;
+            editor.set_trashed(text.len() > 5)?;
+            editor.set_text(TextField::Body, &base, text)
+        });
+        all.extend(edited.ok().and_then(|(_, chunk)| chunk));
+    };
+    edit(&mut all, "Ask.");
+    edit(&mut all, "Ask somebody else, and sooner.");
+    edit(&mut all, "");
+    all
+}
+
+pub(crate) fn contents() -> Vec<Vec<u8>> {
+    changes().iter().map(|chunk| contents_of(chunk)).collect()
+}
+
+/// The two readers of a change's header must be of one mind: the log's takes no less than the document's.
+fn headers(chunk: &[u8]) -> bool {
+    let stored = log::ChangeHeader::parse(chunk);
+    match ChangeHeader::parse(chunk) {
+        Ok(opened) => {
+            let stored = stored.as_ref().ok();
+            assert_eq!(stored.map(|stored| stored.hash), Some(opened.hash), "the log refuses what a document takes");
+            assert_eq!(stored.map(|stored| &stored.dependencies), Some(&opened.deps));
+            true
+        }
+        // What only the log takes is stored and set aside on opening, on every device alike.
+        Err(_) => false,
+    }
+}
+
+pub(crate) fn change(data: &[u8]) -> bool {
+    headers(data)
+}
+
+pub(crate) fn change_contents(data: &[u8]) -> bool {
+    headers(&sealed(data))
+}
+
+/// A change from a stranger behind, and between, the changes of an entry. Whatever it is, the entry reads.
+pub(crate) fn entry_document(data: &[u8]) -> bool {
+    thread_local! {
+        static HELD: OnceCell<Vec<Vec<u8>>> = const { OnceCell::new() };
+    }
+    let held = HELD.with(|held| held.get_or_init(changes).clone());
+    let hostile = sealed(data);
+    let Some(first) = held.first() else { return false };
+    let actor = Actor::from_bytes([6; 16]);
+    let Ok(mut loaded) = EntryDocument::load(entry(), actor, None, &[first, &hostile]) else { return false };
+    let mut refused = loaded.refused.len();
+    let _ = loaded.document.entry();
+    let _ = loaded.document.readings();
+    let rest: Vec<&[u8]> = held.iter().skip(1).map(Vec::as_slice).collect();
+    if let Ok(set_aside) = loaded.document.merge(&rest) {
+        refused = refused.max(set_aside.len());
+        assert!(loaded.document.entry().is_ok(), "an entry of ours no longer reads");
+    }
+    refused == 0
+}
+
+// ---- logs ---------------------------------------------------------------------------------------------------------
+
+fn operations() -> Vec<Operation> {
+    let envelope = |kind, entry| Envelope { entry, kind, brings: Vec::new(), ends: Vec::new(), first_log: None };
+    let mut first = envelope(OperationKind::Change, entry());
+    first.brings.push(BlobRef { id: BlobId::from_bytes([0xb1; 32]), key: [0x4b; 32], len: 300 });
+    first.ends.push(BlobId::from_bytes([0xb2; 32]));
+    first.first_log = Some(log(0x12));
+    let chunk = changes().swap_remove(0);
+    [
+        Operation::new(first, chunk),
+        Operation::new(envelope(OperationKind::Record, entry()), b"sent".to_vec()),
+        Ok(Operation::erase(EntryId::from_bytes([4; 16]))),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// A batch of the device of this seed that verifies.
+pub(crate) fn signed_batch(seed: u8) -> Batch {
+    let previous = Position::start(&journal(), &log(seed));
+    let operations = operations();
+    let end = operations.iter().fold(previous, |position, operation| position.after(operation));
+    let knew = founding().last().map(Statement::id).into_iter().collect();
+    Batch { log: log(seed), previous, operations, head: Head::sign(&key(seed), log(seed), end, knew) }
+}
+
+pub(crate) fn envelope(data: &[u8]) -> bool {
+    match Envelope::decode(data) {
+        Ok(envelope) => {
+            assert_eq!(envelope.encode(), data, "an envelope has one encoding");
+            true
+        }
+        Err(_) => false,
+    }
+}
+
+pub(crate) fn envelopes() -> Vec<Vec<u8>> {
+    operations().iter().map(|operation| operation.envelope.encode()).collect()
+}
+
+pub(crate) fn batch(data: &[u8]) -> bool {
+    let Ok(batch) = Batch::decode(data) else { return false };
+    let again = Batch::decode(&batch.encode());
+    assert_eq!(again.as_ref(), Ok(&batch));
+    let _ = batch.verify();
+    true
+}
+
+pub(crate) fn batches() -> Vec<Vec<u8>> {
+    let whole = signed_batch(0x12);
+    let mut dropped = whole.clone();
+    dropped.operations = dropped.operations.into_iter().map(Operation::without_body).collect();
+    vec![whole.encode(), dropped.encode()]
+}
+
+pub(crate) fn certificate(data: &[u8]) -> bool {
+    let Ok(certificate) = Certificate::decode(data) else { return false };
+    assert_eq!(certificate.encode(), data, "a certificate has one encoding");
+    let _ = (certificate.verifies(), certificate.hash());
+    true
+}
+
+pub(crate) fn signed_certificate() -> Certificate {
+    let position = Position::start(&journal(), &log(0x12));
+    Certificate::sign(&key(0x12), journal(), entry(), log(0x12), position)
+}
+
+pub(crate) fn certificates() -> Vec<Vec<u8>> {
+    vec![signed_certificate().encode()]
+}
+
+// ---- the wire -----------------------------------------------------------------------------------------------------
+
+pub(crate) fn frames(data: &[u8]) -> bool {
+    let read = |piece: usize| {
+        let mut reader = FrameReader::new(4096);
+        let mut payloads = Vec::new();
+        for bytes in data.chunks(piece) {
+            reader.push(bytes);
+            loop {
+                match reader.payload() {
+                    Ok(Some(payload)) => payloads.push(payload),
+                    Ok(None) => break,
+                    Err(error) => return (payloads, Some(error)),
+                }
+            }
+        }
+        (payloads, None)
+    };
+    let whole = read(data.len().max(1));
+    assert_eq!(read(1), whole, "frames depend on how they were cut");
+    whole.1.is_none() && !whole.0.is_empty()
+}
+
+pub(crate) fn framed() -> Vec<Vec<u8>> {
+    vec![frame(b""), frame(&[7; 200]), [frame(b"a"), frame(&[8; 130]), frame(b"c")].concat()]
+}
+
+pub(crate) fn message(data: &[u8]) -> bool {
+    let Ok(message) = Message::decode(data) else { return false };
+    let again = Message::decode(&message.encode());
+    assert_eq!(again.as_ref(), Ok(&message));
+    if let Message::Batch { batch, .. } = message
+        && let Ok(bytes) = batch.unpack()
+    {
+        let _ = Batch::decode(&bytes);
+    }
+    true
+}
+
+/// Four bytes of length, then a zstd frame.
+pub(crate) fn packed(data: &[u8]) -> bool {
+    let Some((len, bytes)) = data.split_first_chunk::<4>() else { return false };
+    let len = u32::from_le_bytes(*len);
+    let unpacked = Packed::Zstd { len, bytes: bytes.to_vec() }.unpack();
+    unpacked.is_ok_and(|bytes| {
+        assert_eq!(bytes.len(), len as usize);
+        true
+    })
+}
+
+pub(crate) fn packs() -> Vec<Vec<u8>> {
+    [vec![0x61; 3000], signed_batch(0x12).encode().repeat(4)]
+        .into_iter()
+        .filter_map(|bytes| match Packed::pack(bytes) {
+            Packed::Zstd { len, bytes } => Some([&len.to_le_bytes()[..], &bytes].concat()),
+            Packed::Plain(_) => None,
+        })
+        .collect()
+}
+
+pub(crate) fn chunk(data: &[u8]) -> bool {
+    let Ok(chunk) = Chunk::decode(data) else { return false };
+    assert_eq!(chunk.encode(), data, "a chunk has one encoding");
+    true
+}
+
+pub(crate) fn chunks() -> Vec<Vec<u8>> {
+    let chunk = |index, bytes: &[u8]| Chunk { blob: BlobId::from_bytes([0xb1; 32]), index, bytes: bytes.to_vec() };
+    vec![chunk(0, b"").encode(), chunk(300, &[9; 500]).encode()]
+}
+
+// ---- codes, vault, queries ----------------------------------------------------------------------------------------
+
+pub(crate) fn invitation(data: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(data) else { return false };
+    match Invitation::parse(text) {
+        Ok(invitation) => {
+            assert_ne!(invitation.address().is_some(), invitation.nameplate().is_some());
+            true
+        }
+        Err(_) => false,
+    }
+}
+
+pub(crate) fn invitations() -> Vec<Vec<u8>> {
+    let codes = ["7-cabin-tiger", "999 CABI tige", "1-zoo-zero"].map(|code| code.as_bytes().to_vec());
+    // Version, family, address, port, secret, key.
+    let ticket = |address: &[u8]| {
+        let bytes = [address, &[0x1f, 0x90], &[5; 16], key(0x11).id().as_bytes()].concat();
+        format!("AFTERWORD:{}", base32(&bytes)).into_bytes()
+    };
+    let six = [&[1, 6][..], &[0; 15], &[1]].concat();
+    codes.into_iter().chain([ticket(&[1, 4, 127, 0, 0, 1]), ticket(&six)]).collect()
+}
+
+/// RFC 4648, upper case, no padding.
+fn base32(bytes: &[u8]) -> String {
+    let bits = |at: usize| {
+        (0..5).fold(0, |value, bit| {
+            let at = at * 5 + bit;
+            (value << 1) | bytes.get(at / 8).map_or(0, |byte| usize::from(byte >> (7 - at % 8) & 1))
+        })
+    };
+    (0..(bytes.len() * 8).div_ceil(5)).map(|at| char::from(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[bits(at)])).collect()
+}
+
+const CHECKSUM: usize = 32;
+
+/// A vault file without its checksum, which is put behind: mutations would never get past it. No wrap is opened: what
+/// a passphrase costs to try stands in the file, within bounds that are the file's reader's.
+pub(crate) fn vault(data: &[u8]) -> bool {
+    let Ok(folder) = tempfile::tempdir() else { return false };
+    let home = Home::new(folder.path());
+    let checksum = Hasher::new(Domain::VaultFile).update(data).finish();
+    if std::fs::write(home.vault(), [data, &checksum].concat()).is_err() {
+        return false;
+    }
+    let _ = vault::platform_name(&home);
+    let _ = vault::check_recovery(&home, &recovery());
+    vault::kind(&home).is_ok()
+}
+
+pub(crate) fn vaults() -> Vec<Vec<u8>> {
+    let made = || -> Option<Vec<u8>> {
+        let folder = tempfile::tempdir().ok()?;
+        let home = Home::new(folder.path());
+        let secret = Secret::from_bytes([0x6b; 32]);
+        let keys = RecoveryKeys::of(&recovery());
+        vault::create(&home, journal(), &secret, &keys, Unlock::Passphrase("tiger"), &mut Fixed::new(3)).ok()?;
+        let bytes = std::fs::read(home.vault()).ok()?;
+        Some(bytes[..bytes.len() - CHECKSUM].to_vec())
+    };
+    made().into_iter().collect()
+}
+
+/// A query and the text it is looked for in: both are the input.
+pub(crate) fn query(data: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(data) else { return false };
+    let _ = tokens(text);
+    let query = Query::parse(text);
+    let matcher = Matcher::new(&query);
+    let found = matcher.find(text);
+    for (from, to) in &found {
+        assert!(text.get(*from..*to).is_some(), "a hit is cut inside a character");
+    }
+    let (short, marks) = excerpt(text, &found);
+    for (from, to) in marks {
+        assert!(short.get(from..to).is_some(), "a mark is cut inside a character");
+    }
+    let _ = matcher.matches([text]);
+    !query.is_empty()
+}
+
+pub(crate) fn queries() -> Vec<Vec<u8>> {
+    ["fail*", "\"it fell down\" again", "日記を書く 今天", "e\u{301}te\u{301} ZÜRICH", "@Zoë won't"]
+        .map(|text| text.as_bytes().to_vec())
+        .into()
+}

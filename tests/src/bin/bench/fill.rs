@@ -1,0 +1,111 @@
+//! Journals of any size, fast: many entries in one transaction under one head, through the same rules as every write.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use afterword_core::crypto::{RecoveryPhrase, Secret};
+use afterword_core::document::{Actor, EntryDocument};
+use afterword_core::engine::{Engine, Environment, SharedEntropy};
+use afterword_core::error::Result;
+use afterword_core::id::EntryId;
+use afterword_core::journal::{Kind, NewEntry};
+use afterword_core::log::Operation;
+use afterword_core::store::error::StoreResult;
+use afterword_core::store::rules::{self, Identity};
+use afterword_core::store::sqlite::open::Vouched;
+use afterword_core::store::vault::{self, Home, PlatformVault, Unlock};
+use afterword_core::store::{SqliteStore, StorageExt, derived};
+use afterword_core::time::{Clock, Timestamp, random};
+use afterword_tests::Seeded;
+use afterword_tests::corpus::Corpus;
+
+/// Leaves room under the most that one head may end.
+const SLICE: usize = 900 << 10;
+
+/// A vault that answers at once: opening with a passphrase takes what its costs say, and is measured by itself.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Keys(Arc<Mutex<BTreeMap<String, Secret>>>);
+
+impl PlatformVault for Keys {
+    fn store(&self, name: &str, secret: &Secret) -> StoreResult<()> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), secret.clone());
+        Ok(())
+    }
+
+    fn load(&self, name: &str) -> StoreResult<Option<Secret>> {
+        Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned())
+    }
+
+    fn delete(&self, name: &str) -> StoreResult<()> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+struct WallClock;
+
+impl Clock for WallClock {
+    fn now(&self) -> Timestamp {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        Timestamp(since.as_millis() as i64)
+    }
+}
+
+/// What an engine runs on, from a seed.
+pub(crate) fn environment(seed: u64) -> Environment {
+    Environment { clock: Arc::new(WallClock), entropy: SharedEntropy::new(Box::new(Seeded::new(seed))) }
+}
+
+/// A new journal in `root`.
+pub(crate) fn create(root: &Path, keys: &Keys, seed: u64) -> Result<(Engine, RecoveryPhrase)> {
+    Engine::create(root, Unlock::Platform(keys), "bench", environment(seed))
+}
+
+/// A text of the workload as an entry.
+pub(crate) fn entry(corpus: &mut Corpus, words: usize) -> NewEntry {
+    let writing = corpus.entry_of(words);
+    NewEntry {
+        kind: Kind::Note,
+        title: writing.title,
+        body: writing.body,
+        sections: Vec::new(),
+        happened: writing.day.parse().ok(),
+    }
+}
+
+/// Adds `count` entries of `words` words to the journal in `root`, derived too where `derive` says so.
+pub(crate) fn fill(root: &Path, keys: &Keys, count: usize, words: usize, derive: bool) -> Result<()> {
+    let home = Home::new(root);
+    let key = vault::open(&home, Unlock::Platform(keys))?;
+    let store = SqliteStore::open(&home.database(), &key, Vouched::ByVault)?;
+    let identity = store.read(Identity::load)?;
+    let mut entropy = Seeded::stream(count as u64, 9);
+    let mut corpus = Corpus::new(count as u64);
+    let actor = Actor::draw(&mut entropy);
+    let mut left = count;
+    while left > 0 {
+        let (mut ids, mut operations, mut size) = (Vec::new(), Vec::new(), 0);
+        while left > 0 && size < SLICE {
+            let id = EntryId::from_bytes(random(&mut entropy));
+            let at = Timestamp(1_600_000_000_000 + left as i64 * 60_000);
+            let (_, chunk) = EntryDocument::create(id, actor, at, &entry(&mut corpus, words), &mut entropy)?;
+            let operation = Operation::change(id, chunk, Vec::new(), Vec::new())?;
+            size += operation.size();
+            ids.push(id);
+            operations.push(operation);
+            left -= 1;
+        }
+        store.write_sql(|tx| {
+            rules::append(tx, &identity, &mut entropy, operations)?;
+            if derive {
+                for id in ids {
+                    derived::refresh(tx, id, actor, 0)?;
+                }
+            }
+            Ok(())
+        })?;
+    }
+    Ok(store.pause()?)
+}
