@@ -23,6 +23,7 @@ use super::context::{Context, SystemEntropy, environment};
 use super::entries::entry_json;
 use super::network::sync_json;
 use crate::human::{self, Style};
+use crate::import::Source;
 use crate::json::Demo;
 use crate::output::{Failure, Outcome, io_error};
 
@@ -184,7 +185,13 @@ fn pair(context: &Context, laptop: &Engine, phone: &Player) -> Outcome<(Engine, 
 
 /// Entries for the phone: from the folder, else the demo's own. Answers how many.
 fn fill(context: &Context, phone: &Engine, corpus: Option<&Path>) -> Outcome<u64> {
-    let _ = (context, corpus);
+    if let Some(folder) = corpus {
+        let report = super::transfer::take_in(context, phone, Source::open(folder)?, folder)?;
+        for problem in &report.problems {
+            say(context, &format!("  {}: {}", problem.path, problem.reason))?;
+        }
+        return Ok(report.created);
+    }
     for (title, kind, body) in OWN {
         phone.create_entry(NewEntry {
             kind,

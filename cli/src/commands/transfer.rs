@@ -23,11 +23,18 @@ use crate::progress::Progress;
 
 /// `import`.
 pub(super) fn import(context: &Context, path: &Path) -> Outcome {
+    // Named first: a path that is not there is no reason to open a journal.
     let source = Source::open(path)?;
     let engine = context.open()?;
+    let imported = take_in(context, &engine, source, path)?;
+    context.out.answer(&imported, |value| human::imported(value, Style::here()))
+}
+
+/// Takes everything in `source` into the journal, and derives it, so that what came is found at once.
+pub(super) fn take_in(context: &Context, engine: &Engine, source: Source, path: &Path) -> Outcome<json::Imported> {
     let total = source.files();
     let mut progress = Progress::new("importing", context.out.is_json());
-    let mut taking = Taking::new(&engine, path)?;
+    let mut taking = Taking::new(engine, path)?;
     source.each(&mut |found| {
         taking.take(found)?;
         progress.at(taking.seen, total);
@@ -36,11 +43,10 @@ pub(super) fn import(context: &Context, path: &Path) -> Outcome {
     taking.people()?;
     progress.finish();
     let imported = taking.report;
-    // So that what came is found at once.
     let mut progress = Progress::new("indexing", context.out.is_json());
     engine.derive(Duration::MAX, |done, left| progress.at(done, Some(done + left)))?;
     progress.finish();
-    context.out.answer(&imported, |value| human::imported(value, Style::here()))
+    Ok(imported)
 }
 
 /// An import on its way into the journal.

@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 
 use super::Engine;
+use super::clear::clear_away;
 use super::entries::{Written, no_such};
 use crate::crypto::HashKey;
 use crate::document::NewAttachment;
@@ -86,7 +87,7 @@ impl Engine {
             editor.detach(attachment)?;
             Ok(((), Vec::new(), vec![blob]))
         })?;
-        self.sweep_blobs()?;
+        clear_away(&self.shared)?;
         Ok(written)
     }
 
@@ -120,15 +121,6 @@ impl Engine {
                 "give a few more characters of it",
             )),
         }
-    }
-
-    /// Removes the bytes of blobs that no log wants any more.
-    pub(super) fn sweep_blobs(&self) -> Result<()> {
-        for blob in self.shared.store.read(|tx| tx.unwanted_blobs())? {
-            self.shared.blobs.remove(&blob)?;
-            self.shared.store.write(|tx| tx.forget_blob(blob))?;
-        }
-        Ok(())
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Engine;
+use super::clear::clear_away;
 use super::shared::Shared;
 use crate::document::{Editor, EntryDocument, Reading};
 use crate::error::{Code, Error, Result};
@@ -222,10 +223,7 @@ impl Engine {
     pub fn erase(&self, id: EntryId) -> Result<bool> {
         let erased = self
             .commit(|shared, tx| Ok(rules::erase(tx, &shared.identity, &mut shared.entropy.clone(), id)?.is_some()))?;
-        self.sweep_blobs()?;
-        // Until the log file is emptied, older pages in it still hold the words. A reader may be in the way; `doctor`
-        // and the next opening try again.
-        self.shared.store.connections().checkpoint()?;
+        clear_away(&self.shared)?;
         Ok(erased)
     }
 

@@ -6,6 +6,7 @@
 
 mod adopt;
 mod attachments;
+mod clear;
 mod devices;
 mod doctor;
 mod driver;

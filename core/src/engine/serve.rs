@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 
 use super::Engine;
+use super::clear::clear_away;
 use super::driver::{self, Outcome, Told};
 use super::entries::derive;
 use super::network::{self, Candidate};
@@ -235,7 +236,14 @@ async fn derive_what_comes(server: Arc<Server>) {
     let mut news = server.shared.news();
     loop {
         let shared = server.shared.clone();
-        let left = tokio::task::spawn_blocking(move || derive(&shared, SLICE, &mut |_, _| {})).await;
+        let left = tokio::task::spawn_blocking(move || {
+            let left = derive(&shared, SLICE, &mut |_, _| {})?;
+            if left == 0 {
+                clear_away(&shared)?;
+            }
+            Ok::<_, Error>(left)
+        })
+        .await;
         match left {
             Ok(Ok(left)) if left > 0 => tokio::task::yield_now().await,
             Ok(Ok(_)) => {

@@ -42,6 +42,8 @@ pub(crate) struct Shared {
     actor: Mutex<Actor>,
     /// Automerge documents opened since the journal was.
     opened: AtomicU64,
+    /// Erase certificates after which the database's log file was emptied.
+    pub(crate) cleared: AtomicU64,
     /// Counts what the store holds newly, for sessions that stay.
     news: watch::Sender<u64>,
 }
@@ -57,7 +59,18 @@ impl Shared {
     ) -> Self {
         let actor = Mutex::new(Actor::draw(&mut entropy));
         let (news, _) = watch::channel(0);
-        Self { home, store, blobs, identity, clock, entropy, actor, opened: AtomicU64::new(0), news }
+        Self {
+            home,
+            store,
+            blobs,
+            identity,
+            clock,
+            entropy,
+            actor,
+            opened: AtomicU64::new(0),
+            cleared: AtomicU64::new(0),
+            news,
+        }
     }
 
     pub(crate) fn actor(&self) -> Actor {

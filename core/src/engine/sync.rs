@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 
 use super::Engine;
+use super::clear::clear_away;
 use super::driver::{self, Outcome, Told};
 use super::entries::derive;
 use super::network::{self, Candidate};
@@ -83,7 +84,7 @@ impl Engine {
         let shared = self.shared.clone();
         let mut report = self.runtime()?.block_on(sync(&shared, options, &mut told))?;
         report.wanted_blobs = shared.store.read(|tx| Ok(tx.blobs(true)?.len() as u64))?;
-        self.sweep_blobs()?;
+        clear_away(&shared)?;
         Ok(report)
     }
 }

@@ -181,6 +181,9 @@ pub struct Session {
     /// Batches of our current generation that are durable here, and how many of them were acknowledged.
     pub(super) stored_batches: u64,
     acknowledged: u64,
+    /// Whether a batch of our current generation was not taken. An acknowledgement is a count from the first on, so
+    /// none that came after it is counted; the next compare begins anew.
+    pub(super) untaken: bool,
     pub(super) blobs: Blobs,
 
     pub(super) recomputed: bool,
@@ -230,6 +233,7 @@ impl Session {
             sending: Sending::default(),
             stored_batches: 0,
             acknowledged: 0,
+            untaken: false,
             blobs: Blobs::default(),
             recomputed: false,
             diverged: false,
@@ -416,6 +420,7 @@ impl Session {
     pub(super) fn restart_count(&mut self) {
         self.stored_batches = 0;
         self.acknowledged = 0;
+        self.untaken = false;
     }
 
     fn message(&mut self, message: Message, len: usize) -> Result<(), SessionError> {
@@ -453,6 +458,7 @@ impl Session {
                 self.their_settled = None;
                 self.our_settled = None;
                 self.reported = None;
+                self.settling = false;
                 self.sending = Sending::default();
                 if self.ours.is_none() || self.ours.as_ref().is_some_and(|ours| ours.generation == 0) {
                     // The peer has news since our equal hellos, or we have not compared yet.
@@ -467,7 +473,10 @@ impl Session {
                 self.requests.push_back(Request::StoreMissing { statements, certificates });
             }
             Message::Chains { log, points } => self.requests.push_back(Request::Common(log, points)),
-            Message::Common { log, seq } => self.send_log(Outgoing { log, after: seq }),
+            Message::Common { log, seq } => {
+                self.peer_has.insert(log, seq);
+                self.send_log(Outgoing { log, after: seq });
+            }
             Message::Batch { generation, batch } => self.batch(generation, batch)?,
             Message::Ack { generation, batches } => self.acknowledge(generation, batches)?,
             Message::Want(blobs) => {

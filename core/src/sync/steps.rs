@@ -118,7 +118,8 @@ impl Session {
                 news.push(Outgoing { log: *log, after: theirs });
             }
         }
-        let quiet = news.is_empty();
+        // The summary may have been asked for before a plan brought more to send.
+        let quiet = news.is_empty() && self.sending.outgoing.is_empty() && self.sending.in_flight.is_empty();
         news.into_iter().for_each(|log| self.send_log(log));
         if std::mem::take(&mut self.settling) && quiet {
             let answered = self.theirs.as_ref().map_or(0, |theirs| theirs.generation);
@@ -193,6 +194,10 @@ impl Session {
             self.events.push_back(Event::Mended);
         }
         for log in comparison.forks {
+            if let Some(position) = self.summary.as_ref().and_then(|summary| summary.vector.get(&log)) {
+                // Not news to send: where to begin is known once the peer has said what is common.
+                self.peer_has.insert(log, position.seq);
+            }
             self.requests.push_back(Request::Chains(log));
         }
         for Outgoing { log, after } in comparison.send {
@@ -242,7 +247,7 @@ impl Session {
     }
 
     pub(super) fn count_stored(&mut self, generation: u32) {
-        if self.ours.as_ref().is_some_and(|ours| ours.generation == generation) {
+        if self.ours.as_ref().is_some_and(|ours| ours.generation == generation) && !self.untaken {
             self.stored_batches += 1;
         }
     }
@@ -250,6 +255,7 @@ impl Session {
     fn received(&mut self, log: crate::id::LogId, end: u64, received: Received) -> Result<(), SessionError> {
         let (_, generation) = self.inputs.pop_front().unwrap_or_default();
         let count = self.config.planted != Some(Planted::AcknowledgeBeforeDurable);
+        self.untaken |= !matches!(received, Received::Stored { .. } | Received::Known);
         match received {
             Received::Stored { operations, mended } => {
                 self.costs.received_operations += operations;

@@ -83,7 +83,7 @@ fn no_file_holds_a_word_of_what_was_written() {
     ] {
         let planted = laptop.path().join("blobs").join(name);
         std::fs::write(&planted, bytes).unwrap();
-        assert_eq!(sweep(laptop.scratch()), [planted.clone()]);
+        assert_eq!(sweep(laptop.scratch()), std::slice::from_ref(&planted));
         std::fs::remove_file(planted).unwrap();
     }
 }

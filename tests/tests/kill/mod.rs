@@ -13,7 +13,7 @@ use crate::e2e::support::{SOON, assert_same, ids, meet};
 const SECONDS: u64 = 120;
 const PARTS: u32 = 4;
 /// Fewer kills than this show nothing.
-const LEAST: usize = 5;
+const LEAST: u32 = 5;
 
 /// What was acknowledged and is not there.
 fn lost(home: &Home, acknowledged: &BTreeSet<String>) -> BTreeSet<String> {
@@ -59,8 +59,10 @@ fn killed_while_writing() {
     let (home, _) = Home::init("home");
     let other = Home::join(&home);
     let mut kept = BTreeSet::new();
-    let life = life(|| drop(kept.insert(home.write("Undisturbed", "x"))));
-    let (mut kills, mut late) = (0, 0);
+    let life = life(|| {
+        kept.insert(home.write("Undisturbed", "x"));
+    });
+    let (mut kills, mut late) = (0u32, 0u32);
     while budget.is_left() {
         // Two at once now and then, one of them killed.
         let beside = rng.chance(0.2).then(|| home.start(&["write", "Beside", "--body", "undisturbed"]));
@@ -130,7 +132,7 @@ fn killed_while_syncing(stream: u64, kill_the_server: bool) {
     let mut kept = BTreeSet::new();
     let (mut serving, mut address) = a.serve();
     let life = life(|| drop(b.run_json(&["sync", "--peer", &address])));
-    let mut kills = 0;
+    let mut kills = 0u32;
     while budget.is_left() {
         // Every few rounds something larger, so that there is a middle to be killed in.
         let body = "Text. ".repeat(if rng.chance(0.2) { 20_000 } else { 20 });

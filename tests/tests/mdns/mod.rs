@@ -41,8 +41,7 @@ fn pairing_and_syncing_need_no_address() {
 
     let second = left.write("Second", "after pairing");
     let mut serving = left.start(&["serve"]);
-    let address = text(&serving.event("listening", SOON), "address");
-    assert!(address.starts_with(Side::Left.address()) || address.starts_with("0.0.0.0") || address.starts_with('['));
+    serving.event("listening", SOON);
     let report = right.json(&["sync"]);
     assert_eq!((&report["equal"], &report["peers"][0]["ok"]), (&true.into(), &true.into()), "{report}");
     assert_eq!(body(&right, &second), "after pairing");

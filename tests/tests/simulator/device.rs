@@ -281,6 +281,15 @@ impl Device {
         Ok(head)
     }
 
+    /// Writes a long line of the ledger, of bytes that do not compress.
+    pub(super) fn record_long(&mut self, entry: EntryId, length: usize) -> Result<Head> {
+        let (brings, ends) = (Vec::new(), Vec::new());
+        let envelope = Envelope { entry, kind: OperationKind::Record, brings, ends, first_log: None };
+        let mut bytes = vec![0; length];
+        afterword_core::time::Entropy::fill(&mut self.rng, &mut bytes);
+        self.append(vec![Operation::new(envelope, bytes)?])
+    }
+
     /// Destroys an entry.
     pub(super) fn erase(&mut self, entry: EntryId) -> Result<()> {
         let storage = self.storage();

@@ -167,7 +167,45 @@ fn a_home_that_runs_twice_ends_as_one_journal() {
     });
 }
 
-/// What the next three tests interrupt: changes, blobs, an erase and a removal, both ways.
+/// More than may be on its way and not acknowledged: the window closes and opens again, both ways at once.
+#[test]
+fn a_log_longer_than_the_window_crosses_in_slices() {
+    let mut world = world();
+    together(&mut world, 2).unwrap();
+    for home in [0, 0, 1, 0, 0, 0, 0, 0] {
+        world.record_long(home, 900_000).unwrap();
+    }
+    world.open(0, 1, [Mode::Once; 2]).unwrap();
+    let over = world.talk(0, 60, 256 << 10).unwrap();
+    assert!(!over, "a cut in the middle");
+    world.crash(1);
+    let before = world.homes[1].held.len();
+    world.heal().unwrap();
+    assert!(before < world.homes[0].held.len() && world.homes[1].held == world.homes[0].held);
+}
+
+/// A rolled back home wrote more than one transaction holds: its tail is written down again in slices.
+#[test]
+fn a_long_tail_that_gives_way_is_written_down_again() {
+    let world = told(|world| {
+        together(world, 2)?;
+        let copy = world.homes[0].copy();
+        for _ in 0..5 {
+            world.record_long(0, 400_000)?;
+        }
+        world.twin(0, &copy);
+        for _ in 0..5 {
+            world.record_long(2, 400_000)?;
+        }
+        world.meet(0, 1)?;
+        world.meet(2, 1)?;
+        world.meet(0, 1)
+    });
+    assert_eq!(world.homes[1].held.len(), 12);
+    assert_eq!(world.homes[0].held.len(), 12);
+}
+
+/// What the next two tests interrupt: changes, blobs, an erase and a removal, both ways.
 fn busy() -> World {
     let mut world = world();
     let prepared: Check = (|world: &mut World| {

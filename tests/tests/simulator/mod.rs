@@ -74,14 +74,15 @@ fn seeds() {
     let seconds = number("AFTERWORD_TEST_SECONDS");
     let budget = Duration::from_secs(seconds.unwrap_or(240) * 3 / 4);
     let most = if seconds.is_some_and(|seconds| seconds > 240) { u64::MAX } else { SEEDS };
-    let (next, failed, start) = (AtomicU64::new(0), AtomicBool::new(false), Instant::now());
+    let first = number("AFTERWORD_FIRST_SEED").unwrap_or(0);
+    let (next, failed, start) = (AtomicU64::new(first), AtomicBool::new(false), Instant::now());
     let (failures, totals) = (Mutex::new(Vec::new()), Mutex::new([0; 4]));
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
             scope.spawn(|| {
                 while start.elapsed() < budget && !failed.load(Ordering::Relaxed) {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= most {
+                    if seed - first >= most {
                         break;
                     }
                     let mut world = World::new(of_suite(seed));
@@ -98,7 +99,7 @@ fn seeds() {
     });
     let [seeds, operations, settled, mended] = *totals.lock().unwrap();
     println!(
-        "{seeds} seeds in {:.0?} (every {SQLITE_EVERY}th on SQLite): {operations} operations written, sessions settled \
+        "{seeds} seeds from {first} on in {:.0?} (every {SQLITE_EVERY}th on SQLite): {operations} operations written, sessions settled \
          {settled} times, rollbacks and forks mended {mended} times",
         start.elapsed()
     );

@@ -251,6 +251,12 @@ impl World {
         self.wrote(home, written.map(|(_, head)| Some(head)))
     }
 
+    pub(super) fn record_long(&mut self, home: usize, length: usize) -> Check {
+        let entry = self.entries[0];
+        let written = self.homes[home].record_long(entry, length);
+        self.wrote(home, written.map(Some))
+    }
+
     pub(super) fn change(&mut self, home: usize, entry: EntryId, writing: Writing) -> Check {
         let head = self.homes[home].change(entry, writing);
         if let Ok(Some(head)) = &head {
