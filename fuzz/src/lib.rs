@@ -35,7 +35,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "statement", run: formats::statement, seeds: formats::statements },
     Target { name: "change", run: formats::change, seeds: formats::changes },
     Target { name: "change_contents", run: formats::change_contents, seeds: formats::contents },
-    Target { name: "entry_document", run: formats::entry_document, seeds: formats::contents },
+    Target { name: "entry_document", run: formats::entry_document, seeds: formats::early_contents },
     Target { name: "envelope", run: formats::envelope, seeds: formats::envelopes },
     Target { name: "batch", run: formats::batch, seeds: formats::batches },
     Target { name: "certificate", run: formats::certificate, seeds: formats::certificates },
