@@ -78,20 +78,25 @@ fn a_wrong_word_burns_the_code_and_the_next_one_works() {
 }
 
 #[test]
-fn five_wrong_guesses_close_the_window() {
+fn five_wrong_guesses_are_all_there_are() {
     let (host, _) = Home::init("host");
     let mut pairing = host.start(&["pair", "--listen", "127.0.0.1:0"]);
     let guest = Home::new();
+    let (mut code, mut address) = (String::new(), String::new());
     for left in (0..5).rev() {
         let event = pairing.event("code", SOON);
-        let (code, address) = (text(&event, "code"), text(&event, "address"));
+        (code, address) = (text(&event, "code"), text(&event, "address"));
         let (number, words) = code.split_once('-').unwrap();
         let (first, second) = words.split_once('-').unwrap();
-        guest.fails(&["pair", &format!("{number}-{second}-{first}"), "--peer", &address]);
+        let failure = guest.fails(&["pair", &format!("{number}-{second}-{first}"), "--peer", &address]);
+        assert_eq!(failure.code, "refused", "{failure:?}");
         assert_eq!(pairing.event("wrong_guess", SOON)["left"], left);
     }
-    let ended = pairing.wait(SOON).expect_code(1).json_lines();
-    assert!(ended.last().unwrap()["error"]["code"].is_string(), "{ended:?}");
+    // The right words of the last one are no better now; only the picture still is.
+    guest.fails(&["pair", &code, "--peer", &address]);
+    assert!(pairing.is_up());
+    let said = pairing.kill9();
+    assert!(said.json_lines().iter().all(|event| event["event"] != "joined"), "{said:?}");
     assert!(!guest.path().join("journal.db").exists());
 }
 
