@@ -41,8 +41,8 @@ impl fmt::Debug for Actor {
     }
 }
 
-/// The latest second that a change's time is believed to be: the end of the year 9999.
-const LAST_SECOND: i64 = 253_402_300_799;
+/// The latest time that a change's is believed to be, in milliseconds: the end of the year 9999.
+const LAST: i64 = 253_402_300_799_000;
 
 /// What a document knows of one of its changes.
 #[derive(Debug, Clone)]
@@ -162,13 +162,14 @@ impl Replica {
         // Every change of ours is at least as late as what it was made on, so the latest are among the heads.
         let times = self.doc.get_heads();
         let times = times.iter().filter_map(|head| self.doc.get_change_meta_by_hash(head)).map(|meta| meta.timestamp);
-        let seconds = times.fold(at.0.div_euclid(1000), i64::max).min(LAST_SECOND);
+        // Milliseconds, so that a list knows which of two entries of one second came first.
+        let time = times.fold(at.0, i64::max).min(LAST);
         // A panic in here leaves a document half changed: the attempt is made on a copy.
         let mut doc = self.doc.clone();
         let (result, hash) = contained(|| {
             let mut transaction = doc.transaction();
             let result = work(&mut transaction)?;
-            let (hash, _) = transaction.commit_with(CommitOptions::default().with_time(seconds));
+            let (hash, _) = transaction.commit_with(CommitOptions::default().with_time(time));
             Ok((result, hash))
         })
         .map_err(|_| DocumentError::Failed("changed"))??;
@@ -188,7 +189,7 @@ impl Replica {
             .map(|meta| Meta {
                 hash: own(&meta.hash),
                 deps: meta.deps.clone(),
-                at: Timestamp(meta.timestamp.clamp(0, LAST_SECOND) * 1000),
+                at: Timestamp(meta.timestamp.clamp(0, LAST)),
             })
             .collect()
     }

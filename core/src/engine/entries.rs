@@ -20,6 +20,9 @@ use crate::time::{Day, random};
 /// How long a list or search derives what waits before it answers with what there is.
 const DERIVE_FIRST: Duration = Duration::from_secs(2);
 
+/// How long one transaction derives. With the last document in it and the commit it stays under 50 ms.
+const SLICE: Duration = Duration::from_millis(20);
+
 /// What a write answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written {
@@ -95,9 +98,8 @@ impl Engine {
             let (document, chunk) =
                 EntryDocument::create(id, shared.actor(), shared.clock.now(), &new, &mut shared.entropy.clone())?;
             append_change(shared, tx, id, chunk, Vec::new(), Vec::new())?;
-            finish(tx, &document)
+            finish(tx, &document, true)
         })?;
-        self.refresh_soon(id);
         Ok(written)
     }
 
@@ -116,7 +118,7 @@ impl Engine {
         edits: impl FnOnce(&mut Editor<'_, '_>, &Entry, &People) -> Result<(R, Vec<BlobRef>, Vec<crate::id::BlobId>)>,
     ) -> Result<(R, Written)> {
         let out = self.commit(|shared, tx| {
-            let Opened { mut document, .. } = open(shared, tx, id)?;
+            let Opened { mut document, refused, replayed, .. } = open(shared, tx, id)?;
             let people = derived::people(tx)?;
             let entry = document.entry()?;
             let mut failed = None;
@@ -134,9 +136,9 @@ impl Engine {
             if let Some(chunk) = chunk {
                 append_change(shared, tx, id, chunk, brings, ends)?;
             }
-            Ok((out, finish(tx, &document)?))
+            derived::remember(tx, &document, replayed + 1, shared.clock.now().0)?;
+            Ok((out, finish(tx, &document, refused == 0)?))
         })?;
-        self.refresh_soon(id);
         Ok(out)
     }
 
@@ -274,13 +276,6 @@ impl Engine {
         }
         out
     }
-
-    /// Text and search of an entry just written. Failing here loses nothing: it stays stale and is derived later.
-    fn refresh_soon(&self, id: EntryId) {
-        if let Err(error) = refresh_one(&self.shared, id) {
-            tracing::debug!(code = error.code.as_str(), "deriving was put off");
-        }
-    }
 }
 
 /// Opens a document, and counts it.
@@ -303,26 +298,24 @@ pub(super) fn append_change(
     Ok(())
 }
 
-/// Writes the list row and says what there is now.
-pub(super) fn finish(tx: &mut SqliteTx<'_>, document: &EntryDocument) -> Result<Written> {
+/// Derives what was written while its document is at hand, and says what there is now. A document that is not `whole`
+/// (Automerge refuses a change of it) gets its list row; the rest follows with the count of what can't be read.
+pub(super) fn finish(tx: &mut SqliteTx<'_>, document: &EntryDocument, whole: bool) -> Result<Written> {
     let entry = document.entry()?;
-    derived::put_row(tx, &entry)?;
+    if whole {
+        derived::put_all(tx, &entry)?
+    } else {
+        derived::put_row(tx, &entry)?
+    }
     let people = derived::people(tx)?;
     Ok(Written { id: entry.id, kind: entry.kind, title: people.shown(&entry.title), heads: entry.heads })
 }
 
 pub(super) fn refresh_one(shared: &Shared, id: EntryId) -> Result<()> {
-    let now = shared.clock.now().0;
-    shared.store.write_sql(|tx| {
-        let done = derived::refresh(tx, id, shared.actor(), now)?;
-        if done.opened {
-            shared.count_opened();
-        }
-        Ok(())
-    })
+    derive_slice(shared, &[id]).map(drop)
 }
 
-/// Derives stale documents, one transaction each, so that no writer waits longer than one takes.
+/// Derives stale documents in transactions of [`SLICE`], so that no writer waits long for one.
 pub(super) fn derive(shared: &Shared, budget: Duration, progress: &mut dyn FnMut(u64, u64)) -> Result<u64> {
     let started = Instant::now();
     let mut done = 0;
@@ -332,15 +325,32 @@ pub(super) fn derive(shared: &Shared, budget: Duration, progress: &mut dyn FnMut
             return Ok(0);
         }
         let left = shared.store.stale_count()?;
-        for (index, id) in next.iter().enumerate() {
-            if started.elapsed() >= budget {
-                return Ok(left - index as u64);
-            }
-            refresh_one(shared, *id)?;
-            done += 1;
-            progress(done, left - index as u64 - 1);
+        if started.elapsed() >= budget {
+            return Ok(left);
         }
+        let sliced = derive_slice(shared, &next)?;
+        done += sliced;
+        progress(done, left.saturating_sub(sliced));
     }
+}
+
+/// Derives as many of these as fit into one slice, at least one. Answers how many.
+fn derive_slice(shared: &Shared, entries: &[EntryId]) -> Result<u64> {
+    let now = shared.clock.now().0;
+    shared.store.write_sql(|tx| {
+        let begun = Instant::now();
+        let mut done = 0;
+        for entry in entries {
+            if done > 0 && begun.elapsed() >= SLICE {
+                break;
+            }
+            if derived::refresh(tx, *entry, shared.actor(), now)?.opened {
+                shared.count_opened();
+            }
+            done += 1;
+        }
+        Ok(done)
+    })
 }
 
 /// An entry that the caller named and that is not there.

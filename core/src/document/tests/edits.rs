@@ -29,7 +29,7 @@ fn a_new_entry_reads_as_it_was_written() {
     let prompts: Vec<_> = entry.sections.iter().map(|section| section.prompt.as_str()).collect();
     assert_eq!(prompts, ["", "What happened?", "And then?"]);
     assert_eq!(entry.sections[0].id, MAIN_SECTION);
-    assert_eq!(entry.created_at, Timestamp(1_700_000_000_000));
+    assert_eq!(entry.created_at, Timestamp(1_700_000_000_999));
     assert_eq!(entry.created_at, entry.updated_at);
     assert!(entry.experiment.is_none() && entry.seals.is_empty() && !entry.trashed && !entry.muted);
     assert_eq!(entry.heads, document.heads());

@@ -300,7 +300,7 @@ fn numbers_that_contradict_the_history_are_refused() {
         assert!(!loaded.document.entry().unwrap().trashed);
     }
     let header = ChangeHeader::parse(&second).unwrap();
-    assert_eq!((header.seq, header.time, header.actor.as_slice()), (2, 2000, &[1; 16][..]));
+    assert_eq!((header.seq, header.time, header.actor.as_slice()), (2, 2_000_000, &[1; 16][..]));
     assert_eq!(header.deps, [change_hash(&first)]);
     let hash: ChangeHash = document.heads()[0];
     assert_eq!((header.hash, header.operations), (hash, 1));

@@ -189,11 +189,11 @@ fn trap_h_a_commit_has_time_zero_unless_it_is_set_and_ours_is_never_before_the_l
     assert_eq!(doc.get_last_local_change().unwrap().timestamp(), 0);
 
     let (mut document, first) = begin("Body.");
-    assert_eq!(ChangeHeader::parse(&first).unwrap().time, 1000);
+    assert_eq!(ChangeHeader::parse(&first).unwrap().time, 1_000_000);
     for (now, time) in [(5000, 5000), (4000, 5000), (-3, 5000), (6000, 6000), (i64::MAX / 2000, 253_402_300_799)] {
         let trashed = document.entry().unwrap().trashed;
         let (_, change) = document.edit(at(now), &mut Seeded::new(1), |e| e.set_trashed(!trashed)).unwrap();
-        assert_eq!(ChangeHeader::parse(&change.unwrap()).unwrap().time, time);
+        assert_eq!(ChangeHeader::parse(&change.unwrap()).unwrap().time, time * 1000);
     }
 }
 
