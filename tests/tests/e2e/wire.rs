@@ -6,6 +6,9 @@ use serde_json::Value;
 
 use super::support::SOON;
 
+/// Two datagrams with nothing but QUIC's own acknowledgement in them: a busy machine delays one, and so sends it alone.
+const ACKNOWLEDGEMENTS: u64 = 64;
+
 /// UDP payload after the handshake, of the cheapest of a few syncs: when a delayed acknowledgement leaves is the clock's
 /// doing and costs a datagram more or less.
 fn quiet_sync(guest: &Home, host: &Home) -> u64 {
@@ -45,11 +48,12 @@ fn a_sync_without_news_costs_the_same_at_a_hundred_and_at_a_thousand_entries() {
     let few = quiet_sync(&guest, &host);
     let (host, guest) = with_entries(1000);
     let many = quiet_sync(&guest, &host);
-    assert_eq!(few, many);
+    assert!(few.abs_diff(many) <= ACKNOWLEDGEMENTS, "{few} and {many} bytes");
     // And with another device known.
     let _third = Home::join(&host);
     let (serving, address) = host.serve();
     guest.json(&["sync", "--peer", &address]);
     serving.interrupt(SOON).expect_code(0);
-    assert_eq!(quiet_sync(&guest, &host), few);
+    let third = quiet_sync(&guest, &host);
+    assert!(few.abs_diff(third) <= ACKNOWLEDGEMENTS, "{few} and {third} bytes");
 }

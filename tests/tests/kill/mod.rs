@@ -105,7 +105,8 @@ fn killed_while_importing() {
     let mut kills = 0;
     while budget.is_left() {
         let running = home.start(&["import", folder]);
-        a_moment(&mut rng, life);
+        // A part of its life only, so that it takes many lives to the end.
+        a_moment(&mut rng, life / 2);
         running.kill9();
         kills += 1;
         let now = ids(&home).len();
