@@ -1,6 +1,6 @@
 //! Commands about devices: `pair`, `devices`, `serve`, `sync`.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use afterword_core::engine::{
@@ -191,21 +191,10 @@ fn show_code(context: &Context, code: afterword_core::transport::ShownCode) -> O
     let event = Pair::Code {
         code: code.code,
         qr: code.qr,
-        address: reachable(code.address).to_string(),
+        address: code.address.to_string(),
         expires_at: code.expires_at.to_rfc3339(),
     };
     context.out.event(&event, |event| human::pair(event, Style::here()))
-}
-
-/// An address that another device can dial: a wildcard stands for the address that this machine goes out by.
-fn reachable(address: SocketAddr) -> SocketAddr {
-    if !address.ip().is_unspecified() {
-        return address;
-    }
-    // No datagram is sent: connecting a UDP socket only asks which address would be used.
-    let outward = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))
-        .and_then(|socket| socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).and_then(|()| socket.local_addr()));
-    SocketAddr::new(outward.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |address| address.ip()), address.port())
 }
 
 fn joined_json(joined: &afterword_core::engine::Joined) -> Pair {

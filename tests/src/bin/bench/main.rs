@@ -4,6 +4,8 @@
 //! one datagram there and back, the same bytes written and flushed), and the ratio of the two. Bytes, round trips,
 //! documents opened and memory are counted: those promises are held, and one that is broken ends the run with 1.
 
+#![allow(clippy::expect_used, reason = "a benchmark that can't go on says why and stops")]
+
 mod figures;
 mod fill;
 mod reading;
