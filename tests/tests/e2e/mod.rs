@@ -2,6 +2,7 @@
 
 mod attachments;
 mod canary;
+mod demo;
 mod devices;
 mod joining;
 mod journal;

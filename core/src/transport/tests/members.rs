@@ -297,6 +297,34 @@ async fn nothing_is_ever_resumed() {
     }
 }
 
+/// Planted: resumption on. A server that gives tickets is seen by what the test above looks at.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn planted_resumption_is_caught() {
+    let protocol = b"planted".to_vec();
+    let mut tls = tls::server(Answer::Anyone(Identity::new(&device(60)).unwrap()), &protocol).unwrap();
+    tls.send_tls13_tickets = 2;
+    tls.session_storage = rustls::server::ServerSessionMemoryCache::new(8);
+    let config = server_config(tls, &super::super::Options::default()).unwrap();
+    let (careless, _) = listening(ANY_PORT, Derived::new(&mut Seeded::new(61)), config).unwrap();
+    let address = careless.local_addr().unwrap();
+    let serving = tokio::spawn(async move { careless.accept().await.unwrap().await.unwrap().closed().await });
+
+    let hoping = Arc::new(Hoping::default());
+    let mut tls = tls::client(None, Expected::Any, vec![protocol]).unwrap();
+    tls.resumption = Resumption::store(hoping.clone());
+    let (socket, _) = dialing(address).unwrap();
+    let config = client_config(tls, &super::super::Options::default()).unwrap();
+    let connection = within(socket.connect_with(config, address, SERVER_NAME).unwrap()).await.unwrap();
+    within(async {
+        while hoping.0.load(Ordering::SeqCst) == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    drop(connection);
+    serving.abort();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_lives_on_after_its_socket_changed() {
     let (server, dialer) = (server(15, 1), dialer(16, 1));
