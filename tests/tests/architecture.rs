@@ -26,11 +26,12 @@ fn floor(module: &str) -> Option<u8> {
     FLOORS.iter().find(|(name, _)| *name == module).map(|(_, floor)| *floor)
 }
 
-/// The sources of core, with the module each belongs to. Unit tests may reach anywhere, so they are cut off.
+/// The sources of core, with the module each belongs to. Unit tests may reach anywhere and print what they measured, so
+/// they are left out: modules that are declared for tests only, and what is inline.
 fn sources() -> Vec<(String, PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("core/src");
     let mut folders = vec![root.clone()];
-    let mut found = Vec::new();
+    let (mut found, mut for_tests) = (Vec::new(), Vec::new());
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).unwrap().flatten() {
             let path = entry.path();
@@ -38,20 +39,44 @@ fn sources() -> Vec<(String, PathBuf, String)> {
                 folders.push(path);
                 continue;
             }
-            let relative = path.strip_prefix(&root).unwrap();
-            let first = relative.components().next().unwrap().as_os_str().to_str().unwrap();
-            let module = first.trim_end_matches(".rs").to_owned();
-            let is_tests = relative.file_stem().is_some_and(|stem| stem.to_str().unwrap().ends_with("tests"));
-            if module != "lib" && !is_tests {
-                found.push((module, relative.to_path_buf(), without_tests(&fs::read_to_string(&path).unwrap())));
-            }
+            let text = fs::read_to_string(&path).unwrap();
+            let stem = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            let home = if ["mod", "lib"].contains(&stem.as_str()) { folder.clone() } else { folder.join(&stem) };
+            for_tests.extend(test_modules(&text).map(|name| home.join(name)));
+            found.push((path, text));
         }
     }
-    found
+    found.retain(|(path, _)| {
+        let module = path.with_extension("");
+        for_tests.iter().all(|tests| !module.starts_with(tests))
+    });
+    let mut sources = Vec::new();
+    for (path, text) in found {
+        let relative = path.strip_prefix(&root).unwrap().to_path_buf();
+        let first = relative.components().next().unwrap().as_os_str().to_str().unwrap();
+        let module = first.trim_end_matches(".rs").to_owned();
+        if module != "lib" {
+            sources.push((module, relative, without_tests(&text)));
+        }
+    }
+    sources
+}
+
+/// The names of modules in files of their own that are only there for tests.
+fn test_modules(text: &str) -> impl Iterator<Item = &str> {
+    text.split("#[cfg(test)]\n").skip(1).filter_map(|rest| {
+        let line = rest.lines().next()?;
+        let (_, name) = line.split_once("mod ")?;
+        name.strip_suffix(';')
+    })
 }
 
 fn without_tests(text: &str) -> String {
-    let code = text.split("#[cfg(test)]\nmod ").next().unwrap();
+    let inline = text.match_indices("#[cfg(test)]\nmod ").map(|(at, _)| at).find(|at| {
+        let line = text[*at..].lines().nth(1).unwrap_or_default();
+        line.contains('{')
+    });
+    let code = &text[..inline.unwrap_or(text.len())];
     code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 
 use super::Engine;
 use super::clear::clear_away;
-use super::entries::{Written, no_such};
+use super::entries::{Written, by_prefix, no_such};
 use crate::crypto::HashKey;
 use crate::document::NewAttachment;
 use crate::error::{Code, Error, Result};
@@ -110,17 +110,7 @@ impl Engine {
     /// The attachment of an entry whose id begins with `prefix`.
     pub fn resolve_attachment(&self, id: EntryId, prefix: &str) -> Result<AttachmentId> {
         let shown = self.show(id)?;
-        let ids: Vec<_> = shown.entry.attachments.iter().map(|attachment| attachment.id).collect();
-        let mut found = ids.iter().filter(|id| id.to_string().starts_with(prefix));
-        match (found.next(), found.next()) {
-            (Some(one), None) => Ok(*one),
-            (None, _) => Err(no_such("attachment")),
-            _ => Err(Error::new(
-                Code::Ambiguous,
-                format!("more than one attachment's id begins with {prefix}"),
-                "give a few more characters of it",
-            )),
-        }
+        by_prefix(shown.entry.attachments.iter().map(|one| one.id), ToString::to_string, prefix, "attachment")
     }
 }
 

@@ -1,6 +1,7 @@
 //! The journal's devices, and removing one.
 
 use super::Engine;
+use super::entries::by_prefix;
 use crate::error::{Code, Error, Result};
 use crate::id::DeviceId;
 use crate::membership::{Signer, Statement};
@@ -58,21 +59,7 @@ impl Engine {
 
     /// The device whose id begins with `prefix`.
     pub fn resolve_device(&self, prefix: &str) -> Result<DeviceRow> {
-        let rows = self.devices()?;
-        let mut found = rows.into_iter().filter(|row| !prefix.is_empty() && row.id.to_string().starts_with(prefix));
-        match (found.next(), found.next()) {
-            (Some(one), None) => Ok(one),
-            (None, _) => Err(Error::new(
-                Code::NotFound,
-                format!("no device's id begins with {prefix}"),
-                "look it up with `afterword devices`",
-            )),
-            _ => Err(Error::new(
-                Code::Ambiguous,
-                format!("more than one device's id begins with {prefix}"),
-                "give a few more characters of it",
-            )),
-        }
+        by_prefix(self.devices()?, |row| row.id.to_string(), prefix, "device")
     }
 
     /// Removes a device for ever. What it wrote and this device holds stays.

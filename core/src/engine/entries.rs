@@ -197,16 +197,7 @@ impl Engine {
     /// The item of an entry whose id begins with `prefix`.
     pub fn resolve_item(&self, id: EntryId, prefix: &str) -> Result<ItemId> {
         let shown = self.show(id)?;
-        let mut found = shown.entry.items.iter().filter(|item| item.id.to_string().starts_with(prefix));
-        match (found.next(), found.next()) {
-            (Some(one), None) => Ok(one.id),
-            (None, _) => Err(no_such("item")),
-            _ => Err(Error::new(
-                Code::Ambiguous,
-                format!("more than one item's id begins with {prefix}"),
-                "give a few more characters of it",
-            )),
-        }
+        by_prefix(shown.entry.items.iter().map(|item| item.id), ToString::to_string, prefix, "item")
     }
 
     /// Every entry that is here, what is in the trash included.
@@ -353,7 +344,30 @@ fn derive_slice(shared: &Shared, entries: &[EntryId]) -> Result<u64> {
     })
 }
 
-/// An entry that the caller named and that is not there.
+/// A part of an entry, or a device, that the caller named and that is not there.
 pub(super) fn no_such(what: &str) -> Error {
-    Error::new(Code::NotFound, format!("this entry has no such {what}"), "look at what it has with `afterword show`")
+    Error::new(
+        Code::NotFound,
+        format!("there is no such {what}"),
+        format!("copy the {what}'s id from where it is listed"),
+    )
+}
+
+/// The one whose id begins with `prefix`.
+pub(super) fn by_prefix<T>(
+    all: impl IntoIterator<Item = T>,
+    id: impl Fn(&T) -> String,
+    prefix: &str,
+    what: &str,
+) -> Result<T> {
+    let mut found = all.into_iter().filter(|one| !prefix.is_empty() && id(one).starts_with(prefix));
+    match (found.next(), found.next()) {
+        (Some(one), None) => Ok(one),
+        (None, _) => Err(no_such(what)),
+        _ => Err(Error::new(
+            Code::Ambiguous,
+            format!("more than one {what}'s id begins with {prefix}"),
+            "give a few more characters of it",
+        )),
+    }
 }

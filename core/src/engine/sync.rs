@@ -122,19 +122,34 @@ async fn sync(
                 }
             };
             let mut failed = Vec::new();
-            let trying = async {
-                for candidate in network::remembered(shared)? {
-                    match try_one(shared, &endpoint, candidate, options.timeout, &mut done, told).await {
-                        Some(peer) if peer.outcome.is_some() => report.peers.push(peer),
-                        Some(peer) => failed.push(peer),
-                        None => {}
+            let seen = {
+                let trying = async {
+                    for candidate in network::remembered(shared)? {
+                        match try_one(shared, &endpoint, candidate, options.timeout, &mut done, told).await {
+                            Some(peer) if peer.outcome.is_some() => report.peers.push(peer),
+                            Some(peer) => failed.push(peer),
+                            None => {}
+                        }
+                    }
+                    Ok::<_, Error>(members.is_subset(&done))
+                };
+                tokio::pin!(looking, trying);
+                let (mut seen, mut tried) = (None, false);
+                while seen.is_none() || !tried {
+                    tokio::select! {
+                        found = &mut looking, if seen.is_none() => seen = Some(found?),
+                        all = &mut trying, if !tried => {
+                            tried = true;
+                            if all? {
+                                // Everyone was met where they were last time: nobody is left to look for.
+                                seen.get_or_insert_default();
+                            }
+                        }
                     }
                 }
-                Ok::<_, Error>(())
+                seen.unwrap_or_default()
             };
-            let (seen, tried) = tokio::join!(looking, trying);
-            tried?;
-            for candidate in seen? {
+            for candidate in seen {
                 match try_one(shared, &endpoint, candidate, options.timeout, &mut done, told).await {
                     Some(peer) if peer.outcome.is_some() => report.peers.push(peer),
                     Some(peer) => failed.push(peer),
@@ -142,7 +157,8 @@ async fn sync(
                 }
             }
             // One line for each member that none of its addresses reached.
-            for member in members.difference(&done) {
+            let told_of: BTreeSet<_> = report.peers.iter().filter_map(|peer| peer.device).collect();
+            for member in members.difference(&told_of) {
                 let error = failed.iter().find(|peer| peer.device == Some(*member)).and_then(|peer| peer.error.clone());
                 report.peers.push(PeerReport {
                     device: Some(*member),

@@ -8,7 +8,7 @@ use crate::store::rules::{self, ChainPoint, Claim, Comparison, Identity, Receive
 use crate::store::{Storage, StorageExt, Tx, WantedBlob};
 use crate::time::Entropy;
 
-/// Where the bytes of blobs are. Chunks are [`BlobBytes::CHUNK`] long but for the last.
+/// Where the bytes of blobs are. Chunks are 64 KiB long but for the last.
 pub trait BlobBytes: Send + Sync + std::fmt::Debug {
     /// One chunk of a blob that is (at least there) here.
     fn read_chunk(&self, blob: &WantedBlob, index: u32) -> Result<Vec<u8>>;
