@@ -4,7 +4,7 @@
 
 mod history;
 mod primitives;
-pub(super) mod world;
+pub(crate) mod world;
 
 /// Makes every listed case a test over each backend.
 macro_rules! cases {

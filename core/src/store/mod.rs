@@ -15,7 +15,7 @@ pub mod vault;
 pub mod words;
 
 #[cfg(test)]
-mod conformance;
+pub(crate) mod conformance;
 
 pub use memory::MemoryStore;
 pub use sqlite::SqliteStore;

@@ -26,6 +26,8 @@ mod message;
 mod request;
 mod session;
 mod steps;
+#[cfg(test)]
+mod tests;
 
 pub use costs::Costs;
 pub use frame::{FRAME_VERSION, FrameReader, frame};

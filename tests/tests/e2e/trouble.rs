@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use afterword_tests::{Failure, Home};
+use afterword_tests::{Failure, Home, not_run};
 
 use super::support::{body, ids, meet};
 
@@ -195,4 +195,45 @@ fn doctor_makes_everything_again_from_the_logs() {
     assert_eq!(home.holds(), before);
     assert_eq!(home.json(&["search", "alone"])["hits"][0]["id"], entry);
     assert_eq!(meet(&other, &home)["transactions"], 0);
+}
+
+/// A disk of three megabytes, in a mount namespace of its own: what was saved stays, what does not fit is said.
+#[test]
+fn a_full_disk_is_said_and_nothing_that_was_saved_is_lost() {
+    let home = Home::new();
+    let disk = home.scratch().join("disk");
+    std::fs::create_dir(&disk).unwrap();
+    // Random words, so that nothing compresses; written one after another until one does not fit.
+    let script = r#"
+        mount -t tmpfs -o size=3m none "$1" || { echo no-mount; exit 0; }
+        export AFTERWORD_PASSPHRASE=x
+        "$2" --home "$1/j" --json init --name laptop > /dev/null || exit 3
+        i=0
+        while head -c 90000 /dev/urandom | base64 | "$2" --home "$1/j" --json write "Entry $i" - > "$3" 2> /dev/null; do
+            i=$((i + 1)); [ $i -lt 100 ] || exit 4
+        done
+        cat "$3"; echo "$i saved"
+        "$2" --home "$1/j" --json list --limit 1000 | tr ',' '\n' | grep -c '"title":"Entry'
+    "#;
+    let answer = home.scratch().join("answer");
+    let output = std::process::Command::new("unshare")
+        .args(["-rm", "sh", "-c", script, "sh"])
+        .args([disk.as_path(), home.command(&[]).get_program().as_ref(), answer.as_path()])
+        .output();
+    let output = match output {
+        Ok(output) if output.status.success() => String::from_utf8(output.stdout).unwrap(),
+        Ok(output) if String::from_utf8_lossy(&output.stderr).contains("unshare") => {
+            return not_run("e2e full disk", "this kernel gives no mount namespaces");
+        }
+        other => panic!("{other:?}"),
+    };
+    if output.contains("no-mount") {
+        return not_run("e2e full disk", "no tmpfs can be mounted here");
+    }
+    let lines: Vec<&str> = output.lines().collect();
+    assert!(lines[0].contains("\"storage_full\""), "{output}");
+    let saved: u32 = lines[1].trim_end_matches(" saved").parse().unwrap();
+    let listed: u32 = lines[2].parse().unwrap();
+    assert!(saved >= 2, "{output}");
+    assert_eq!(listed, saved, "everything that was said to be saved is listed: {output}");
 }

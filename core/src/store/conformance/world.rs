@@ -48,10 +48,10 @@ pub(super) fn sqlite() -> Box<dyn Storage> {
 }
 
 #[derive(Debug)]
-pub(in crate::store) struct Seeded(ChaCha8Rng);
+pub(crate) struct Seeded(ChaCha8Rng);
 
 impl Seeded {
-    pub(in crate::store) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(ChaCha8Rng::seed_from_u64(seed))
     }
 }
@@ -67,18 +67,18 @@ pub(super) fn entry(n: u8) -> EntryId {
 }
 
 /// A journal whose recovery key is at hand.
-pub(in crate::store) struct Journal {
-    pub(in crate::store) recovery: RecoverySigningKey,
-    pub(in crate::store) set: Statements,
+pub(crate) struct Journal {
+    pub(crate) recovery: RecoverySigningKey,
+    pub(crate) set: Statements,
 }
 
-pub(in crate::store) fn key(seed: u8) -> DeviceKey {
+pub(crate) fn key(seed: u8) -> DeviceKey {
     DeviceKey::from_seed(&[seed; 32])
 }
 
 impl Journal {
     /// A journal whose recovery key added the devices with these seeds.
-    pub(in crate::store) fn new(seeds: &[u8]) -> Self {
+    pub(crate) fn new(seeds: &[u8]) -> Self {
         let recovery = RecoveryPhrase::generate(&mut Seeded::new(1)).signing_key();
         let genesis = Statement::genesis(&recovery, SealingPublic([2; 32]), [3; 16]);
         let mut journal = Self { recovery, set: Statements::new(genesis).unwrap() };
@@ -89,7 +89,7 @@ impl Journal {
         journal
     }
 
-    pub(in crate::store) fn add(&self, seed: u8) -> Statement {
+    pub(crate) fn add(&self, seed: u8) -> Statement {
         let newcomer =
             Newcomer::new(&key(seed), &self.set.journal(), SealingPublic([seed; 32]), &format!("device {seed}"));
         let signer = Signer::Recovery(&self.recovery);
@@ -103,7 +103,7 @@ impl Journal {
     }
 
     /// Makes an empty store this device's.
-    pub(in crate::store) fn settle(&self, store: &dyn Storage, seed: u8) -> Identity {
+    pub(crate) fn settle(&self, store: &dyn Storage, seed: u8) -> Identity {
         let secret = Secret::from_bytes([9; 32]);
         store
             .write(|tx| {
@@ -264,10 +264,10 @@ pub(super) fn change(entry: EntryId, chunk: Vec<u8>) -> Operation {
 }
 
 /// A document that hands out each commit as a chunk.
-pub(in crate::store) struct Doc(AutoCommit);
+pub(crate) struct Doc(AutoCommit);
 
 impl Doc {
-    pub(in crate::store) fn new(actor: u64) -> Self {
+    pub(crate) fn new(actor: u64) -> Self {
         Self(AutoCommit::new().with_actor(ActorId::from(actor.to_be_bytes().to_vec())))
     }
 
@@ -280,7 +280,7 @@ impl Doc {
         self.0.merge(&mut other.0).unwrap();
     }
 
-    pub(in crate::store) fn write(&mut self, text: &str) -> Vec<u8> {
+    pub(crate) fn write(&mut self, text: &str) -> Vec<u8> {
         self.0.put(ROOT, "text", text).unwrap();
         self.0.commit();
         self.0.get_last_local_change().unwrap().raw_bytes().to_vec()

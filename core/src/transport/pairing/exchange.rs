@@ -271,3 +271,40 @@ impl HostProved {
         if m5.len() == MAC_LEN { Ok(self.keys) } else { Err(ProofError::Garbage) }
     }
 }
+
+#[cfg(test)]
+mod golden {
+    use super::super::code::Ticket;
+    use super::*;
+
+    #[derive(Debug)]
+    struct Counting(u8);
+    impl Entropy for Counting {
+        fn fill(&mut self, bytes: &mut [u8]) {
+            for byte in bytes {
+                self.0 = self.0.wrapping_mul(5).wrapping_add(17);
+                *byte = self.0;
+            }
+        }
+    }
+
+    /// The five messages of a proof and a ticket, from fixed randomness: `golden/pairing.hex`, a line each.
+    #[test]
+    fn a_proof_and_a_ticket_are_these_bytes() {
+        let (guest, host) = (DeviceId::from_bytes([7; 32]), DeviceId::from_bytes([8; 32]));
+        let hello = Hello { version: VERSION, mode: MODE_SHORT, nameplate: 7 };
+        let (dialing, m1) = Guest::start(b"7-cabin-tiger", hello, [9; 32], &mut Counting(1));
+        let (waiting, m2) = Host::start(b"7-cabin-tiger", &m1, [9; 32], &mut Counting(2)).unwrap();
+        let (dialing, m3) = dialing.prove(&m2, guest, &mut Counting(3)).unwrap();
+        let (waiting, m4) = waiting.prove(&m3, host, &mut Counting(4)).unwrap();
+        let (keys, m5) = dialing.agree(&m4).unwrap();
+        assert_eq!((keys.guest, waiting.finish(&m5).unwrap().guest), (guest, guest));
+        let ticket = Ticket { address: ([192, 0, 2, 1], 4433).into(), secret: [6; 16], key: host };
+        let made: Vec<_> = [m1, m2, m3, m4, m5, ticket.text().into_bytes()]
+            .iter()
+            .map(|bytes| data_encoding::HEXLOWER.encode(bytes))
+            .collect();
+        let made = made.join("\n");
+        assert_eq!(made, include_str!("golden/pairing.hex").trim_end(), "\n{made}\n");
+    }
+}
