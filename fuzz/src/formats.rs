@@ -12,7 +12,7 @@ use afterword_core::store::vault::{self, Home, RecoveryKeys, Unlock};
 use afterword_core::store::words::{Matcher, Query, excerpt, tokens};
 use afterword_core::sync::{Chunk, FrameReader, Message, Packed, frame};
 use afterword_core::time::Timestamp;
-use afterword_core::transport::Invitation;
+use afterword_core::transport::{self, Invitation};
 
 use crate::seeds::{Fixed, sealing_key};
 
@@ -347,6 +347,25 @@ pub(crate) fn invitations() -> Vec<Vec<u8>> {
     };
     let six = [&[1, 6][..], &[0; 15], &[1]].concat();
     codes.into_iter().chain([ticket(&[1, 4, 127, 0, 0, 1]), ticket(&six)]).collect()
+}
+
+/// The first byte says which message of a fixed proof the rest is to be.
+pub(crate) fn pairing(data: &[u8]) -> bool {
+    let Some((step, message)) = data.split_first() else { return false };
+    (1..=5).contains(step) && transport::accepts_pairing_message(*step, message)
+}
+
+pub(crate) fn pairings() -> Vec<Vec<u8>> {
+    let script = transport::pairing_script();
+    (1..).zip(script).map(|(step, message)| [&[step][..], &message].concat()).collect()
+}
+
+pub(crate) fn tag(data: &[u8]) -> bool {
+    std::str::from_utf8(data).is_ok_and(|text| text.parse::<transport::Tag>().is_ok())
+}
+
+pub(crate) fn tags() -> Vec<Vec<u8>> {
+    vec![b"00112233445566aa".to_vec()]
 }
 
 /// RFC 4648, upper case, no padding.

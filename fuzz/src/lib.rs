@@ -45,6 +45,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "chunk", run: formats::chunk, seeds: formats::chunks },
     Target { name: "session", run: scripted::session, seeds: scripted::scripts },
     Target { name: "invitation", run: formats::invitation, seeds: formats::invitations },
+    Target { name: "pairing", run: formats::pairing, seeds: formats::pairings },
+    Target { name: "tag", run: formats::tag, seeds: formats::tags },
     Target { name: "vault", run: formats::vault, seeds: formats::vaults },
     Target { name: "query", run: formats::query, seeds: formats::queries },
     Target { name: "import_markdown", run: imports::markdown, seeds: imports::markdowns },

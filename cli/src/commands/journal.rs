@@ -1,13 +1,16 @@
 //! Commands about the journal as a whole: `init`, `passphrase`, `recovery check`, `doctor`.
 
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};
 use std::path::Path;
 
 use afterword_core::crypto::RecoveryPhrase;
-use afterword_core::engine::{Engine, Health};
+use afterword_core::engine::{Engine, Health, put_aside};
+use afterword_core::error::{Code, Error};
+use afterword_core::time::Clock;
 use zeroize::Zeroizing;
 
-use super::context::{Context, environment, unlocking};
+use super::context::{Context, SystemClock, environment, unlocking};
 use crate::ask;
 use crate::human::{self, Style};
 use crate::json::{Check, DeviceName, Doctor, Done, Init, Position, VaultKind};
@@ -64,7 +67,10 @@ pub(super) fn check_recovery(context: &Context) -> Outcome {
 /// `doctor`.
 pub(super) fn doctor(context: &Context, rebuild: bool) -> Outcome {
     let key = context.key()?;
-    let engine = context.open_with(&key)?;
+    let engine = match context.open_with(&key) {
+        Err(Failure::Failed(error)) if rebuild && error.code == Code::Corrupt => return damaged(context, &error),
+        opened => opened?,
+    };
     if rebuild {
         let mut progress = Progress::new("rebuilding", context.out.is_json());
         let mended = engine.rebuild(|done, left| progress.at(done, Some(done + left)))?;
@@ -76,6 +82,30 @@ pub(super) fn doctor(context: &Context, rebuild: bool) -> Outcome {
     let value = doctor_json(unlocking(&key, |unlock| engine.doctor(unlock))?);
     context.out.answer(&value, |value| human::doctor(value, Style::here()))?;
     if value.ok { Ok(()) } else { Err(Failure::Trouble) }
+}
+
+/// A database that does not open can't be made again from its own logs: it is put aside, and the journal joined anew.
+fn damaged(context: &Context, error: &Error) -> Outcome {
+    let question = "This journal's database does not open. Put it aside, all of it, so that you can join your journal \
+                    again from another device?";
+    ask::confirm(question, context.yes)?;
+    let aside = put_aside(&context.home, SystemClock.now())?;
+    let detail = format!(
+        "{}; put aside as {}; on a device that has your journal run `afterword pair`, and here `afterword pair CODE`",
+        error.message,
+        aside.display()
+    );
+    let value = Doctor {
+        ok: false,
+        checks: vec![Check { name: "database".to_owned(), ok: false, detail }],
+        entries: 0,
+        operations: 0,
+        digest: data_encoding::HEXLOWER.encode(&[0; 32]),
+        vector: BTreeMap::new(),
+        wanted_blobs: 0,
+    };
+    context.out.answer(&value, |value| human::doctor(value, Style::here()))?;
+    Err(Failure::Trouble)
 }
 
 fn doctor_json(health: Health) -> Doctor {

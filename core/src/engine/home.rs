@@ -13,10 +13,10 @@ use crate::membership::{Newcomer, Signer, Statement};
 use crate::store::blobs::BlobStore;
 use crate::store::rules::Identity;
 use crate::store::sqlite::SqliteStore;
-use crate::store::sqlite::open::Vouched;
+use crate::store::sqlite::open::{Vouched, quarantine};
 use crate::store::vault::{self, Home, RecoveryKeys, Unlock};
 use crate::store::{Setting, StorageExt};
-use crate::time::{Clock, Entropy, random};
+use crate::time::{Clock, Entropy, Timestamp, random};
 
 /// The clock and randomness that an engine runs on.
 #[derive(Debug, Clone)]
@@ -48,6 +48,23 @@ impl Device {
 pub fn is_journal(root: &Path) -> bool {
     let home = Home::new(root);
     home.database().exists() || home.vault().exists()
+}
+
+/// Puts a damaged journal aside, all of it, under names that say when; nothing is deleted. The folder is then free for
+/// joining the journal again from another device. Answers where the database is now.
+pub fn put_aside(root: &Path, now: Timestamp) -> Result<PathBuf> {
+    let home = Home::new(root);
+    let aside = quarantine(&home.database(), now)?;
+    let suffix = format!(".damaged-{}", now.0);
+    for part in [home.vault(), home.blobs()] {
+        if part.exists() {
+            let mut name = part.as_os_str().to_owned();
+            name.push(&suffix);
+            fs::rename(&part, PathBuf::from(name)).map_err(|error| swap_failed(&error))?;
+        }
+    }
+    sync_folder(root)?;
+    Ok(aside)
 }
 
 impl Engine {

@@ -26,7 +26,7 @@ pub use devices::{DeviceRow, DeviceStatus};
 pub use doctor::{Check, Health};
 pub use driver::{Outcome, Told};
 pub use entries::{Listed, Searched, Shown, ShownReading, Written};
-pub use home::{Environment, is_journal};
+pub use home::{Environment, is_journal, put_aside};
 pub use import::{Imported, ImportedAttachment, ImportedEntry};
 
 pub use pair::{HostEvent, JoinOptions, Joined};

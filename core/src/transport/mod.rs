@@ -32,3 +32,5 @@ pub use endpoint::{ConnectError, Endpoint, Options, dialable};
 pub use mdns::MdnsDiscovery;
 pub use network::NetworkWatcher;
 pub use pairing::{Invitation, PairedChannel, PairingEvent, PairingHost, PairingOptions, ShownCode, pair};
+#[doc(hidden)]
+pub use pairing::{accepts as accepts_pairing_message, script as pairing_script};

@@ -197,6 +197,28 @@ fn doctor_makes_everything_again_from_the_logs() {
     assert_eq!(meet(&other, &home)["transactions"], 0);
 }
 
+#[test]
+fn a_damaged_journal_is_put_aside_whole_and_joined_again() {
+    let (laptop, _) = Home::init("laptop");
+    let entry = laptop.write("Kept", "on both");
+    let phone = Home::join(&laptop);
+    for suffix in ["-wal", "-shm"] {
+        let _ = std::fs::remove_file(phone.path().join(format!("journal.db{suffix}")));
+    }
+    let noise = afterword_tests::Seeded::new(11).bytes(65_536);
+    std::fs::write(phone.path().join("journal.db"), &noise).unwrap();
+    assert_eq!(phone.fails(&["list"]).code, "corrupt");
+    // Nobody is there to say yes.
+    phone.refuses(&["doctor", "--rebuild"]);
+    let said = phone.run_json(&["doctor", "--rebuild", "--yes"]).expect_code(1).json();
+    assert_eq!((&said["ok"], &said["checks"][0]["name"]), (&false.into(), &"database".into()), "{said}");
+    let aside = |start: &str| phone.files().iter().any(|(path, _)| path.to_string_lossy().contains(start));
+    assert!(aside("journal.db.damaged-") && aside("vault.damaged-"));
+    assert!(phone.files().iter().any(|(_, held)| *held == noise), "nothing is deleted");
+    phone.pair_with(&laptop);
+    assert_eq!(body(&phone, &entry), "on both");
+}
+
 /// A disk of three megabytes, in a mount namespace of its own: what was saved stays, what does not fit is said.
 #[test]
 fn a_full_disk_is_said_and_nothing_that_was_saved_is_lost() {

@@ -26,7 +26,7 @@ use spake2::{Ed25519Group, Identity, Password, Spake2};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use crate::crypto::{ChunkKey, Domain, HashKey, Hasher};
+use crate::crypto::{ChunkKey, Derived, Domain, HashKey, Hasher};
 use crate::id::DeviceId;
 use crate::time::{Entropy, random};
 
@@ -272,39 +272,90 @@ impl HostProved {
     }
 }
 
+/// A whole proof from fixed randomness, for golden vectors and for whoever feeds a message of it with other bytes.
+struct Scripted {
+    messages: [Vec<u8>; 5],
+}
+
+fn fixed(n: u8) -> Derived {
+    Derived::from_key(HashKey::from_bytes([n; 32]))
+}
+
+const SCRIPT: &[u8] = b"7-cabin-tiger";
+const SCRIPT_EXPORTER: [u8; 32] = [9; 32];
+const SCRIPT_GUEST: DeviceId = DeviceId::from_bytes([7; 32]);
+const SCRIPT_HOST: DeviceId = DeviceId::from_bytes([8; 32]);
+
+impl Scripted {
+    /// Runs the proof; message `step` (1 to 5) is `given` where it is not the script's own. Whether it was accepted.
+    fn run(step: u8, given: Option<&[u8]>) -> Result<Self, ProofError> {
+        let take = |n: u8, own: &[u8]| given.filter(|_| n == step).unwrap_or(own).to_vec();
+        let hello = Hello { version: VERSION, mode: MODE_SHORT, nameplate: 7 };
+        let (guest, m1) = Guest::start(SCRIPT, hello, SCRIPT_EXPORTER, &mut fixed(1));
+        let m1 = take(1, &m1);
+        let (host, m2) = Host::start(SCRIPT, &m1, SCRIPT_EXPORTER, &mut fixed(2))?;
+        if step == 1 && given.is_some() {
+            return Ok(Self { messages: [m1, m2, Vec::new(), Vec::new(), Vec::new()] });
+        }
+        let m2 = take(2, &m2);
+        let (guest, m3) = guest.prove(&m2, SCRIPT_GUEST, &mut fixed(3))?;
+        if step == 2 && given.is_some() {
+            return Ok(Self { messages: [m1, m2, m3, Vec::new(), Vec::new()] });
+        }
+        let m3 = take(3, &m3);
+        let (host, m4) = host.prove(&m3, SCRIPT_HOST, &mut fixed(4))?;
+        let m4 = take(4, &m4);
+        let (keys, m5) = guest.agree(&m4)?;
+        let m5 = take(5, &m5);
+        let theirs = host.finish(&m5)?;
+        if (keys.guest, keys.host) == (theirs.guest, theirs.host) {
+            Ok(Self { messages: [m1, m2, m3, m4, m5] })
+        } else {
+            Err(ProofError::Wrong)
+        }
+    }
+}
+
+/// For fuzzing: whether message `step` (1 to 5) of a fixed proof may be `bytes`.
+#[doc(hidden)]
+pub fn accepts(step: u8, bytes: &[u8]) -> bool {
+    Scripted::run(step, Some(bytes)).is_ok()
+}
+
+/// For fuzzing: the five messages of that proof.
+#[doc(hidden)]
+pub fn script() -> Vec<Vec<u8>> {
+    Scripted::run(0, None).map_or_else(|_| Vec::new(), |scripted| scripted.messages.to_vec())
+}
+
 #[cfg(test)]
 mod golden {
     use super::super::code::Ticket;
     use super::*;
 
-    #[derive(Debug)]
-    struct Counting(u8);
-    impl Entropy for Counting {
-        fn fill(&mut self, bytes: &mut [u8]) {
-            for byte in bytes {
-                self.0 = self.0.wrapping_mul(5).wrapping_add(17);
-                *byte = self.0;
-            }
-        }
-    }
-
     /// The five messages of a proof and a ticket, from fixed randomness: `golden/pairing.hex`, a line each.
     #[test]
     fn a_proof_and_a_ticket_are_these_bytes() {
-        let (guest, host) = (DeviceId::from_bytes([7; 32]), DeviceId::from_bytes([8; 32]));
-        let hello = Hello { version: VERSION, mode: MODE_SHORT, nameplate: 7 };
-        let (dialing, m1) = Guest::start(b"7-cabin-tiger", hello, [9; 32], &mut Counting(1));
-        let (waiting, m2) = Host::start(b"7-cabin-tiger", &m1, [9; 32], &mut Counting(2)).unwrap();
-        let (dialing, m3) = dialing.prove(&m2, guest, &mut Counting(3)).unwrap();
-        let (waiting, m4) = waiting.prove(&m3, host, &mut Counting(4)).unwrap();
-        let (keys, m5) = dialing.agree(&m4).unwrap();
-        assert_eq!((keys.guest, waiting.finish(&m5).unwrap().guest), (guest, guest));
-        let ticket = Ticket { address: ([192, 0, 2, 1], 4433).into(), secret: [6; 16], key: host };
-        let made: Vec<_> = [m1, m2, m3, m4, m5, ticket.text().into_bytes()]
-            .iter()
-            .map(|bytes| data_encoding::HEXLOWER.encode(bytes))
-            .collect();
+        let ticket = Ticket { address: ([192, 0, 2, 1], 4433).into(), secret: [6; 16], key: SCRIPT_HOST };
+        let mut messages = script();
+        messages.push(ticket.text().into_bytes());
+        let made: Vec<_> = messages.iter().map(|bytes| data_encoding::HEXLOWER.encode(bytes)).collect();
         let made = made.join("\n");
         assert_eq!(made, include_str!("golden/pairing.hex").trim_end(), "\n{made}\n");
+    }
+
+    #[test]
+    fn a_message_with_one_other_bit_is_refused_at_every_step() {
+        for (index, message) in script().into_iter().enumerate() {
+            let step = index as u8 + 1;
+            assert!(accepts(step, &message), "message {step}");
+            // Of the first two only the group's encoding can be wrong before the proofs are compared.
+            if step >= 3 {
+                let mut other = message.clone();
+                other[5] ^= 1;
+                assert!(!accepts(step, &other), "message {step}");
+            }
+            assert!(!accepts(step, &message[..message.len() - 1]), "message {step} cut short");
+        }
     }
 }

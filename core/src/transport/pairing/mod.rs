@@ -16,6 +16,8 @@ use std::time::Duration;
 
 pub use channel::PairedChannel;
 pub use code::Invitation;
+#[doc(hidden)]
+pub use exchange::{accepts, script};
 pub use guest::pair;
 pub use host::{PairingEvent, PairingHost, ShownCode};
 
