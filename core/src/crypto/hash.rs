@@ -34,8 +34,6 @@ pub enum Domain {
     RecoverySeal,
     /// The key that seals a device's blobs at rest, from the database key.
     BlobKey,
-    /// The key that seals a device's recovered editor files, from the database key.
-    DraftKey,
     /// The value by which a vault knows the database key again.
     VaultCheck,
     /// The key under which a vault's contents are authenticated, from the database key.
@@ -61,7 +59,6 @@ impl Domain {
             Self::RecoverySign => "afterword 2026 recovery ed25519 v1",
             Self::RecoverySeal => "afterword 2026 recovery x25519 v1",
             Self::BlobKey => "afterword 2026 blob key v1",
-            Self::DraftKey => "afterword 2026 draft key v1",
             Self::VaultCheck => "afterword 2026 vault check v1",
             Self::VaultTag => "afterword 2026 vault tag key v1",
             Self::VaultFile => "afterword 2026 vault file v1",

@@ -33,27 +33,36 @@ pub struct NewFile {
     pub credit: Option<String>,
 }
 
+impl NewFile {
+    /// The attachment that these bytes become.
+    pub(super) fn attachment(&self, blob: &BlobRef) -> NewAttachment {
+        NewAttachment {
+            blob: blob.id,
+            mime: self.mime.clone(),
+            bytes: blob.len,
+            caption: self.caption.clone(),
+            alt: self.alt.clone(),
+            credit: self.credit.clone(),
+        }
+    }
+}
+
 impl Engine {
     /// Attaches what `reader` gives. The bytes are sealed and durable before the entry names them.
     pub fn attach(&self, id: EntryId, reader: &mut dyn Read, file: NewFile) -> Result<(AttachmentId, Written)> {
         let blob = self.take_in(reader)?;
         let attached = self.edit_with_blobs(id, |editor, _, _| {
-            let attachment = editor.add_attachment(&NewAttachment {
-                blob: blob.id,
-                mime: file.mime.clone(),
-                bytes: blob.len,
-                caption: file.caption.clone(),
-                alt: file.alt.clone(),
-                credit: file.credit.clone(),
-            })?;
+            let attachment = editor.add_attachment(&file.attachment(&blob))?;
             Ok((attachment, vec![blob.clone()], Vec::new()))
         });
-        let attached = attached.and_then(|attached| self.mark_here(&blob).map(|()| attached));
         if attached.is_err() {
             // Nothing names these bytes; what can't be removed now is found by `doctor`.
             let _ = self.shared.blobs.remove(&blob.id);
         }
-        attached
+        let attached = attached?;
+        // From here on the entry names them: whatever fails, they stay.
+        self.mark_here(&blob)?;
+        Ok(attached)
     }
 
     /// Seals bytes under a fresh key of their own and says what to call them.

@@ -8,12 +8,11 @@ use rusqlite::OptionalExtension;
 use super::Engine;
 use super::entries::{append_change, refresh_one};
 use crate::crypto::{Derived, HashKey, Hasher};
-use crate::document::{Actor, EntryDocument, NewAttachment, PeopleDocument};
+use crate::document::{Actor, EntryDocument, PeopleDocument};
 use crate::error::{Error, Result};
 use crate::id::{EntryId, PEOPLE};
 use crate::journal::people::Person;
 use crate::journal::{Attachment, Entry, MarkGroup, NewEntry};
-use crate::log::BlobRef;
 use crate::store::error::StoreError;
 use crate::store::{StorageExt, Tx, derived};
 use crate::time::{Timestamp, random};
@@ -84,7 +83,7 @@ impl Engine {
             let mut own = EntryDocument::load(id, shared.actor(), Some(&document.save()), &[])?.document;
             let ((), chunk) = own.edit(imported.written_at, &mut shared.entropy.clone(), |editor| {
                 imported.marks.iter().try_for_each(|(group, word)| editor.mark(*group, word))?;
-                brought.iter().try_for_each(|(blob, file)| editor.add_attachment(&attachment(blob, file)).map(drop))
+                brought.iter().try_for_each(|(blob, file)| editor.add_attachment(&file.attachment(blob)).map(drop))
             })?;
             if let Some(chunk) = chunk {
                 let brings = brought.iter().map(|(blob, _)| blob.clone()).collect();
@@ -191,16 +190,5 @@ impl Engine {
     /// Whether an entry is here, or was and is erased.
     pub fn is_known(&self, id: EntryId) -> Result<bool> {
         self.shared.store.read(|tx| Ok(tx.document(id)?.is_some() || tx.is_erased(id)?))
-    }
-}
-
-fn attachment(blob: &BlobRef, file: &super::NewFile) -> NewAttachment {
-    NewAttachment {
-        blob: blob.id,
-        mime: file.mime.clone(),
-        bytes: blob.len,
-        caption: file.caption.clone(),
-        alt: file.alt.clone(),
-        credit: file.credit.clone(),
     }
 }
