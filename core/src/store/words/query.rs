@@ -1,7 +1,6 @@
 //! What a person asks for: words, `"a phrase"`, `prefix*`; as an expression for the index and as a look at the text.
 
 use std::collections::BTreeSet;
-use std::ops::Range;
 
 use super::{Atom, MAX_TOKEN, atoms, cut};
 
@@ -43,8 +42,10 @@ impl Query {
         let mut end = |piece: &mut String, prefix: bool| {
             let atoms = atoms(piece);
             piece.clear();
-            if !atoms.is_empty() {
-                terms.push(Term { atoms, prefix });
+            let term = Term { atoms, prefix };
+            // Once is enough, and a text is compared with every term.
+            if !term.atoms.is_empty() && !terms.contains(&term) {
+                terms.push(term);
             }
         };
         while let Some(c) = chars.next() {
@@ -132,10 +133,8 @@ impl Term {
         })
     }
 
-    fn occurrences<'a>(&'a self, text: &'a [Atom]) -> impl Iterator<Item = Range<usize>> + 'a {
-        (0..text.len())
-            .filter(|at| self.stands(text, *at))
-            .map(|at| text[at].range.start..text[at + self.atoms.len() - 1].range.end)
+    fn occurs(&self, text: &[Atom]) -> bool {
+        (0..text.len()).any(|at| self.stands(text, at))
     }
 }
 
@@ -159,7 +158,7 @@ impl<'a> Matcher<'a> {
         }
         for field in fields {
             let text = atoms(field);
-            open.retain(|term| term.occurrences(&text).next().is_none());
+            open.retain(|term| !term.occurs(&text));
             if open.is_empty() {
                 return true;
             }
@@ -170,13 +169,19 @@ impl<'a> Matcher<'a> {
     /// Where the terms stand in `text`: ranges of its code points, in order, none touching another.
     pub fn find(&self, text: &str) -> Vec<(usize, usize)> {
         let text = atoms(text);
-        let mut found: Vec<Range<usize>> = self.query.terms.iter().flat_map(|term| term.occurrences(&text)).collect();
-        found.sort_by_key(|range| (range.start, range.end));
+        // How far the longest match from each atom reaches: no more than the text itself, however many terms match it.
+        let mut reach = vec![0; text.len()];
+        for term in &self.query.terms {
+            for at in (0..text.len()).filter(|at| term.stands(&text, *at)) {
+                reach[at] = term.atoms.len().max(reach[at]);
+            }
+        }
         let mut ranges: Vec<(usize, usize)> = Vec::new();
-        for range in found {
+        for (at, length) in reach.into_iter().enumerate().filter(|(_, length)| *length > 0) {
+            let found = text[at].range.start..text[at + length - 1].range.end;
             match ranges.last_mut() {
-                Some((_, end)) if range.start <= *end => *end = range.end.max(*end),
-                _ => ranges.push((range.start, range.end)),
+                Some((_, end)) if found.start <= *end => *end = found.end.max(*end),
+                _ => ranges.push((found.start, found.end)),
             }
         }
         ranges
