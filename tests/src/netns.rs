@@ -82,6 +82,14 @@ impl Cable {
         Ok(())
     }
 
+    /// Lets at most this many bits a second leave `side`, queued for at most 400 ms: the kernel's token bucket.
+    pub fn shape(&self, side: Side, bits: u64) -> Result<(), String> {
+        let rate = format!("{bits}bit");
+        let bucket = ["rate", &rate, "burst", "16kb", "latency", "400ms"];
+        let device = ["tc", "qdisc", "replace", "dev", side.device(), "root", "tbf"];
+        self.inside(side, &[&device[..], &bucket[..]].concat())
+    }
+
     fn inside(&self, side: Side, words: &[&str]) -> Result<(), String> {
         let through = self.through(side);
         let output = Command::new(&through[0]).args(&through[1..]).args(words).output();

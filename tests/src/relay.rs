@@ -36,6 +36,8 @@ pub struct Link {
     pub duplicate: f64,
     /// Which part is held back until those sent within the next 20 ms and more have overtaken it.
     pub reorder: f64,
+    /// How many bytes pass in a second; none for any number. What would wait longer than [`QUEUE`] is lost, as in a router.
+    pub rate: Option<u64>,
     /// Whether nothing passes at all.
     pub cut: bool,
 }
@@ -43,12 +45,22 @@ pub struct Link {
 impl Default for Link {
     /// A perfect path.
     fn default() -> Self {
-        Self { delay: Duration::ZERO, jitter: Duration::ZERO, loss: 0.0, duplicate: 0.0, reorder: 0.0, cut: false }
+        Self {
+            delay: Duration::ZERO,
+            jitter: Duration::ZERO,
+            loss: 0.0,
+            duplicate: 0.0,
+            reorder: 0.0,
+            rate: None,
+            cut: false,
+        }
     }
 }
 
 /// How long a reordered datagram is held back beyond its delay.
 const HELD_BACK: Duration = Duration::from_millis(20);
+/// How long a datagram waits at most for its turn on a path with a rate.
+pub const QUEUE: Duration = Duration::from_millis(250);
 /// How often waiting threads look whether the relay is over.
 const TICK: Duration = Duration::from_millis(50);
 
@@ -141,6 +153,7 @@ impl Relay {
                 backs: HashMap::new(),
                 up: Seeded::stream(seed, 1),
                 down: Seeded::stream(seed, 2),
+                busy: [Instant::now(); 2],
                 due: BinaryHeap::new(),
                 number: 0,
             };
@@ -219,6 +232,8 @@ struct Forwarder {
     backs: HashMap<SocketAddr, Back>,
     up: Seeded,
     down: Seeded,
+    /// Until when each direction of a path with a rate is taken.
+    busy: [Instant; 2],
     due: BinaryHeap<Reverse<Due>>,
     number: u64,
 }
@@ -247,23 +262,29 @@ impl Forwarder {
     fn fate(&mut self, up: bool, client: SocketAddr, bytes: Vec<u8>) {
         let rng = if up { &mut self.up } else { &mut self.down };
         let [lost, doubled, held, late, late_too] = std::array::from_fn(|_| rng.fraction());
-        let (link, lost, doubled, held) = {
+        let now = Instant::now();
+        let (link, turn, lost, doubled, held) = {
             let mut state = self.shared.state();
             let link = state.link;
             let passed = if up { &mut state.counters.up } else { &mut state.counters.down };
-            let lost = link.cut || lost < link.loss;
+            let turn = link.rate.map_or(now, |rate| {
+                let takes = Duration::from_secs_f64(bytes.len() as f64 / rate as f64);
+                self.busy[usize::from(up)].max(now) + takes
+            });
+            let lost = link.cut || lost < link.loss || turn - now > QUEUE;
             let (doubled, held) = (!lost && doubled < link.duplicate, !lost && held < link.reorder);
             passed.datagrams += 1;
             passed.bytes += bytes.len() as u64;
             passed.lost += u64::from(lost);
             passed.doubled += u64::from(doubled);
             passed.held_back += u64::from(held);
-            (link, lost, doubled, held)
+            (link, turn, lost, doubled, held)
         };
         if lost {
             return;
         }
-        let base = Instant::now() + link.delay + if held { HELD_BACK } else { Duration::ZERO };
+        self.busy[usize::from(up)] = turn;
+        let base = turn + link.delay + if held { HELD_BACK } else { Duration::ZERO };
         if doubled {
             self.schedule(base + link.jitter.mul_f64(late_too), up, client, bytes.clone());
         }
@@ -390,6 +411,20 @@ mod tests {
         assert_ne!(run(10).0, first);
         assert!(!in_order && passed.lost > 10 && passed.doubled > 5 && passed.held_back > 5, "{passed:?}");
         assert_eq!(first.len() as u64, passed.datagrams - passed.lost + passed.doubled);
+    }
+
+    #[test]
+    fn a_slow_path_takes_its_time_and_loses_what_would_wait_too_long() {
+        // A byte in ten milliseconds: of fifty at once, the queue takes those of its quarter of a second.
+        let pair = pair(Link { rate: Some(100), ..Link::default() }, 1);
+        let sent = Instant::now();
+        send_numbers(&pair, 50);
+        let received = receive_all(&pair.server);
+        assert!(sent.elapsed() >= Duration::from_millis(200));
+        let lost = pair.relay.counters().up.lost;
+        assert!((15..=35).contains(&lost), "{lost} lost");
+        assert_eq!(received.len() as u64, 50 - lost);
+        assert!(received.is_sorted());
     }
 
     #[test]

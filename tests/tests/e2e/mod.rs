@@ -6,6 +6,7 @@ mod demo;
 mod devices;
 mod joining;
 mod journal;
+mod networks;
 mod processes;
 mod removal;
 mod rollback;

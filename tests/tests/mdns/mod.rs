@@ -1,5 +1,6 @@
 //! Two devices on one network with nothing but multicast to find each other by: a veth pair between two namespaces.
 
+use afterword_tests::corpus::Corpus;
 use afterword_tests::home::text;
 use afterword_tests::netns::{Cable, Side};
 use afterword_tests::{Home, not_run};
@@ -76,5 +77,32 @@ fn two_that_serve_find_each_other_and_again_after_the_cable_was_out() {
     for running in [first, second] {
         running.interrupt(SOON).expect_code(0);
     }
+    assert_same(&[&left, &right]);
+}
+
+/// A real interface with a real queue, one side ten times slower than the other: half a million bytes pass, and nobody gives up.
+#[test]
+fn a_slow_cable_is_filled_from_both_ends() {
+    let Some((cable, left, right)) = on_a_cable() else { return };
+    if let Err(reason) = [(Side::Left, 2_000_000), (Side::Right, 200_000)]
+        .into_iter()
+        .try_for_each(|(side, bits)| cable.shape(side, bits))
+    {
+        not_run("a slow cable", &reason);
+        return;
+    }
+    pair_by_code(&left, &right);
+    for (home, seed) in [(&left, 1), (&right, 2)] {
+        let folder = home.scratch().join("corpus");
+        Corpus::new(seed).markdown_folder(&folder, if seed == 1 { 400 } else { 40 }).unwrap();
+        home.json(&["import", folder.to_str().unwrap()]);
+    }
+    let mut serving = left.start(&["serve"]);
+    serving.event("listening", SOON);
+    let report = right.json(&["sync", "--timeout", "50"]);
+    assert_eq!((&report["equal"], &report["peers"][0]["ok"]), (&true.into(), &true.into()), "{report}");
+    let moved = |way: &str| report["peers"][0][way]["operations"].as_u64().unwrap();
+    assert!(moved("received") >= 400 && moved("sent") >= 40, "{report}");
+    serving.interrupt(SOON).expect_code(0);
     assert_same(&[&left, &right]);
 }
