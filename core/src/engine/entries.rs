@@ -1,6 +1,6 @@
 //! Entries: writing, reading, changing, listing, searching. Everything here blocks and none of it needs the network.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Engine;
 use super::clear::clear_away;
@@ -19,9 +19,6 @@ use crate::time::{Day, random};
 
 /// How long a list or search derives what waits before it answers with what there is.
 const DERIVE_FIRST: Duration = Duration::from_secs(2);
-
-/// How long one transaction derives. With the last document in it and the commit it stays under 50 ms.
-const SLICE: Duration = Duration::from_millis(20);
 
 /// What a write answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -252,12 +249,6 @@ impl Engine {
         self.shared.store.read_sql(derived::people)
     }
 
-    /// Derives stale documents, newest first, for at most `budget`. Answers how many are left; `progress` hears
-    /// (done, left) after each.
-    pub fn derive(&self, budget: Duration, mut progress: impl FnMut(u64, u64)) -> Result<u64> {
-        derive(&self.shared, budget, &mut progress)
-    }
-
     /// One committed write. A commit that failed may have numbered a change, so the next one has a new actor.
     pub(super) fn commit<R>(&self, f: impl FnOnce(&Shared, &mut SqliteTx<'_>) -> Result<R>) -> Result<R> {
         let out = self.shared.store.write_sql(|tx| f(&self.shared, tx));
@@ -300,48 +291,6 @@ pub(super) fn finish(tx: &mut SqliteTx<'_>, document: &EntryDocument, whole: boo
     }
     let people = derived::people(tx)?;
     Ok(Written { id: entry.id, kind: entry.kind, title: people.shown(&entry.title), heads: entry.heads })
-}
-
-pub(super) fn refresh_one(shared: &Shared, id: EntryId) -> Result<()> {
-    derive_slice(shared, &[id]).map(drop)
-}
-
-/// Derives stale documents in transactions of [`SLICE`], so that no writer waits long for one.
-pub(super) fn derive(shared: &Shared, budget: Duration, progress: &mut dyn FnMut(u64, u64)) -> Result<u64> {
-    let started = Instant::now();
-    let mut done = 0;
-    loop {
-        let next = shared.store.stale(64)?;
-        if next.is_empty() {
-            return Ok(0);
-        }
-        let left = shared.store.stale_count()?;
-        if started.elapsed() >= budget {
-            return Ok(left);
-        }
-        let sliced = derive_slice(shared, &next)?;
-        done += sliced;
-        progress(done, left.saturating_sub(sliced));
-    }
-}
-
-/// Derives as many of these as fit into one slice, at least one. Answers how many.
-fn derive_slice(shared: &Shared, entries: &[EntryId]) -> Result<u64> {
-    let now = shared.clock.now().0;
-    shared.store.write_sql(|tx| {
-        let begun = Instant::now();
-        let mut done = 0;
-        for entry in entries {
-            if done > 0 && begun.elapsed() >= SLICE {
-                break;
-            }
-            if derived::refresh(tx, *entry, shared.actor(), now)?.opened {
-                shared.count_opened();
-            }
-            done += 1;
-        }
-        Ok(done)
-    })
 }
 
 /// A part of an entry, or a device, that the caller named and that is not there.

@@ -6,7 +6,8 @@
 use rusqlite::OptionalExtension;
 
 use super::Engine;
-use super::entries::{append_change, refresh_one};
+use super::deriving::refresh_one;
+use super::entries::append_change;
 use crate::crypto::{Derived, HashKey, Hasher};
 use crate::document::{Actor, EntryDocument, PeopleDocument};
 use crate::error::{Error, Result};

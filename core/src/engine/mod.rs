@@ -7,6 +7,7 @@
 mod adopt;
 mod attachments;
 mod clear;
+mod deriving;
 mod devices;
 mod doctor;
 mod driver;

@@ -9,8 +9,8 @@ use tokio::sync::{mpsc, watch};
 
 use super::Engine;
 use super::clear::clear_away;
+use super::deriving::derive;
 use super::driver::{self, Outcome, Told};
-use super::entries::derive;
 use super::network::{self, Candidate};
 use super::shared::{Shared, lock};
 use crate::error::{Code, Error, Result};
