@@ -1,62 +1,326 @@
-//! Deriving: what came is durable first; lists, texts and search catch up in slices.
+//! Deriving: what came is durable first; lists, texts and search catch up in slices, newest first, on every core.
+//!
+//! Workers read what the log has of an entry and make its rows, each in a reading transaction of its own; one writer,
+//! the caller's thread, writes them in the order of the entries, in transactions of [`SLICE`]. Nothing is held but what
+//! the database says is stale: a process that dies in between leaves the mark, and whoever derives next goes on there.
+//! Rows are written only if the log still says what they were made from, so two processes at once break nothing; that
+//! they do not do everything twice, a lock on a file lets one of them derive at a time.
 
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use super::Engine;
 use super::shared::Shared;
-use crate::error::Result;
+use crate::error::{Code, Result};
 use crate::id::EntryId;
-use crate::store::derived;
+use crate::journal::people::People;
+use crate::store::derived::{self, Prepared};
+use crate::store::sqlite::open::GAP;
+use crate::store::vault::Home;
 
-/// How long one transaction derives. With the last document in it and the commit it stays under 50 ms.
+/// How long one transaction derives, its commit included; a single entry may take longer. No writer waits for more.
 const SLICE: Duration = Duration::from_millis(20);
+/// How long prepared entries are gathered for one transaction, if they do not fill it before.
+const GATHER: Duration = Duration::from_millis(20);
+/// So many entries fill a transaction.
+const FULL: usize = 96;
+/// Entries that are looked up at once. What comes meanwhile is newer, and is derived before the ones after them.
+const BATCH: usize = 512;
+/// Entries that a worker reads in one transaction: a foreground read waits for no more.
+const TAKE: usize = 4;
+/// Prepared entries that wait for the writer, so that memory stays bounded.
+const AHEAD: usize = 32;
+/// More workers than this wait for the writer.
+const MOST_WORKERS: usize = 8;
+/// How often somebody who waits for another process's deriving looks whether it is done.
+const LOOK: Duration = Duration::from_millis(5);
+/// A process that derives nothing for so long is not waited for: it may be stopped.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What deriving did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Deriving {
+    /// Documents derived.
+    pub documents: u64,
+    /// Documents that still wait, those that can't be read among them.
+    pub left: u64,
+    /// Automerge documents opened for it.
+    pub opened: u64,
+    /// Writing transactions.
+    pub transactions: u64,
+    /// The longest of them, which is the longest that a writer waited for one, in microseconds.
+    pub longest_us: u64,
+    /// Milliseconds in all.
+    pub ms: u64,
+}
+
+/// How much an engine derives at a time, and how often it has written.
+#[derive(Debug)]
+pub(crate) struct Deriver {
+    workers: AtomicUsize,
+    slices: AtomicU64,
+}
+
+impl Default for Deriver {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { workers: AtomicUsize::new(cores.min(MOST_WORKERS)), slices: AtomicU64::new(0) }
+    }
+}
 
 impl Engine {
-    /// Derives stale documents, newest first, for at most `budget`. Answers how many are left; `progress` hears
-    /// (done, left) after each.
-    pub fn derive(&self, budget: Duration, mut progress: impl FnMut(u64, u64)) -> Result<u64> {
+    /// Derives stale documents, newest first, for at most `budget`. `progress` hears (done, left) after each
+    /// transaction.
+    pub fn derive(&self, budget: Duration, mut progress: impl FnMut(u64, u64)) -> Result<Deriving> {
         derive(&self.shared, budget, &mut progress)
     }
-}
 
-pub(super) fn refresh_one(shared: &Shared, id: EntryId) -> Result<()> {
-    derive_slice(shared, &[id]).map(drop)
-}
-
-/// Derives stale documents in transactions of [`SLICE`], so that no writer waits long for one.
-pub(super) fn derive(shared: &Shared, budget: Duration, progress: &mut dyn FnMut(u64, u64)) -> Result<u64> {
-    let started = Instant::now();
-    let mut done = 0;
-    loop {
-        let next = shared.store.stale(64)?;
-        if next.is_empty() {
-            return Ok(0);
-        }
-        let left = shared.store.stale_count()?;
-        if started.elapsed() >= budget {
-            return Ok(left);
-        }
-        let sliced = derive_slice(shared, &next)?;
-        done += sliced;
-        progress(done, left.saturating_sub(sliced));
+    /// How many threads prepare what is derived: at first one for each core. A phone on its battery may want one.
+    pub fn set_deriving_workers(&self, workers: usize) {
+        self.shared.deriver.workers.store(workers.clamp(1, MOST_WORKERS), Ordering::Relaxed);
     }
 }
 
-/// Derives as many of these as fit into one slice, at least one. Answers how many.
-fn derive_slice(shared: &Shared, entries: &[EntryId]) -> Result<u64> {
-    let now = shared.clock.now().0;
-    shared.store.write_sql(|tx| {
-        let begun = Instant::now();
-        let mut done = 0;
-        for entry in entries {
-            if done > 0 && begun.elapsed() >= SLICE {
-                break;
-            }
-            if derived::refresh(tx, *entry, shared.actor(), now)?.opened {
-                shared.count_opened();
-            }
-            done += 1;
-        }
-        Ok(done)
-    })
+/// Derives one entry in one transaction, whatever else waits.
+pub(super) fn refresh_one(shared: &Shared, id: EntryId) -> Result<()> {
+    let refreshed = shared.store.write_sql(|tx| derived::refresh(tx, id, shared.actor()))?;
+    if refreshed.opened {
+        shared.count_opened();
+    }
+    Ok(())
 }
+
+/// Derives stale documents until none is left or `budget` is over.
+pub(super) fn derive(shared: &Shared, budget: Duration, progress: &mut dyn FnMut(u64, u64)) -> Result<Deriving> {
+    let begun = Instant::now();
+    let mut work = Work {
+        shared,
+        begun,
+        budget,
+        progress,
+        allowance: SLICE,
+        wrote: None,
+        unreadable: BTreeSet::new(),
+        done: Deriving::default(),
+    };
+    let mut turn = Turn::default();
+    loop {
+        work.done.left = shared.store.stale_count()?;
+        if work.done.left <= work.unreadable.len() as u64 || work.is_over() {
+            break;
+        }
+        if !turn.is_mine(&shared.home, work.done.left) {
+            std::thread::sleep(LOOK);
+            continue;
+        }
+        let mut next = shared.store.stale(BATCH + work.unreadable.len())?;
+        next.retain(|entry| !work.unreadable.contains(entry));
+        let (singletons, entries): (Vec<_>, Vec<_>) = next.into_iter().partition(EntryId::is_singleton);
+        // Names first, or every text that has one would be derived twice.
+        for singleton in singletons {
+            refresh_one(shared, singleton)?;
+            work.done.documents += 1;
+            work.done.transactions += 1;
+        }
+        work.derive(&entries)?;
+    }
+    work.done.ms = begun.elapsed().as_millis() as u64;
+    Ok(work.done)
+}
+
+/// An entry on its way from a worker to the writer: its place, and what became of it.
+type Ready = (usize, Result<Option<Prepared>>);
+
+/// One call's deriving.
+struct Work<'a> {
+    shared: &'a Shared,
+    begun: Instant,
+    budget: Duration,
+    progress: &'a mut dyn FnMut(u64, u64),
+    /// How long a transaction may go on before it commits: [`SLICE`] less what commits take.
+    allowance: Duration,
+    /// When the last transaction ended.
+    wrote: Option<Instant>,
+    /// Entries whose log does not read. `doctor` names the damage; they must not keep the others from being derived.
+    unreadable: BTreeSet<EntryId>,
+    done: Deriving,
+}
+
+impl Work<'_> {
+    fn is_over(&self) -> bool {
+        self.begun.elapsed() >= self.budget
+    }
+
+    fn derive(&mut self, entries: &[EntryId]) -> Result<()> {
+        let shared = self.shared;
+        let people = Arc::new(shared.store.read_sql(derived::people)?);
+        let workers = shared.deriver.workers.load(Ordering::Relaxed).min(entries.len().div_ceil(TAKE));
+        let (next, over) = (AtomicUsize::new(0), AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            let (send, ready) = sync_channel(AHEAD);
+            for _ in 0..workers {
+                let (send, people, next, over) = (send.clone(), people.clone(), &next, &over);
+                scope.spawn(move || prepare(shared, entries, next, over, &people, &send));
+            }
+            drop(send);
+            let written = self.write_all(entries, &ready);
+            over.store(true, Ordering::Relaxed);
+            written
+        })
+    }
+
+    /// Writes what comes, in the order of the entries, until all came or the budget is over.
+    fn write_all(&mut self, entries: &[EntryId], ready: &Receiver<Ready>) -> Result<()> {
+        let mut early = BTreeMap::new();
+        let mut queue = VecDeque::new();
+        let (mut placed, mut more) = (0, true);
+        while more || !queue.is_empty() {
+            let until = Instant::now() + GATHER;
+            while more && queue.len() < FULL {
+                let patience = until.saturating_duration_since(Instant::now());
+                match ready.recv_timeout(if queue.is_empty() { LOOK } else { patience }) {
+                    Ok((at, prepared)) => drop(early.insert(at, prepared)),
+                    Err(RecvTimeoutError::Timeout) if queue.is_empty() => {}
+                    Err(RecvTimeoutError::Timeout) => break,
+                    Err(RecvTimeoutError::Disconnected) => more = false,
+                }
+                while let Some(prepared) = early.remove(&placed) {
+                    queue.push_back((entries[placed], prepared));
+                    placed += 1;
+                }
+            }
+            if self.is_over() {
+                return Ok(());
+            }
+            self.write_slice(&mut queue)?;
+        }
+        Ok(())
+    }
+
+    /// One transaction: as many entries as fit into a slice, at least one.
+    fn write_slice(&mut self, queue: &mut VecDeque<(EntryId, Result<Option<Prepared>>)>) -> Result<()> {
+        if let Some(rest) = self.wrote.and_then(|wrote| GAP.checked_sub(wrote.elapsed())) {
+            // Writers of this process stand in line; those of another one look each millisecond.
+            std::thread::sleep(rest);
+        }
+        let mut times = None;
+        let (allowance, shared, unreadable) = (self.allowance, self.shared, &mut self.unreadable);
+        let (documents, opened) = shared.store.write_sql(|tx| {
+            let begun = Instant::now();
+            let people: People = derived::people(tx)?;
+            let (mut taken, mut documents, mut opened) = (0, 0, 0);
+            while taken == 0 || begun.elapsed() < allowance {
+                let Some((entry, prepared)) = queue.pop_front() else { break };
+                taken += 1;
+                match prepared {
+                    Ok(Some(prepared)) => {
+                        opened += u64::from(prepared.opened);
+                        // What changed meanwhile stays stale, and is looked up again.
+                        documents += u64::from(prepared.put(tx, &people)?);
+                    }
+                    Ok(None) => {}
+                    Err(error) if error.code == Code::Corrupt => drop(unreadable.insert(entry)),
+                    Err(error) => return Err(error),
+                }
+            }
+            times = Some((begun, begun.elapsed()));
+            Ok((documents, opened))
+        })?;
+        self.wrote = Some(Instant::now());
+        if let Some((begun, working)) = times {
+            let whole = begun.elapsed();
+            self.allowance = SLICE.saturating_sub(whole.saturating_sub(working)).max(SLICE / 4);
+            self.done.longest_us = self.done.longest_us.max(whole.as_micros() as u64);
+        }
+        (0..opened).for_each(|_| shared.count_opened());
+        shared.deriver.slices.fetch_add(1, Ordering::Relaxed);
+        self.done.transactions += 1;
+        self.done.opened += opened;
+        self.done.documents += documents;
+        self.done.left = self.done.left.saturating_sub(documents);
+        (self.progress)(self.done.documents, self.done.left);
+        Ok(())
+    }
+}
+
+/// A worker: takes the next few entries, reads them, makes their rows, until there are no more.
+fn prepare(
+    shared: &Shared,
+    entries: &[EntryId],
+    next: &AtomicUsize,
+    over: &AtomicBool,
+    people: &Arc<People>,
+    send: &SyncSender<Ready>,
+) {
+    loop {
+        let from = next.fetch_add(TAKE, Ordering::Relaxed);
+        let Some(mine) = entries.get(from..).map(|rest| &rest[..rest.len().min(TAKE)]).filter(|mine| !mine.is_empty())
+        else {
+            return;
+        };
+        let held = shared.store.read_sql(|tx| Ok(mine.iter().map(|entry| derived::held(tx, *entry)).collect()));
+        let held: Vec<_> = match held {
+            Ok(held) => held,
+            // The first tells it; the writer gives up.
+            Err(error) => vec![Err(error)],
+        };
+        for (at, held) in held.into_iter().enumerate() {
+            let prepared = held.and_then(|held| held.map(|held| held.prepare(people, shared.actor())).transpose());
+            // Nobody listens once the writer has given up or its time is over.
+            if over.load(Ordering::Relaxed) || send.send((from + at, prepared)).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// The right to derive, of which there is one for each journal: a lock that the system takes back from a process that
+/// dies. Where there can be none (a full disk, a file system without locks), everybody derives, and some do it twice.
+#[derive(Default)]
+struct Turn {
+    /// `Some(None)`: mine without a lock.
+    held: Option<Option<File>>,
+    /// What was left when somebody else was last seen to derive, and when that was.
+    seen: Option<(u64, Instant)>,
+}
+
+impl Turn {
+    fn is_mine(&mut self, home: &Home, left: u64) -> bool {
+        if self.held.is_none() {
+            match lock_file(home) {
+                Ok(file) => match file.try_lock() {
+                    Ok(()) => self.held = Some(Some(file)),
+                    Err(TryLockError::WouldBlock) => {}
+                    Err(TryLockError::Error(_)) => self.held = Some(None),
+                },
+                Err(_) => self.held = Some(None),
+            }
+        }
+        if self.held.is_none() {
+            match self.seen {
+                Some((before, at)) if before == left => {
+                    if at.elapsed() >= PATIENCE {
+                        self.held = Some(None);
+                    }
+                }
+                _ => self.seen = Some((left, Instant::now())),
+            }
+        }
+        self.held.is_some()
+    }
+}
+
+fn lock_file(home: &Home) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(home.root().join("deriving"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -224,7 +224,7 @@ impl Engine {
 
     /// One page of entries, newest first. First derives what waits, for at most two seconds.
     pub fn list(&self, filter: &Filter, limit: usize, after: Option<&Cursor>) -> Result<Listed> {
-        let unread = self.derive(DERIVE_FIRST, |_, _| {})?;
+        let unread = self.derive(DERIVE_FIRST, |_, _| {})?.left;
         self.shared.store.read_sql(|tx| {
             Ok(Listed { page: derived::list(tx, filter, limit, after)?, people: derived::people(tx)?, unread })
         })
@@ -237,7 +237,7 @@ impl Engine {
 
     /// Searches words, `"phrases"` and `prefix*`. First derives what waits, for at most two seconds.
     pub fn search(&self, query: &str, limit: usize) -> Result<Searched> {
-        let unread = self.derive(DERIVE_FIRST, |_, _| {})?;
+        let unread = self.derive(DERIVE_FIRST, |_, _| {})?.left;
         let today = self.shared.clock.today();
         self.shared.store.read_sql(|tx| {
             Ok(Searched { found: derived::find(tx, query, limit, today)?, people: derived::people(tx)?, unread })

@@ -23,6 +23,7 @@ mod sync;
 use std::sync::{Arc, OnceLock};
 
 pub use attachments::NewFile;
+pub use deriving::Deriving;
 pub use devices::{DeviceRow, DeviceStatus};
 pub use doctor::{Check, Health};
 pub use driver::{Outcome, Told};
@@ -33,7 +34,7 @@ pub use import::{Imported, ImportedAttachment, ImportedEntry};
 pub use pair::{HostEvent, JoinOptions, Joined};
 pub use serve::{ServeEvent, ServeOptions};
 pub use shared::SharedEntropy;
-pub use sync::{Deriving, PeerReport, SyncOptions, SyncReport};
+pub use sync::{PeerReport, SyncOptions, SyncReport};
 
 use self::shared::Shared;
 use crate::crypto::Secret;

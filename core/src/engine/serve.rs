@@ -237,7 +237,7 @@ async fn derive_what_comes(server: Arc<Server>) {
     loop {
         let shared = server.shared.clone();
         let left = tokio::task::spawn_blocking(move || {
-            let left = derive(&shared, SLICE, &mut |_, _| {})?;
+            let left = derive(&shared, SLICE, &mut |_, _| {})?.left;
             if left == 0 {
                 clear_away(&shared)?;
             }

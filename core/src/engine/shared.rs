@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
+use super::deriving::Deriver;
 use crate::document::Actor;
 use crate::store::blobs::BlobStore;
 use crate::store::rules::Identity;
@@ -44,6 +45,8 @@ pub(crate) struct Shared {
     opened: AtomicU64,
     /// Erase certificates after which the database's log file was emptied.
     pub(crate) cleared: AtomicU64,
+    /// How much is derived at a time.
+    pub(crate) deriver: Deriver,
     /// Counts what the store holds newly, for sessions that stay.
     news: watch::Sender<u64>,
 }
@@ -69,6 +72,7 @@ impl Shared {
             actor,
             opened: AtomicU64::new(0),
             cleared: AtomicU64::new(0),
+            deriver: Deriver::default(),
             news,
         }
     }

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
 use super::Engine;
 use super::clear::clear_away;
-use super::deriving::derive;
+use super::deriving::{Deriving, derive};
 use super::driver::{self, Outcome, Told};
 use super::network::{self, Candidate};
 use super::shared::Shared;
@@ -34,15 +34,6 @@ impl Default for SyncOptions {
     fn default() -> Self {
         Self { peer: None, timeout: Duration::from_secs(30), discover: Some(Duration::from_secs(5)) }
     }
-}
-
-/// What deriving took after a session.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Deriving {
-    /// Documents derived.
-    pub documents: u64,
-    /// Milliseconds.
-    pub ms: u64,
 }
 
 /// What came of one device.
@@ -247,12 +238,7 @@ async fn try_one(
 /// Derives what a session brought.
 pub(super) async fn derive_after(shared: &Arc<Shared>) -> Deriving {
     let shared = shared.clone();
-    let deriving = tokio::task::spawn_blocking(move || {
-        let started = Instant::now();
-        let mut documents = 0;
-        // What can't be derived now is derived by whoever lists or searches next.
-        let _ = derive(&shared, Duration::MAX, &mut |done, _| documents = done);
-        Deriving { documents, ms: started.elapsed().as_millis() as u64 }
-    });
-    deriving.await.unwrap_or_default()
+    // What can't be derived now is derived by whoever lists or searches next.
+    let deriving = tokio::task::spawn_blocking(move || derive(&shared, Duration::MAX, &mut |_, _| {}));
+    deriving.await.ok().and_then(Result::ok).unwrap_or_default()
 }

@@ -83,7 +83,7 @@ fn from_snapshot(
 }
 
 /// The changes that may be handed to Automerge, dependencies first.
-fn in_order(changes: Vec<StoredChange>) -> Vec<StoredChange> {
+pub(super) fn in_order(changes: Vec<StoredChange>) -> Vec<StoredChange> {
     let mut placed: BTreeSet<ChangeHash> = BTreeSet::new();
     let mut out = Vec::with_capacity(changes.len());
     let mut rest: Vec<_> = changes

@@ -1,7 +1,7 @@
 //! What is made from the logs and may be thrown away at any time: list rows, text projections, search rows, snapshots.
 //!
-//! A commit marks a document as stale; [`refresh`] makes its rows again, one document at a time, so that no writer waits
-//! for it. `list` and `search` read these rows only and open no document; [`open`] is the one place that opens one.
+//! A commit marks a document as stale; [`refresh`] makes its rows again. Of many, [`held`] and [`Held::prepare`] make the
+//! rows outside the writing transaction and [`Prepared::put`] writes them in slices, so that no writer waits for it. `list` and `search` read these rows only and open no document; [`open`] is the one place that opens one.
 
 mod documents;
 mod find;
@@ -15,5 +15,5 @@ pub use find::{Found, Hit, find};
 pub(crate) use list::list_query;
 pub use list::{Cursor, Filter, ListRow, Page, list, resolve, row};
 pub use people::{people, store_people};
-pub use refresh::{Refreshed, projection, refresh};
+pub use refresh::{Held, Prepared, Refreshed, held, projection, refresh};
 pub(crate) use refresh::{put_all, put_row};

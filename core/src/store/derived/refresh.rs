@@ -1,16 +1,49 @@
 //! Making a document's derived rows again: list row, text projection, search row.
+//!
+//! In three steps, so that only the last one needs the writer: [`held`] reads what the log has of an entry,
+//! [`Held::prepare`] turns it into rows without any transaction, [`Prepared::put`] writes them, if the log still says
+//! what it said. What is refused there stays stale, and is derived again from what the log says by then.
+
+use std::sync::Arc;
 
 use rusqlite::{OptionalExtension, params};
 
-use super::documents::{open, open_people, remember, sql};
+use super::documents::{in_order, open_people, sql};
 use super::list::ListRow;
 use super::people::{people, store_people};
-use crate::document::Actor;
-use crate::error::{Code, Result};
+use crate::document::{Actor, EntryDocument};
+use crate::error::{Error, Result};
 use crate::id::{EntryId, LIBRARY, PEOPLE};
 use crate::journal::Entry;
 use crate::journal::people::{People, names_in, tokens_in};
 use crate::store::sqlite::{Projection, SqliteTx, search};
+use crate::store::tx::{StoredChange, Tx};
+use crate::store::words::row_tokens;
+
+/// What the log has of one entry that is not derived yet.
+#[derive(Debug)]
+pub struct Held {
+    entry: EntryId,
+    document: i64,
+    version: i64,
+    changes: Vec<StoredChange>,
+    /// The projection that its search row was made from.
+    texts: Option<Vec<u8>>,
+}
+
+/// Rows that are ready to be written.
+#[derive(Debug)]
+pub struct Prepared {
+    entry: EntryId,
+    document: i64,
+    version: i64,
+    before: Option<(Vec<u8>, String)>,
+    rows: Option<Rows>,
+    people: Arc<People>,
+    /// Whether an Automerge document was opened for it.
+    pub opened: bool,
+    refused: usize,
+}
 
 /// What a refresh did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,8 +52,113 @@ pub struct Refreshed {
     pub opened: bool,
 }
 
+/// Everything that is written of one entry.
+#[derive(Debug)]
+struct Rows {
+    row: ListRow,
+    /// Whether its texts name people.
+    named: bool,
+    projection: Vec<u8>,
+    tokens: String,
+}
+
+impl Rows {
+    fn of(entry: &Entry, people: &People) -> Self {
+        let named = entry.texts().any(|(_, text)| !tokens_in(text).is_empty());
+        let projection = project(entry, people);
+        let tokens = row_tokens(&projection.title, &projection.rest());
+        Self { row: ListRow::of(entry), named, projection: projection.pack(), tokens }
+    }
+}
+
+/// What the log has of `entry`; nothing where nothing of it is stale. Singletons are not read like this.
+pub fn held(tx: &mut SqliteTx<'_>, entry: EntryId) -> Result<Option<Held>> {
+    let found: Option<(i64, i64, Option<Vec<u8>>)> = tx
+        .conn()?
+        .prepare_cached(
+            "SELECT id, version, projection FROM documents LEFT JOIN texts ON texts.document = documents.id
+             WHERE entry = ?1 AND stale != 0",
+        )
+        .and_then(|mut statement| {
+            statement.query_row(params![entry.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()
+        })
+        .map_err(sql)?;
+    let Some((document, version, texts)) = found else { return Ok(None) };
+    let changes = if tx.is_erased(entry)? { Vec::new() } else { tx.changes(entry)? };
+    Ok(Some(Held { entry, document, version, changes, texts }))
+}
+
+impl Held {
+    /// Its rows, with names from `people`. Takes no transaction: this is where the time goes.
+    pub fn prepare(self, people: &Arc<People>, actor: Actor) -> Result<Prepared> {
+        let Self { entry, document, version, changes, texts } = self;
+        let before = match texts {
+            Some(packed) => {
+                let old = Projection::unpack(&packed)?;
+                let tokens = row_tokens(&old.title, &old.rest());
+                Some((packed, tokens))
+            }
+            None => None,
+        };
+        let nothing = changes.is_empty();
+        let mut prepared = Prepared {
+            entry,
+            document,
+            version,
+            before,
+            rows: None,
+            people: people.clone(),
+            opened: false,
+            refused: 0,
+        };
+        if !nothing {
+            let ready = in_order(changes);
+            let chunks: Vec<&[u8]> = ready.iter().map(|change| change.chunk.as_slice()).collect();
+            let loaded = EntryDocument::load(entry, actor, None, &chunks)?;
+            prepared.opened = true;
+            prepared.refused = loaded.refused.len();
+            prepared.rows = Some(Rows::of(&loaded.document.entry()?, people));
+        }
+        Ok(prepared)
+    }
+}
+
+impl Prepared {
+    /// Writes the rows. Answers false, and writes nothing, where the log, the names or the rows that these would
+    /// replace are not what they were made from. `now` is everybody, as this transaction has them.
+    pub fn put(&self, tx: &mut SqliteTx<'_>, now: &People) -> Result<bool> {
+        let found: Option<(i64, Option<Vec<u8>>)> = tx
+            .conn()?
+            .prepare_cached(
+                "SELECT stale, projection FROM documents LEFT JOIN texts ON texts.document = documents.id
+                 WHERE documents.id = ?1 AND version = ?2",
+            )
+            .and_then(|mut statement| {
+                statement
+                    .query_row(params![self.document, self.version], |row| Ok((row.get(0)?, row.get(1)?)))
+                    .optional()
+            })
+            .map_err(sql)?;
+        let Some((stale, texts)) = found else { return Ok(false) };
+        if stale == 0 {
+            // Another process was faster, with the same.
+            return Ok(true);
+        }
+        let renamed = self.rows.as_ref().is_some_and(|rows| rows.named) && *self.people != *now;
+        if renamed || texts.as_deref() != self.before.as_ref().map(|(packed, _)| packed.as_slice()) {
+            return Ok(false);
+        }
+        if let Some(rows) = &self.rows {
+            put_list_row(tx, self.document, rows)?;
+            put_texts(tx, self.document, self.before.as_ref(), rows)?;
+        }
+        fresh(tx, self.entry, self.refused)?;
+        Ok(true)
+    }
+}
+
 /// Brings everything derived from `entry` up to date with the log, in the caller's writing transaction.
-pub fn refresh(tx: &mut SqliteTx<'_>, entry: EntryId, actor: Actor, now: i64) -> Result<Refreshed> {
+pub fn refresh(tx: &mut SqliteTx<'_>, entry: EntryId, actor: Actor) -> Result<Refreshed> {
     if entry == PEOPLE {
         let now = open_people(tx, actor)?.people()?;
         if store_people(tx, &now)? {
@@ -35,52 +173,24 @@ pub fn refresh(tx: &mut SqliteTx<'_>, entry: EntryId, actor: Actor, now: i64) ->
         fresh(tx, entry, 0)?;
         return Ok(Refreshed { opened: false });
     }
-    let opened = match open(tx, entry, actor) {
-        Ok(opened) => opened,
-        Err(error) if error.code == Code::NotFound => {
-            fresh(tx, entry, 0)?;
-            return Ok(Refreshed { opened: false });
-        }
-        Err(error) => return Err(error),
-    };
-    let reading = opened.document.entry()?;
-    put_row(tx, &reading)?;
-    put_texts(tx, &reading)?;
-    if opened.replayed > 0 {
-        remember(tx, &opened.document, opened.replayed, now)?;
+    let Some(held) = held(tx, entry)? else { return Ok(Refreshed { opened: false }) };
+    let now = Arc::new(people(tx)?);
+    let prepared = held.prepare(&now, actor)?;
+    if prepared.put(tx, &now)? {
+        Ok(Refreshed { opened: prepared.opened })
+    } else {
+        Err(Error::internal("an entry changed inside the transaction that derives it"))
     }
-    fresh(tx, entry, opened.refused)?;
-    Ok(Refreshed { opened: true })
 }
 
-/// Writes an entry's list row; part of the transaction that commits a local edit.
+/// Writes an entry's list row; part of the transaction that commits a local edit. Text and search follow.
 pub(crate) fn put_row(tx: &mut SqliteTx<'_>, entry: &Entry) -> Result<()> {
-    let row = ListRow::of(entry);
-    let named = entry.texts().any(|(_, text)| !tokens_in(text).is_empty());
-    let bytes = postcard::to_allocvec(&row).unwrap_or_default();
+    let Some(document) = document_id(tx, entry.id)? else { return Ok(()) };
+    let now = people(tx)?;
+    put_list_row(tx, document, &Rows::of(entry, &now))?;
     tx.conn()?
-        .prepare_cached(
-            "INSERT INTO entries(document, entry, day, created, kind, trashed, named, row)
-             SELECT id, entry, ?2, ?3, ?4, ?5, ?6, ?7 FROM documents WHERE entry = ?1
-             ON CONFLICT(document) DO UPDATE SET day = excluded.day, created = excluded.created, kind = excluded.kind,
-             trashed = excluded.trashed, named = excluded.named, row = excluded.row",
-        )
-        .and_then(|mut statement| {
-            statement.execute(params![
-                entry.id.as_bytes(),
-                row.day.first().to_string(),
-                row.created_at.0,
-                row.kind.as_str(),
-                row.trashed,
-                named,
-                bytes
-            ])
-        })
-        .map_err(sql)?;
-    // The list row is fresh; text and search follow.
-    tx.conn()?
-        .prepare_cached("UPDATE documents SET stale = 2 WHERE entry = ?1")
-        .and_then(|mut statement| statement.execute(params![entry.id.as_bytes()]))
+        .prepare_cached("UPDATE documents SET stale = 2 WHERE id = ?1")
+        .and_then(|mut statement| statement.execute([document]))
         .map_err(sql)?;
     Ok(())
 }
@@ -88,28 +198,53 @@ pub(crate) fn put_row(tx: &mut SqliteTx<'_>, entry: &Entry) -> Result<()> {
 /// Everything derived of an entry whose document is at hand and whole, in the transaction that commits it. An import of
 /// many entries would otherwise open and commit each a second time.
 pub(crate) fn put_all(tx: &mut SqliteTx<'_>, entry: &Entry) -> Result<()> {
-    put_row(tx, entry)?;
-    put_texts(tx, entry)?;
+    let Some(document) = document_id(tx, entry.id)? else { return Ok(()) };
+    let now = people(tx)?;
+    let rows = Rows::of(entry, &now);
+    let before = projection(tx, entry.id)?.map(|old| (old.pack(), row_tokens(&old.title, &old.rest())));
+    put_list_row(tx, document, &rows)?;
+    put_texts(tx, document, before.as_ref(), &rows)?;
     fresh(tx, entry.id, 0)
 }
 
-fn put_texts(tx: &mut SqliteTx<'_>, entry: &Entry) -> Result<()> {
-    let known = people(tx)?;
-    let old = projection(tx, entry.id)?;
-    let new = project(entry, &known);
-    let Some(document) = document_id(tx, entry.id)? else { return Ok(()) };
-    if old.as_ref() == Some(&new) {
+fn put_list_row(tx: &mut SqliteTx<'_>, document: i64, rows: &Rows) -> Result<()> {
+    let row = &rows.row;
+    let bytes = postcard::to_allocvec(row).map_err(|_| Error::internal("a list row could not be written"))?;
+    tx.conn()?
+        .prepare_cached(
+            "INSERT INTO entries(document, entry, day, created, kind, trashed, named, row)
+             VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+             ON CONFLICT(document) DO UPDATE SET day = excluded.day, created = excluded.created, kind = excluded.kind,
+             trashed = excluded.trashed, named = excluded.named, row = excluded.row",
+        )
+        .and_then(|mut statement| {
+            statement.execute(params![
+                document,
+                row.id.as_bytes(),
+                row.day.first().to_string(),
+                row.created_at.0,
+                row.kind.as_str(),
+                row.trashed,
+                rows.named,
+                bytes
+            ])
+        })
+        .map_err(sql)?;
+    Ok(())
+}
+
+/// `before`: the projection that is there, packed, and the tokens of the search row that was made from it.
+fn put_texts(tx: &mut SqliteTx<'_>, document: i64, before: Option<&(Vec<u8>, String)>, rows: &Rows) -> Result<()> {
+    if before.is_some_and(|(packed, _)| *packed == rows.projection) {
         return Ok(());
     }
-    let before = old.as_ref().map(|old| (old.title.as_str(), old.rest()));
-    let before = before.as_ref().map(|(title, rest)| (*title, rest.as_str()));
-    search::replace(tx.conn()?, document, before, (&new.title, &new.rest()))?;
+    search::replace_tokens(tx.conn()?, document, before.map(|(_, tokens)| tokens.as_str()), &rows.tokens)?;
     tx.conn()?
         .prepare_cached(
             "INSERT INTO texts(document, projection) VALUES(?1, ?2)
              ON CONFLICT(document) DO UPDATE SET projection = excluded.projection",
         )
-        .and_then(|mut statement| statement.execute(params![document, new.pack()]))
+        .and_then(|mut statement| statement.execute(params![document, rows.projection]))
         .map_err(sql)?;
     Ok(())
 }

@@ -34,6 +34,10 @@ struct Gate {
     paused: bool,
     writing: usize,
     reading: usize,
+    /// Writers go in the order in which they came: bulk work that commits slice after slice would otherwise take a
+    /// plain lock again before whoever waits for it has woken up.
+    next: u64,
+    turn: u64,
 }
 
 /// One piece of work that the gate let in.
@@ -48,7 +52,8 @@ impl Drop for Pass<'_> {
         if self.reading {
             gate.reading -= 1
         } else {
-            gate.writing -= 1
+            gate.writing -= 1;
+            gate.turn += 1;
         }
         self.of.changed.notify_all();
     }
@@ -93,7 +98,7 @@ impl Connections {
         })
     }
 
-    /// Runs `work` in one writing transaction. If it fails, or the commit does, nothing is changed.
+    /// Runs `work` in one writing transaction. Writers of one process go in the order in which they ask. If it fails, or the commit does, nothing is changed.
     pub fn write<T, E: From<StoreError>>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, E>) -> Result<T, E> {
         let _pass = self.enter(false)?;
         let mut writer = lock(&self.writer);
@@ -214,7 +219,12 @@ impl Connections {
                 return Err(StoreError::Locked);
             }
             if !reading {
+                let ticket = gate.next;
+                gate.next += 1;
                 gate.writing += 1;
+                while gate.turn != ticket {
+                    gate = self.changed.wait(gate).unwrap_or_else(PoisonError::into_inner);
+                }
                 break;
             }
             if gate.reading < READERS {

@@ -100,7 +100,7 @@ impl SqliteTx<'_> {
             .conn
             .prepare_cached(
                 "INSERT INTO documents (id, entry, heads, pending, stale) VALUES (?1, ?2, ?3, ?4, ?5)
-                 ON CONFLICT (id) DO UPDATE SET heads = excluded.heads, pending = excluded.pending,
+                 ON CONFLICT (id) DO UPDATE SET heads = excluded.heads, pending = excluded.pending, version = version + 1,
                      stale = CASE WHEN excluded.heads IS NULL THEN 0 ELSE stale | excluded.stale END",
             )
             .map_err(db)?;

@@ -22,6 +22,10 @@ pub const PAGE_SIZE: u32 = 8192;
 pub const APPLICATION_ID: i32 = 0x4146_5457;
 /// How long a connection waits for another process's write lock.
 pub const BUSY: Duration = Duration::from_secs(10);
+/// How often it looks whether the lock is free.
+const LOOK: Duration = Duration::from_millis(1);
+/// How long bulk work leaves the lock free between two slices, for writers of other processes.
+pub const GAP: Duration = Duration::from_millis(3);
 /// Pages in the log before SQLite moves them into the file: 4 MiB.
 const AUTOCHECKPOINT: u32 = 512;
 const PLAIN_SQLITE: &[u8; 16] = b"SQLite format 3\0";
@@ -61,8 +65,8 @@ pub fn open(path: &Path, key: &Secret, vouched: Vouched, role: Role) -> StoreRes
         look_at_header(path)?;
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
-    match set_up(&connection, key, role) {
+    let mut connection = Connection::open_with_flags(path, flags)?;
+    match set_up(&mut connection, key, role) {
         Ok(()) => Ok(connection),
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
             drop(connection);
@@ -107,10 +111,17 @@ fn format_of(connection: &Connection, schema: Schema) -> StoreResult<u32> {
     }
 }
 
-fn set_up(connection: &Connection, key: &Secret, role: Role) -> rusqlite::Result<()> {
+/// SQLite's own handler sleeps up to a tenth of a second between two looks, and bulk work of another process leaves the
+/// lock free for [`GAP`] only: whoever looks each millisecond gets in after one slice of it.
+fn wait_for_the_other_process(looks: i32) -> bool {
+    std::thread::sleep(LOOK);
+    u128::try_from(looks).unwrap_or_default() * LOOK.as_millis() < BUSY.as_millis()
+}
+
+fn set_up(connection: &mut Connection, key: &Secret, role: Role) -> rusqlite::Result<()> {
     // SQLCipher would print to stderr by itself; what it has to say comes back as an error code too.
     connection.execute_batch("PRAGMA cipher_log_level = NONE")?;
-    connection.busy_timeout(BUSY)?;
+    connection.busy_handler(Some(wait_for_the_other_process))?;
     connection.set_prepared_statement_cache_capacity(64);
     let hex = Zeroizing::new(data_encoding::HEXLOWER.encode(key.expose()));
     connection.execute_batch(&Zeroizing::new(format!("PRAGMA key = \"x'{}'\"", hex.as_str())))?;

@@ -11,7 +11,7 @@
 //! | `logs` | a log, and how far it is held | truth |
 //! | `operations` | a line of a log; `key` is its hash's first eight bytes, `size` its length on the wire | truth (`ready`: derived) |
 //! | `heads` | what an author signed at a place: tips and signature | truth |
-//! | `documents` | an entry, its heads, how many changes wait, what of it is stale | derived |
+//! | `documents` | an entry, its heads, how many changes wait, what of it is stale, how often it changed | derived |
 //! | `waits` | a change that waits for another | derived |
 //! | `blobs` | bytes that an operation brought or ended, and which chunks are here | truth |
 //! | `entries`, `texts`, `snapshots`, `search`, `people` | list row, projection, opened document, words, names | derived |
@@ -60,7 +60,10 @@ const TABLES: &str = "
 
     CREATE TABLE documents (
         id INTEGER PRIMARY KEY, entry BLOB NOT NULL UNIQUE, heads BLOB, pending INTEGER NOT NULL,
-        stale INTEGER NOT NULL, refused INTEGER NOT NULL DEFAULT 0) STRICT;
+        stale INTEGER NOT NULL, refused INTEGER NOT NULL DEFAULT 0,
+        -- Counts every time that what the log says of the document changed: who read it outside a transaction knows
+        -- by it whether what was read still holds. Heads would not do: a change that others wait for moves none.
+        version INTEGER NOT NULL DEFAULT 0) STRICT;
     CREATE INDEX documents_stale ON documents (id) WHERE stale != 0;
 
     CREATE TABLE waits (

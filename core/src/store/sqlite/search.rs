@@ -35,13 +35,17 @@ pub fn create(connection: &Connection) -> StoreResult<()> {
 
 /// Puts an entry's texts in the place of those that its row was made from (`None`: it has no row yet).
 pub fn replace(connection: &Connection, row: i64, old: Option<Texts<'_>>, new: Texts<'_>) -> StoreResult<()> {
-    let new = row_tokens(new.0, new.1);
+    let old = old.map(|old| row_tokens(old.0, old.1));
+    replace_tokens(connection, row, old.as_deref(), &row_tokens(new.0, new.1))
+}
+
+/// [`replace`] with tokens that were cut before, outside the writing transaction.
+pub fn replace_tokens(connection: &Connection, row: i64, old: Option<&str>, new: &str) -> StoreResult<()> {
+    if old == Some(new) {
+        return Ok(());
+    }
     if let Some(old) = old {
-        let old = row_tokens(old.0, old.1);
-        if old == new {
-            return Ok(());
-        }
-        delete(connection, row, &old)?;
+        delete(connection, row, old)?;
     }
     connection
         .prepare_cached("INSERT INTO search (rowid, words) VALUES (?1, ?2)")?

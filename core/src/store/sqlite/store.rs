@@ -9,7 +9,7 @@ use super::schema::SCHEMA;
 use super::tx::{SqliteTx, db, uint};
 use crate::crypto::Secret;
 use crate::error::Result;
-use crate::id::EntryId;
+use crate::id::{EntryId, LIBRARY, PEOPLE};
 use crate::store::error::StoreResult;
 use crate::store::tx::{Storage, Tx};
 
@@ -45,15 +45,31 @@ impl SqliteStore {
         self.connections.read(|transaction| f(&mut SqliteTx::new(transaction, false)))
     }
 
-    /// At most `limit` entries with derived state older than their heads, the last to come first.
+    /// At most `limit` entries with derived state older than their heads: the singletons, then the last to come first.
     pub fn stale(&self, limit: usize) -> Result<Vec<EntryId>> {
         self.read_sql(|tx| {
-            let mut found = tx
-                .conn()?
+            let conn = tx.conn()?;
+            let mut found = Vec::new();
+            for singleton in [PEOPLE, LIBRARY] {
+                let mut is = conn
+                    .prepare_cached("SELECT EXISTS (SELECT 1 FROM documents WHERE entry = ?1 AND stale != 0)")
+                    .map_err(db)?;
+                if is.query_row([singleton.as_bytes()], |row| row.get(0)).map_err(db)? {
+                    found.push(singleton);
+                }
+            }
+            let mut others = conn
                 .prepare_cached("SELECT entry FROM documents WHERE stale != 0 ORDER BY id DESC LIMIT ?1")
                 .map_err(db)?;
             let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-            found.query_map([limit], |row| row.get(0).map(EntryId::from_bytes)).and_then(Iterator::collect).map_err(db)
+            let others = others.query_map([limit], |row| row.get(0).map(EntryId::from_bytes)).map_err(db)?;
+            for entry in others {
+                found.push(entry.map_err(db)?);
+            }
+            let mut singleton_seen = std::collections::BTreeSet::new();
+            found.retain(|entry| !entry.is_singleton() || singleton_seen.insert(*entry));
+            found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+            Ok(found)
         })
     }
 

@@ -101,7 +101,7 @@ pub(crate) fn fill(root: &Path, keys: &Keys, count: usize, words: usize, derive:
             rules::append(tx, &identity, &mut entropy, operations)?;
             if derive {
                 for id in ids {
-                    derived::refresh(tx, id, actor, 0)?;
+                    derived::refresh(tx, id, actor)?;
                 }
             }
             Ok(())

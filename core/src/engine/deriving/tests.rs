@@ -1,0 +1,304 @@
+//! Deriving: in slices, newest first, each entry once, whatever dies or writes in between. Held by counts.
+
+use std::sync::atomic::AtomicI64;
+use std::sync::mpsc;
+
+use super::*;
+use crate::document::{EntryDocument, TextField};
+use crate::engine::{Environment, SharedEntropy};
+use crate::id::PEOPLE;
+use crate::journal::people::in_text;
+use crate::journal::{Kind, NewEntry};
+use crate::log::Operation;
+use crate::store::conformance::world::Seeded;
+use crate::store::vault::Unlock;
+use crate::store::{StorageExt, rules};
+use crate::time::{Clock, Timestamp};
+
+const LONG: Duration = Duration::from_secs(600);
+
+/// A clock that only moves when somebody looks.
+#[derive(Debug, Default)]
+struct Ticking(AtomicI64);
+
+impl Clock for Ticking {
+    fn now(&self) -> Timestamp {
+        Timestamp(1_700_000_000_000 + self.0.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+fn environment(seed: u64) -> Environment {
+    let entropy: Box<dyn crate::time::Entropy> = Box::new(Seeded::new(seed));
+    Environment { clock: Arc::new(Ticking::default()), entropy: SharedEntropy::new(entropy) }
+}
+
+fn made() -> (tempfile::TempDir, Engine) {
+    let folder = tempfile::tempdir().unwrap();
+    let unlock = Unlock::Passphrase("opened by a test");
+    let (engine, _) = Engine::create(folder.path(), unlock, "a device", environment(1)).unwrap();
+    (folder, engine)
+}
+
+/// The journal once more, as another process has it.
+fn again(engine: &Engine, seed: u64) -> Engine {
+    Engine::open_with_key(engine.shared.home.clone(), &engine.key, environment(seed)).unwrap()
+}
+
+fn id(n: usize) -> EntryId {
+    let mut bytes = [7; 16];
+    bytes[..8].copy_from_slice(&(n as u64).to_be_bytes());
+    EntryId::from_bytes(bytes)
+}
+
+fn body(n: usize) -> String {
+    format!("It rained on day{n} of the journey. ").repeat(12)
+}
+
+/// Entries as a sync brings them: in the log, and nothing derived.
+fn bring(engine: &Engine, numbers: std::ops::Range<usize>) {
+    let shared = &engine.shared;
+    let operations = numbers
+        .map(|n| {
+            let new = NewEntry {
+                kind: Kind::Note,
+                title: format!("Day {n}"),
+                body: body(n),
+                sections: vec![],
+                happened: None,
+            };
+            let at = Timestamp(1_600_000_000_000 + n as i64);
+            let (_, chunk) =
+                EntryDocument::create(id(n), shared.actor(), at, &new, &mut shared.entropy.clone()).unwrap();
+            Operation::change(id(n), chunk, Vec::new(), Vec::new()).unwrap()
+        })
+        .collect();
+    let append = |tx: &mut dyn crate::store::Tx| {
+        rules::append(tx, &shared.identity, &mut shared.entropy.clone(), operations).map(drop)
+    };
+    shared.store.write(append).unwrap();
+}
+
+fn derived_ones(engine: &Engine, all: usize) -> Vec<usize> {
+    (0..all).filter(|n| engine.row(id(*n)).unwrap().is_some()).collect()
+}
+
+fn found(engine: &Engine, n: usize) -> Vec<EntryId> {
+    engine.search(&format!("day{n}"), 9).unwrap().found.hits.into_iter().map(|hit| hit.entry).collect()
+}
+
+#[test]
+fn no_budget_leaves_everything_and_whoever_opens_next_finishes_it() {
+    let (_folder, engine) = made();
+    bring(&engine, 0..60);
+    let none = engine.derive(Duration::ZERO, |_, _| panic!("nothing was derived")).unwrap();
+    assert_eq!((none.documents, none.left, none.transactions), (0, 60, 0));
+    assert_eq!(derived_ones(&engine, 60), []);
+    // Dropped as a process is that was killed: nothing is closed.
+    let next = again(&engine, 2);
+    drop(engine);
+    let mut told = Vec::new();
+    let rest = next.derive(LONG, |done, left| told.push((done, left))).unwrap();
+    assert_eq!((rest.documents, rest.left), (60, 0));
+    assert!(told.iter().all(|(done, left)| done + left == 60) && told.last() == Some(&(60, 0)), "{told:?}");
+    assert_eq!(derived_ones(&next, 60).len(), 60);
+    assert_eq!(found(&next, 17), [id(17)]);
+    let nothing = next.derive(LONG, |_, _| {}).unwrap();
+    assert_eq!((nothing.documents, nothing.transactions), (0, 0), "what is derived is not derived again");
+}
+
+#[test]
+fn a_commit_that_fails_loses_nothing_and_what_was_committed_is_the_newest() {
+    let (_folder, engine) = made();
+    let all = 4 * FULL;
+    bring(&engine, 0..all);
+    let store = &engine.shared.store;
+    let mut before = 0;
+    let unlimited = store.connections().set_max_page_count(1 << 30).unwrap();
+    let failed = engine.derive(LONG, |done, _| {
+        before = done as usize;
+        // No smaller than what is there: no more than this fits on the disk.
+        store.connections().set_max_page_count(1).unwrap();
+    });
+    assert_eq!(failed.map_err(|error| error.code), Err(Code::StorageFull));
+    assert!(before > 0 && before < all, "{before} of {all}");
+    assert_eq!(derived_ones(&engine, all), (all - before..all).collect::<Vec<_>>());
+    store.connections().set_max_page_count(unlimited).unwrap();
+    let rest = engine.derive(LONG, |_, _| {}).unwrap();
+    assert_eq!((rest.documents as usize, rest.left), (all - before, 0), "each entry was derived once");
+    for n in [0, 1, all / 2, all - 1] {
+        assert_eq!(found(&engine, n), [id(n)]);
+    }
+}
+
+#[test]
+fn an_entry_that_was_edited_meanwhile_is_not_overwritten_with_what_it_was() {
+    let (_folder, engine) = made();
+    bring(&engine, 0..1);
+    let store = &engine.shared.store;
+    let people = Arc::new(engine.people().unwrap());
+    let prepare = || {
+        let held = store.read_sql(|tx| derived::held(tx, id(0))).unwrap().unwrap();
+        held.prepare(&people, engine.shared.actor()).unwrap()
+    };
+    let put = |prepared: &Prepared| store.write_sql(|tx| prepared.put(tx, &people)).unwrap();
+    let old = prepare();
+    let edit = |title: &str| {
+        let write = |editor: &mut crate::document::Editor<'_, '_>, entry: &crate::journal::Entry, _: &People| {
+            Ok(editor.set_text(TextField::Title, &entry.heads, title)?)
+        };
+        engine.edit_entry(id(0), write).unwrap();
+    };
+    edit("Sunshine");
+    assert!(!put(&old) || engine.row(id(0)).unwrap().unwrap().title == "Sunshine");
+    assert_eq!(engine.row(id(0)).unwrap().unwrap().title, "Sunshine");
+    assert_eq!(engine.search("sunshine", 9).unwrap().found.total, 1);
+
+    // The same where the edit came with a sync, and is itself still to be derived.
+    store.drop_derived().unwrap();
+    let old = prepare();
+    bring_edit(&engine, "Moonshine");
+    assert!(!put(&old), "its log has moved on");
+    assert_eq!(engine.row(id(0)).unwrap(), None);
+    assert!(put(&prepare()));
+    assert_eq!(engine.row(id(0)).unwrap().unwrap().title, "Moonshine");
+    assert_eq!(engine.search("sunshine", 9).unwrap().found.total, 0);
+    assert_eq!(engine.search("moonshine", 9).unwrap().found.total, 1);
+}
+
+/// Another title for entry 0, from another device.
+fn bring_edit(engine: &Engine, title: &str) {
+    let shared = &engine.shared;
+    let chunk = shared
+        .store
+        .read_sql(|tx| {
+            let mut document = derived::open(tx, id(0), shared.actor())?.document;
+            let base = document.heads();
+            let set = |editor: &mut crate::document::Editor<'_, '_>| editor.set_text(TextField::Title, &base, title);
+            Ok(document.edit(shared.clock.now(), &mut shared.entropy.clone(), set)?.1)
+        })
+        .unwrap();
+    let operation = Operation::change(id(0), chunk.unwrap(), Vec::new(), Vec::new()).unwrap();
+    let append = |tx: &mut dyn crate::store::Tx| {
+        rules::append(tx, &shared.identity, &mut shared.entropy.clone(), vec![operation]).map(drop)
+    };
+    shared.store.write(append).unwrap();
+}
+
+#[test]
+fn a_name_that_changed_meanwhile_is_not_indexed_as_it_was() {
+    let (_folder, engine) = made();
+    let store = &engine.shared.store;
+    let token = "abcdefghij";
+    let person = |name: &str| crate::journal::people::Person {
+        token: token.to_owned(),
+        name: name.to_owned(),
+        aliases: BTreeSet::new(),
+    };
+    engine.import_people(&[person("Rosa")]).unwrap();
+    let new = NewEntry {
+        kind: Kind::Note,
+        title: format!("Lunch with {}", in_text(token)),
+        body: String::new(),
+        sections: vec![],
+        happened: None,
+    };
+    let written = engine.create_entry(new).unwrap();
+    store.drop_derived().unwrap();
+    refresh_one(&engine.shared, PEOPLE).unwrap();
+    let people = Arc::new(engine.people().unwrap());
+    let held = store.read_sql(|tx| derived::held(tx, written.id)).unwrap().unwrap();
+    let old = held.prepare(&people, engine.shared.actor()).unwrap();
+    let renamed: People = [person("Tamar")].into_iter().collect();
+    let put = store.write_sql(|tx| {
+        derived::store_people(tx, &renamed)?;
+        let now = derived::people(tx)?;
+        old.put(tx, &now)
+    });
+    assert!(!put.unwrap(), "it would hold a name that nobody has");
+    engine.derive(LONG, |_, _| {}).unwrap();
+    assert_eq!(engine.search("tamar", 9).unwrap().found.total, 1);
+    assert_eq!(engine.search("rosa", 9).unwrap().found.total, 0);
+}
+
+#[test]
+fn a_writer_waits_for_one_slice_and_no_longer() {
+    let (_folder, engine) = made();
+    let all = 8 * FULL;
+    bring(&engine, 0..all);
+    let slices = || engine.shared.deriver.slices.load(Ordering::Relaxed);
+    let (mut waited, mut beside) = (Vec::new(), 0);
+    std::thread::scope(|scope| {
+        let (begun, begins) = mpsc::channel();
+        let deriving = scope.spawn(|| {
+            let begun = begun;
+            engine.derive(LONG, |_, _| begun.send(()).unwrap_or_default()).unwrap()
+        });
+        // One write after each slice that ends, until there are no more.
+        while begins.recv().is_ok() {
+            let asked = slices();
+            let began = engine.shared.store.write(|_| Ok(slices())).unwrap();
+            waited.push(began - asked);
+            beside += usize::from(!deriving.is_finished());
+        }
+        assert_eq!(deriving.join().unwrap().documents as usize, all);
+    });
+    assert!(beside >= 2, "{beside} of {} writes were beside deriving", waited.len());
+    // One that was about to be counted when the writer asked, and the one that it stood behind.
+    assert!(waited.iter().all(|slices| *slices <= 2), "{waited:?}");
+}
+
+#[test]
+fn two_that_derive_at_once_do_everything_once() {
+    let (_folder, engine) = made();
+    let all = 5 * FULL;
+    bring(&engine, 0..all);
+    let other = again(&engine, 3);
+    let (mine, others) = std::thread::scope(|scope| {
+        let others = scope.spawn(|| other.derive(LONG, |_, _| {}).unwrap());
+        (engine.derive(LONG, |_, _| {}).unwrap(), others.join().unwrap())
+    });
+    assert_eq!((mine.left, others.left), (0, 0));
+    assert_eq!((mine.documents + others.documents) as usize, all);
+    assert_eq!(derived_ones(&other, all).len(), all);
+}
+
+#[test]
+fn two_that_derive_at_once_without_a_lock_break_nothing() {
+    let (folder, engine) = made();
+    let all = 3 * FULL;
+    bring(&engine, 0..all);
+    // A folder where the lock's file should be: nobody can have it.
+    std::fs::create_dir(folder.path().join("deriving")).unwrap();
+    let other = again(&engine, 3);
+    std::thread::scope(|scope| {
+        let others = scope.spawn(|| other.derive(LONG, |_, _| {}).unwrap());
+        engine.derive(LONG, |_, _| {}).unwrap();
+        others.join().unwrap();
+    });
+    assert_eq!(derived_ones(&other, all).len(), all);
+    for n in 0..all {
+        assert_eq!(found(&engine, n), [id(n)]);
+    }
+    assert!(engine.shared.store.doctor().unwrap().iter().all(|check| check.ok));
+}
+
+#[test]
+fn one_entry_that_does_not_read_keeps_no_other_from_being_derived() {
+    let (_folder, engine) = made();
+    bring(&engine, 0..40);
+    engine
+        .shared
+        .store
+        .write_sql(|tx| {
+            let row = tx.row_of(id(30))?;
+            let damage = "INSERT INTO texts(document, projection) VALUES(?1, x'09')";
+            tx.conn()?.execute(damage, [row]).map_err(crate::store::error::StoreError::from)?;
+            Ok(())
+        })
+        .unwrap();
+    let done = engine.derive(LONG, |_, _| {}).unwrap();
+    assert_eq!((done.documents, done.left), (39, 1));
+    assert_eq!(engine.search("journey", 50).unwrap().unread, 1, "search says what it has not read");
+    engine.rebuild(|_, _| {}).unwrap();
+    assert_eq!(derived_ones(&engine, 40).len(), 40);
+}
