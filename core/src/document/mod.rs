@@ -41,6 +41,7 @@ mod history;
 mod known;
 pub mod order;
 mod read;
+pub mod reader;
 mod recreate;
 mod replica;
 mod schema;

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use automerge::{ChangeHash as AmHash, ReadDoc};
+use automerge::ChangeHash as AmHash;
 
-use super::replica::{Meta, Replica, theirs};
-use super::schema::{BY_HAND, Maps, View, key};
+use super::replica::{LAST, Meta, Replica, theirs};
+use super::schema::{BY_HAND, Maps, Source, View, key};
 use super::{MAIN_SECTION, contain::contained, error::DocumentError};
 use crate::id::{BlobId, ChangeHash, EntryId};
 use crate::journal::{
@@ -51,6 +51,25 @@ fn times(metas: Vec<Meta>, heads: Option<&[AmHash]>) -> (Timestamp, Timestamp) {
     (created, updated)
 }
 
+/// When an entry was made and last changed.
+pub(super) struct Stamps {
+    created: Timestamp,
+    updated: Timestamp,
+}
+
+impl Stamps {
+    /// From the time of its one first change, and the times of all.
+    pub(super) fn of(created: i64, all: impl Iterator<Item = i64>) -> Self {
+        let at = |time: i64| Timestamp(time.clamp(0, LAST));
+        Self { created: at(created), updated: all.map(at).max().unwrap_or_default() }
+    }
+}
+
+/// The entry as something else than a document has it.
+pub(super) fn from<S: Source>(source: &S, id: EntryId, stamps: Stamps, heads: Vec<ChangeHash>) -> Entry {
+    read(View::now(source), id, stamps.created, stamps.updated, heads)
+}
+
 /// The texts that a restore brings back, with their ids.
 pub(super) struct Texts {
     pub(super) title: String,
@@ -59,7 +78,7 @@ pub(super) struct Texts {
     pub(super) reflections: Vec<Reflection>,
 }
 
-pub(super) fn texts<D: ReadDoc>(view: View<'_, D>) -> Texts {
+pub(super) fn texts<D: Source>(view: View<'_, D>) -> Texts {
     let root = view.root();
     Texts {
         title: view.text(&root, key::TITLE),
@@ -69,7 +88,7 @@ pub(super) fn texts<D: ReadDoc>(view: View<'_, D>) -> Texts {
     }
 }
 
-fn read<D: ReadDoc>(
+fn read<D: Source>(
     view: View<'_, D>,
     id: EntryId,
     created_at: Timestamp,
@@ -124,7 +143,7 @@ fn read<D: ReadDoc>(
 }
 
 /// The children of a container whose keys are ids, with their maps. Other keys belong to a newer version.
-fn parts<'a, D: ReadDoc, Id: std::str::FromStr>(
+fn parts<'a, D: Source, Id: std::str::FromStr>(
     view: View<'a, D>,
     root: &Maps,
     container: &str,
@@ -136,13 +155,13 @@ fn parts<'a, D: ReadDoc, Id: std::str::FromStr>(
     })
 }
 
-fn happened<D: ReadDoc>(view: View<'_, D>, root: &Maps) -> Happened {
+fn happened<D: Source>(view: View<'_, D>, root: &Maps) -> Happened {
     // The precision follows from the day, or one device's day could meet another's precision.
     let date: Option<Day> = view.parsed(&view.maps(root, key::HAPPENED), key::DATE);
     Happened { date, precision: date.map_or(Precision::Unknown, |day| day.precision()) }
 }
 
-fn sections<D: ReadDoc>(view: View<'_, D>, root: &Maps) -> Vec<Section> {
+fn sections<D: Source>(view: View<'_, D>, root: &Maps) -> Vec<Section> {
     let mut sections: Vec<Section> = parts(view, root, key::SECTIONS)
         .filter(|(id, maps)| *id == MAIN_SECTION || !view.any_true(maps, key::RETIRED))
         .map(|(id, maps)| Section {
@@ -163,7 +182,7 @@ fn sections<D: ReadDoc>(view: View<'_, D>, root: &Maps) -> Vec<Section> {
     sections
 }
 
-fn items<D: ReadDoc>(view: View<'_, D>, root: &Maps) -> Vec<Item> {
+fn items<D: Source>(view: View<'_, D>, root: &Maps) -> Vec<Item> {
     let mut items: Vec<Item> = parts(view, root, key::ITEMS)
         .filter(|(_, maps)| !view.any_true(maps, key::RETIRED))
         .map(|(id, maps)| Item {
@@ -180,7 +199,7 @@ fn items<D: ReadDoc>(view: View<'_, D>, root: &Maps) -> Vec<Item> {
     items
 }
 
-fn reflections<D: ReadDoc>(view: View<'_, D>, root: &Maps, written: Day) -> Vec<Reflection> {
+fn reflections<D: Source>(view: View<'_, D>, root: &Maps, written: Day) -> Vec<Reflection> {
     let mut reflections: Vec<Reflection> = parts(view, root, key::REFLECTIONS)
         .map(|(id, maps)| Reflection {
             id,
@@ -197,7 +216,7 @@ fn reflections<D: ReadDoc>(view: View<'_, D>, root: &Maps, written: Day) -> Vec<
     reflections
 }
 
-fn marks<D: ReadDoc>(view: View<'_, D>, root: &Maps) -> BTreeMap<MarkGroup, BTreeSet<String>> {
+fn marks<D: Source>(view: View<'_, D>, root: &Maps) -> BTreeMap<MarkGroup, BTreeSet<String>> {
     let groups = view.maps(root, key::MARKS);
     let words = |group: &MarkGroup| -> BTreeSet<String> {
         let maps = view.maps(&groups, group.as_str());
@@ -206,7 +225,7 @@ fn marks<D: ReadDoc>(view: View<'_, D>, root: &Maps) -> BTreeMap<MarkGroup, BTre
     MarkGroup::ALL.iter().map(|group| (*group, words(group))).filter(|(_, words)| !words.is_empty()).collect()
 }
 
-fn experiment<D: ReadDoc>(view: View<'_, D>, root: &Maps) -> Option<Experiment> {
+fn experiment<D: Source>(view: View<'_, D>, root: &Maps) -> Option<Experiment> {
     let maps = view.maps(root, key::EXPERIMENT);
     let experiment = Experiment {
         prediction: view.string(&maps, key::PREDICTION),
@@ -220,7 +239,7 @@ fn experiment<D: ReadDoc>(view: View<'_, D>, root: &Maps) -> Option<Experiment> 
     (is_one || experiment != Experiment::default()).then_some(experiment)
 }
 
-fn closures<D: ReadDoc>(view: View<'_, D>, root: &Maps, written: Day) -> Vec<Closure> {
+fn closures<D: Source>(view: View<'_, D>, root: &Maps, written: Day) -> Vec<Closure> {
     let mut closures: Vec<(String, Closure)> = parts(view, root, key::CLOSURES)
         .map(|(id, maps)| {
             let closure = Closure {
@@ -237,7 +256,7 @@ fn closures<D: ReadDoc>(view: View<'_, D>, root: &Maps, written: Day) -> Vec<Clo
     closures.into_iter().map(|(_, closure)| closure).collect()
 }
 
-fn attachments<D: ReadDoc>(view: View<'_, D>, root: &Maps) -> Vec<Attachment> {
+fn attachments<D: Source>(view: View<'_, D>, root: &Maps) -> Vec<Attachment> {
     let mut attachments: Vec<(String, Attachment)> = parts(view, root, key::ATTACHMENTS)
         .filter_map(|(id, maps)| {
             let blob = BlobId::from_slice(&view.bytes(&maps, key::BLOB)?)?;

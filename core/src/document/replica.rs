@@ -42,7 +42,7 @@ impl fmt::Debug for Actor {
 }
 
 /// The latest time that a change's is believed to be, in milliseconds: the end of the year 9999.
-const LAST: i64 = 253_402_300_799_000;
+pub(super) const LAST: i64 = 253_402_300_799_000;
 
 /// What a document knows of one of its changes.
 #[derive(Debug, Clone)]

@@ -83,6 +83,41 @@ pub(super) const NEVER_PUBLISH: &str = "never_publish";
 /// One map, or the several that were made for one key at once; the winner comes last.
 pub(super) type Maps = Vec<ObjId>;
 
+/// Something that an entry can be read off: a document, or its changes (`reader`).
+pub(super) trait Source {
+    /// Every value at a key of a map, the winner last.
+    fn values(&self, map: &ObjId, key: &str, at: Option<&[AmHash]>) -> Vec<(Value<'_>, ObjId)>;
+    /// The keys of a map.
+    fn keys_of(&self, map: &ObjId, at: Option<&[AmHash]>) -> Vec<String>;
+    /// What a text says.
+    fn text_of(&self, text: &ObjId, at: Option<&[AmHash]>) -> String;
+}
+
+impl<D: ReadDoc> Source for D {
+    fn values(&self, map: &ObjId, key: &str, at: Option<&[AmHash]>) -> Vec<(Value<'_>, ObjId)> {
+        match at {
+            None => self.get_all(map, key),
+            Some(heads) => self.get_all_at(map, key, heads),
+        }
+        .unwrap_or_default()
+    }
+
+    fn keys_of(&self, map: &ObjId, at: Option<&[AmHash]>) -> Vec<String> {
+        match at {
+            None => self.keys(map).collect(),
+            Some(heads) => self.keys_at(map, heads).collect(),
+        }
+    }
+
+    fn text_of(&self, text: &ObjId, at: Option<&[AmHash]>) -> String {
+        match at {
+            None => self.text(text),
+            Some(heads) => self.text_at(text, heads),
+        }
+        .unwrap_or_default()
+    }
+}
+
 /// A document as it is now, or as it was at some heads.
 #[derive(Debug)]
 pub(super) struct View<'a, D> {
@@ -98,7 +133,7 @@ impl<D> Clone for View<'_, D> {
 
 impl<D> Copy for View<'_, D> {}
 
-impl<'a, D: ReadDoc> View<'a, D> {
+impl<'a, D: Source> View<'a, D> {
     pub(super) fn now(doc: &'a D) -> Self {
         Self { doc, at: None }
     }
@@ -109,11 +144,7 @@ impl<'a, D: ReadDoc> View<'a, D> {
 
     /// Every value at a key, the winner last.
     fn all(&self, map: &ObjId, key: &str) -> Vec<(Value<'a>, ObjId)> {
-        match self.at {
-            None => self.doc.get_all(map, key),
-            Some(heads) => self.doc.get_all_at(map, key, heads),
-        }
-        .unwrap_or_default()
+        self.doc.values(map, key, self.at)
     }
 
     /// The maps at a key.
@@ -138,22 +169,12 @@ impl<'a, D: ReadDoc> View<'a, D> {
     /// The text at a key; empty where there is none.
     pub(super) fn text(&self, parents: &Maps, key: &str) -> String {
         let Some(id) = self.text_id(parents, key) else { return String::new() };
-        match self.at {
-            None => self.doc.text(&id),
-            Some(heads) => self.doc.text_at(&id, heads),
-        }
-        .unwrap_or_default()
+        self.doc.text_of(&id, self.at)
     }
 
     /// The keys of a map, sorted, each once.
     pub(super) fn keys(&self, maps: &Maps) -> Vec<String> {
-        let mut keys: Vec<String> = maps
-            .iter()
-            .flat_map(|map| match self.at {
-                None => self.doc.keys(map),
-                Some(heads) => self.doc.keys_at(map, heads),
-            })
-            .collect();
+        let mut keys: Vec<String> = maps.iter().flat_map(|map| self.doc.keys_of(map, self.at)).collect();
         keys.sort_unstable();
         keys.dedup();
         keys

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Engine;
 use super::clear::clear_away;
+use super::deriving::refresh_one;
 use super::shared::Shared;
 use crate::document::{Editor, EntryDocument, Reading};
 use crate::error::{Code, Error, Result};
@@ -11,7 +12,7 @@ use crate::id::{ChangeHash, DeviceId, EntryId, ItemId};
 use crate::journal::people::People;
 use crate::journal::{Entry, Kind, NewEntry};
 use crate::log::{BlobRef, Operation};
-use crate::store::derived::{self, Cursor, Filter, Found, ListRow, Opened, Page};
+use crate::store::derived::{self, Cursor, Filter, Found, ListRow, Opened, Page, Read};
 use crate::store::rules;
 use crate::store::sqlite::SqliteTx;
 use crate::store::{StorageExt, Tx, WantedBlob};
@@ -139,11 +140,18 @@ impl Engine {
         Ok(out)
     }
 
-    /// The whole entry as it reads now. Derives it first if it is stale.
+    /// The whole entry as it reads now. Derives it first if it is stale, so that a list agrees with what was shown.
     pub fn show(&self, id: EntryId) -> Result<Shown> {
+        if self.shared.store.is_stale(id)? {
+            // A full disk is no reason to show nothing.
+            let _ = refresh_one(&self.shared, id);
+        }
         self.shared.store.read_sql(|tx| {
-            let Opened { document, refused, pending, .. } = open(&self.shared, tx, id)?;
-            let entry = document.entry()?;
+            let changes = derived::changes(tx, id)?;
+            let Read { entry, refused, pending, opened } = derived::read(id, changes, self.shared.actor())?;
+            if opened {
+                self.shared.count_opened();
+            }
             let people = derived::people(tx)?;
             let mut here = Vec::new();
             for attachment in &entry.attachments {

@@ -11,7 +11,7 @@ use afterword_tests::{Budget, Home, Seeded, seed};
 use crate::e2e::support::{SOON, assert_same, ids, meet};
 
 const SECONDS: u64 = 120;
-const PARTS: u32 = 4;
+const PARTS: u32 = 5;
 /// Fewer kills than this show nothing.
 const LEAST: u32 = 5;
 
@@ -122,6 +122,36 @@ fn killed_while_importing() {
     assert_eq!(ids(&home).len(), all);
     assert_eq!(home.json(&["doctor"])["ok"], true);
     assert_eq!(home.json(&["import", folder])["created"], 0);
+}
+
+#[test]
+fn killed_while_deriving() {
+    let budget = Budget::part(1, PARTS, SECONDS);
+    let mut rng = Seeded::stream(seed(1), 5);
+    let (home, _) = Home::init("home");
+    let folder = home.scratch().join("corpus");
+    Corpus::new(seed(1)).markdown_folder(&folder, 150).unwrap();
+    home.json(&["import", folder.to_str().unwrap()]);
+    let all = ids(&home);
+    let mark = home.write("A mark", "xylophone");
+    // Drops what is derived and makes it again: killed before it, in it and after it.
+    let life = life(|| drop(home.json(&["doctor", "--rebuild"])));
+    let (mut kills, mut left) = (0u32, 0u32);
+    while budget.is_left() {
+        let running = home.start(&["doctor", "--rebuild"]);
+        a_moment(&mut rng, life);
+        left += u32::from(!running.kill9().stdout.ends_with('\n'));
+        kills += 1;
+        if rng.chance(0.5) {
+            // Whoever comes next finishes it, and finds all of it.
+            let found = home.json(&["search", "xylophone"]);
+            assert_eq!((text(&found["hits"][0], "id"), &found["unread"]), (mark.clone(), &0.into()), "{found}");
+        }
+    }
+    println!("{kills} kills while deriving, {left} of them before its end");
+    assert!(kills >= LEAST && left > 0);
+    assert_eq!(ids(&home).difference(&all).collect::<Vec<_>>(), [&mark]);
+    nothing_is_lost(&home, &all);
 }
 
 /// Entries on both sides, then a sync of which one side is killed, until the time is up.

@@ -3,6 +3,7 @@
 mod edits;
 mod hostile;
 mod merges;
+mod reader;
 mod singletons;
 mod traps;
 

@@ -1,12 +1,14 @@
-//! Opening an Automerge document: from a cached snapshot and what came since, or from its changes.
+//! Reading an entry off its changes, and opening its Automerge document: from a cached snapshot and what came since, or
+//! from its changes.
 
 use std::collections::BTreeSet;
 
 use rusqlite::{OptionalExtension, params};
 
-use crate::document::{Actor, EntryDocument, PeopleDocument};
+use crate::document::{Actor, EntryDocument, PeopleDocument, reader};
 use crate::error::{Code, Error, Result};
 use crate::id::{ChangeHash, EntryId, PEOPLE};
+use crate::journal::Entry;
 use crate::log::ChangeHeader;
 use crate::store::sqlite::SqliteTx;
 use crate::store::tx::{StoredChange, Tx};
@@ -31,6 +33,44 @@ pub struct Opened {
 
 /// Opens `entry`'s document as the log holds it now. `NotFound` where no change is held; `Refused` where it is erased.
 pub fn open(tx: &mut SqliteTx<'_>, entry: EntryId, actor: Actor) -> Result<Opened> {
+    let changes = changes(tx, entry)?;
+    let pending = changes.iter().filter(|change| !change.ready).count();
+    let ready = in_order(changes);
+    if let Some(opened) = from_snapshot(tx, entry, actor, &ready, pending)? {
+        return Ok(opened);
+    }
+    let chunks: Vec<&[u8]> = ready.iter().map(|change| change.chunk.as_slice()).collect();
+    let loaded = EntryDocument::load(entry, actor, None, &chunks)?;
+    Ok(Opened { document: loaded.document, refused: loaded.refused.len(), pending, replayed: chunks.len() })
+}
+
+/// An entry as its changes say it.
+#[derive(Debug)]
+pub struct Read {
+    /// The entry.
+    pub entry: Entry,
+    /// How many changes Automerge refused.
+    pub refused: usize,
+    /// How many changes wait for what they depend on.
+    pub pending: usize,
+    /// Whether an Automerge document had to be opened for it: only where the history is not one that we write.
+    pub opened: bool,
+}
+
+/// Reads `entry` off its changes, without a document where that can be done.
+pub fn read(entry: EntryId, changes: Vec<StoredChange>, actor: Actor) -> Result<Read> {
+    let pending = changes.iter().filter(|change| !change.ready).count();
+    let ready = in_order(changes);
+    let chunks: Vec<&[u8]> = ready.iter().map(|change| change.chunk.as_slice()).collect();
+    if let Some(entry) = reader::entry(entry, &chunks) {
+        return Ok(Read { entry, refused: 0, pending, opened: false });
+    }
+    let loaded = EntryDocument::load(entry, actor, None, &chunks)?;
+    Ok(Read { entry: loaded.document.entry()?, refused: loaded.refused.len(), pending, opened: true })
+}
+
+/// What the log has of `entry`. `NotFound` where no change is held, or where it is erased.
+pub fn changes(tx: &mut SqliteTx<'_>, entry: EntryId) -> Result<Vec<StoredChange>> {
     if tx.is_erased(entry)? {
         return Err(Error::new(
             Code::NotFound,
@@ -46,14 +86,7 @@ pub fn open(tx: &mut SqliteTx<'_>, entry: EntryId, actor: Actor) -> Result<Opene
             "look it up with `afterword list` or `afterword search`",
         ));
     }
-    let pending = changes.iter().filter(|change| !change.ready).count();
-    let ready = in_order(changes);
-    if let Some(opened) = from_snapshot(tx, entry, actor, &ready, pending)? {
-        return Ok(opened);
-    }
-    let chunks: Vec<&[u8]> = ready.iter().map(|change| change.chunk.as_slice()).collect();
-    let loaded = EntryDocument::load(entry, actor, None, &chunks)?;
-    Ok(Opened { document: loaded.document, refused: loaded.refused.len(), pending, replayed: chunks.len() })
+    Ok(changes)
 }
 
 fn from_snapshot(
@@ -83,7 +116,7 @@ fn from_snapshot(
 }
 
 /// The changes that may be handed to Automerge, dependencies first.
-pub(super) fn in_order(changes: Vec<StoredChange>) -> Vec<StoredChange> {
+fn in_order(changes: Vec<StoredChange>) -> Vec<StoredChange> {
     let mut placed: BTreeSet<ChangeHash> = BTreeSet::new();
     let mut out = Vec::with_capacity(changes.len());
     let mut rest: Vec<_> = changes

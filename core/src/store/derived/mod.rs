@@ -9,7 +9,7 @@ mod list;
 mod people;
 mod refresh;
 
-pub use documents::{Opened, open, open_people, remember};
+pub use documents::{Opened, Read, changes, open, open_people, read, remember};
 pub use find::{Found, Hit, find};
 #[cfg(test)]
 pub(crate) use list::list_query;

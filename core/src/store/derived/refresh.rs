@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use rusqlite::{OptionalExtension, params};
 
-use super::documents::{in_order, open_people, sql};
+use super::documents::{open_people, read, sql};
 use super::list::ListRow;
 use super::people::{people, store_people};
-use crate::document::{Actor, EntryDocument};
+use crate::document::Actor;
 use crate::error::{Error, Result};
 use crate::id::{EntryId, LIBRARY, PEOPLE};
 use crate::journal::Entry;
@@ -100,7 +100,6 @@ impl Held {
             }
             None => None,
         };
-        let nothing = changes.is_empty();
         let mut prepared = Prepared {
             entry,
             document,
@@ -111,13 +110,11 @@ impl Held {
             opened: false,
             refused: 0,
         };
-        if !nothing {
-            let ready = in_order(changes);
-            let chunks: Vec<&[u8]> = ready.iter().map(|change| change.chunk.as_slice()).collect();
-            let loaded = EntryDocument::load(entry, actor, None, &chunks)?;
-            prepared.opened = true;
-            prepared.refused = loaded.refused.len();
-            prepared.rows = Some(Rows::of(&loaded.document.entry()?, people));
+        if !changes.is_empty() {
+            let read = read(entry, changes, actor)?;
+            prepared.opened = read.opened;
+            prepared.refused = read.refused;
+            prepared.rows = Some(Rows::of(&read.entry, people));
         }
         Ok(prepared)
     }

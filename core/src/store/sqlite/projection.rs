@@ -1,9 +1,17 @@
 //! An entry's text as it lies in the store for excerpts, phrase search and taking its search row out again.
 
+use std::cell::RefCell;
+
 use serde::{Deserialize, Serialize};
 
 use super::body::{Opener, Squeezer};
 use crate::error::{Error, Result};
+
+thread_local! {
+    // Making zstd's working memory takes longer than an entry's text does.
+    static SQUEEZER: RefCell<Squeezer> = RefCell::default();
+    static OPENER: RefCell<Opener> = RefCell::default();
+}
 
 /// What an entry says, part by part, without its history.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -22,12 +30,12 @@ impl Projection {
 
     /// The bytes for the table.
     pub fn pack(&self) -> Vec<u8> {
-        Squeezer::default().pack(&crate::log::codec::encode(self))
+        SQUEEZER.with_borrow_mut(|squeezer| squeezer.pack(&crate::log::codec::encode(self)))
     }
 
     /// The projection that the table holds.
     pub fn unpack(packed: &[u8]) -> Result<Self> {
-        let bytes = Opener::default().unpack(packed)?;
+        let bytes = OPENER.with_borrow_mut(|opener| opener.unpack(packed))?;
         postcard::from_bytes(&bytes).map_err(|_| Error::corrupt("an entry's text in the store does not read"))
     }
 }

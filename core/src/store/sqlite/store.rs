@@ -47,29 +47,35 @@ impl SqliteStore {
 
     /// At most `limit` entries with derived state older than their heads: the singletons, then the last to come first.
     pub fn stale(&self, limit: usize) -> Result<Vec<EntryId>> {
-        self.read_sql(|tx| {
-            let conn = tx.conn()?;
-            let mut found = Vec::new();
-            for singleton in [PEOPLE, LIBRARY] {
-                let mut is = conn
-                    .prepare_cached("SELECT EXISTS (SELECT 1 FROM documents WHERE entry = ?1 AND stale != 0)")
-                    .map_err(db)?;
-                if is.query_row([singleton.as_bytes()], |row| row.get(0)).map_err(db)? {
-                    found.push(singleton);
-                }
+        let mut found = Vec::new();
+        for singleton in [PEOPLE, LIBRARY] {
+            if self.is_stale(singleton)? {
+                found.push(singleton);
             }
-            let mut others = conn
+        }
+        self.read_sql(|tx| {
+            let mut others = tx
+                .conn()?
                 .prepare_cached("SELECT entry FROM documents WHERE stale != 0 ORDER BY id DESC LIMIT ?1")
                 .map_err(db)?;
             let limit = i64::try_from(limit).unwrap_or(i64::MAX);
             let others = others.query_map([limit], |row| row.get(0).map(EntryId::from_bytes)).map_err(db)?;
             for entry in others {
-                found.push(entry.map_err(db)?);
+                let entry = entry.map_err(db)?;
+                if !entry.is_singleton() {
+                    found.push(entry);
+                }
             }
-            let mut singleton_seen = std::collections::BTreeSet::new();
-            found.retain(|entry| !entry.is_singleton() || singleton_seen.insert(*entry));
-            found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
             Ok(found)
+        })
+    }
+
+    /// Whether an entry's derived state is older than its heads.
+    pub fn is_stale(&self, entry: EntryId) -> Result<bool> {
+        self.read_sql(|tx| {
+            let is = "SELECT EXISTS (SELECT 1 FROM documents WHERE entry = ?1 AND stale != 0)";
+            let mut is = tx.conn()?.prepare_cached(is).map_err(db)?;
+            is.query_row([entry.as_bytes()], |row| row.get(0)).map_err(db)
         })
     }
 

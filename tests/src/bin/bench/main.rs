@@ -6,6 +6,7 @@
 
 #![allow(clippy::expect_used, reason = "a benchmark that can't go on says why and stops")]
 
+mod deriving;
 mod figures;
 mod fill;
 mod reading;
@@ -26,7 +27,7 @@ pub(crate) struct Plan {
     pub(crate) words: usize,
     /// Entries written one by one.
     pub(crate) writes: usize,
-    /// Leave one half out.
+    /// One part alone.
     only: Option<Half>,
 }
 
@@ -34,6 +35,7 @@ pub(crate) struct Plan {
 enum Half {
     Reading,
     Syncing,
+    Deriving,
 }
 
 impl Plan {
@@ -58,10 +60,11 @@ impl Plan {
                 }
                 "--only-reading" => plan.only = Some(Half::Reading),
                 "--only-syncing" => plan.only = Some(Half::Syncing),
+                "--only-deriving" => plan.only = Some(Half::Deriving),
                 "--words" => plan.words = number("--words")?,
                 other => {
                     return Err(format!(
-                        "unknown argument `{other}`; there are --quick, --most N, --words N, --only-reading, --only-syncing"
+                        "unknown argument `{other}`; there are --quick, --most N, --words N, --only-reading, --only-syncing, --only-deriving"
                     ));
                 }
             }
@@ -85,10 +88,13 @@ fn main() -> ExitCode {
     let parts = Parts::measure();
     table.parts(&parts);
     let mut measured = Ok(());
-    if plan.only != Some(Half::Syncing) {
+    if plan.only.is_none_or(|only| only == Half::Reading) {
         measured = reading::measure(&plan, &parts, &mut table);
     }
-    if measured.is_ok() && plan.only != Some(Half::Reading) {
+    if measured.is_ok() && plan.only.is_none_or(|only| only == Half::Deriving) {
+        measured = deriving::measure(&plan, &parts, &mut table);
+    }
+    if measured.is_ok() && plan.only.is_none_or(|only| only == Half::Syncing) {
         measured = syncing::measure(&plan, &parts, &mut table);
     }
     if let Err(error) = measured {

@@ -1,0 +1,139 @@
+//! Deriving what a sync brought, and what one entry of it is made of; saving an edit.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use afterword_core::document::{Actor, EntryDocument, TextField, reader};
+use afterword_core::engine::Engine;
+use afterword_core::error::{Error, Result};
+use afterword_core::store::sqlite::Projection;
+use afterword_core::store::sqlite::open::Vouched;
+use afterword_core::store::vault::{self, Home, Unlock};
+use afterword_core::store::{Setting, SqliteStore, StorageExt, Tx, derived};
+use afterword_core::time::Entropy;
+use afterword_tests::Seeded;
+
+use super::Plan;
+use super::figures::{Parts, Table, median, ms, timed};
+use super::fill::{self, Keys};
+
+/// The newest entries, which a person looks at first.
+const NEWEST: u64 = 200;
+/// How long until those are searchable, and all 10,000, in milliseconds.
+const FIRST: u64 = 1_000;
+const ALL: u64 = 20_000;
+/// How long a writer of another process may wait, in milliseconds.
+const WAIT: u64 = 50;
+/// Entries whose parts are taken one by one.
+const SAMPLE: usize = 200;
+
+/// A journal of as many entries as the first sync brings, derived; then the parts, and an edit.
+pub(crate) fn measure(plan: &Plan, parts: &Parts, table: &mut Table) -> Result<()> {
+    let size = plan.synced[1];
+    let (folder, keys) = (tempfile::tempdir().expect("a temporary folder can be made"), Keys::default());
+    fill::create(folder.path(), &keys, 21)?.0.close()?;
+    fill::fill(folder.path(), &keys, size, plan.words, false)?;
+    let engine = Engine::open(folder.path(), Unlock::Platform(&keys), fill::environment(22))?;
+    let home = Home::new(folder.path());
+    let store = SqliteStore::open(&home.database(), &vault::open(&home, Unlock::Platform(&keys))?, Vouched::ByVault)?;
+
+    let over = AtomicBool::new(false);
+    let (done, newest, waits) = std::thread::scope(|scope| {
+        // A second process that writes now and then.
+        let writer = scope.spawn(|| {
+            let mut waits = Vec::new();
+            while !over.load(Ordering::Relaxed) {
+                let asked = Instant::now();
+                waits.push(store.write_sql(|_| Ok(asked.elapsed()))?);
+                std::thread::sleep(Duration::from_millis(7));
+            }
+            Ok::<_, Error>(waits)
+        });
+        let (begun, mut newest) = (Instant::now(), None);
+        let done = engine.derive(Duration::MAX, |done, _| {
+            if done >= NEWEST.min(size as u64) {
+                newest.get_or_insert_with(|| begun.elapsed());
+            }
+        });
+        over.store(true, Ordering::Relaxed);
+        (done, newest.unwrap_or_default(), writer.join().map_err(|_| Error::internal("a writer panicked")))
+    });
+    let (done, waits) = (done?, waits??);
+    table.promise("newest 200 of it derived and searchable", size, newest.as_millis() as u64, "ms", FIRST);
+    let most = ALL.max(ALL * size as u64 / 10_000);
+    table.promise("all of it derived and searchable", size, done.ms, "ms", most);
+    table.promise("documents opened for it", size, done.opened, "documents", 0);
+    table.plain("transactions of it", size, &done.transactions.to_string());
+    table.plain("longest of them", size, &ms(done.longest_us as f64 / 1000.0));
+    let wait = waits.iter().max().copied().unwrap_or_default();
+    let what = format!("longest wait of another process's writer, of {}", waits.len());
+    table.promise(&what, size, wait.as_millis() as u64, "ms", WAIT);
+
+    pieces(&engine, &store, size, table)?;
+    edits(&engine, &store, size, parts, table)?;
+    store.pause()?;
+    engine.close()
+}
+
+/// Where one entry's time goes, in medians.
+fn pieces(engine: &Engine, store: &SqliteStore, size: usize, table: &mut Table) -> Result<()> {
+    let actor = Actor::draw(&mut Seeded::new(5));
+    let mut all: [Vec<f64>; 8] = Default::default();
+    for id in engine.entry_ids()?.into_iter().take(SAMPLE) {
+        let (changes, read) = timed(|| store.read_sql(|tx| tx.changes(id)));
+        let changes = changes?;
+        let chunks: Vec<&[u8]> = changes.iter().map(|change| change.chunk.as_slice()).collect();
+        let (entry, bare) = timed(|| reader::entry(id, &chunks));
+        let entry = entry.ok_or_else(|| Error::internal("our own change was not understood"))?;
+        let (loaded, load) = timed(|| EntryDocument::load(id, actor, None, &chunks));
+        let document = loaded?.document;
+        let (same, off) = timed(|| document.entry());
+        if same? != entry {
+            return Err(Error::internal("the reader and the document differ"));
+        }
+        let saved = document.save();
+        let (text, cached) = timed(|| -> Result<_> {
+            Ok(EntryDocument::load(id, actor, Some(&saved), &[])?.document.entry()?.body().len())
+        });
+        let Some(projection) = store.read_sql(|tx| derived::projection(tx, id))? else { continue };
+        let (packed, pack) = timed(|| projection.pack());
+        let (_, unpack) = timed(|| Projection::unpack(&packed));
+        let (_, tokens) = timed(|| afterword_core::store::words::tokens(&projection.rest()));
+        std::hint::black_box(text?);
+        for (times, took) in all.iter_mut().zip([read, bare, load, off, cached, pack, unpack, tokens]) {
+            times.push(took);
+        }
+    }
+    let [read, bare, load, off, cached, pack, unpack, tokens] = all.map(median);
+    let reading = load + off;
+    table.ratio("an entry's changes to its document and reading", size, reading, "read off the changes", bare);
+    table.ratio("an entry's cached document, loaded and read", size, cached, "its projection unpacked (G9)", unpack);
+    table.plain("an entry's changes from the store", size, &ms(read));
+    table.plain("an entry's words", size, &ms(tokens));
+    table.plain("an entry's projection packed", size, &ms(pack));
+    Ok(())
+}
+
+/// A few words more in an entry that is there (G5).
+fn edits(engine: &Engine, store: &SqliteStore, size: usize, parts: &Parts, table: &mut Table) -> Result<()> {
+    let id = *engine.entry_ids()?.first().ok_or_else(|| Error::internal("there is no entry"))?;
+    let (mut edits, mut commits) = (Vec::new(), Vec::new());
+    for round in 0..40 {
+        let text = format!("{} A sentence of {round}.", engine.show(id)?.entry.body());
+        let heads = engine.show(id)?.entry.heads;
+        let (edited, took) =
+            timed(|| engine.edit_entry(id, |editor, _, _| Ok(editor.set_text(TextField::Body, &heads, &text)?)));
+        edited?;
+        edits.push(took);
+        let mut bytes = [0; 400];
+        Seeded::new(round).fill(&mut bytes);
+        let (done, took) = timed(|| store.write(|tx| tx.set_setting(Setting::Mended, &bytes)));
+        done?;
+        commits.push(took);
+    }
+    store.write(|tx| tx.set_setting(Setting::Mended, &0u64.to_le_bytes()))?;
+    let (edit, commit) = (median(edits), median(commits));
+    table.ratio("an edit of 20 characters, durable (G5)", size, edit, "append and fdatasync", parts.append);
+    table.ratio("the same", size, edit, "one bare commit of as many bytes", commit);
+    Ok(())
+}
