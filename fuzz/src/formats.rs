@@ -6,11 +6,11 @@ use afterword_core::crypto::{DeviceKey, Domain, Hasher, RecoveryPhrase, Secret};
 use afterword_core::document::{Actor, ChangeHeader, EntryDocument, TextField, change_hash};
 use afterword_core::id::{BlobId, EntryId, Incarnation, JournalId, LogId, StatementId};
 use afterword_core::journal::{ItemKind, Kind, NewEntry};
-use afterword_core::log::{self, Batch, BlobRef, Certificate, Envelope, Head, Operation, OperationKind, Position};
+use afterword_core::log::{self, Batch, BlobRef, Block, Certificate, Envelope, Head, Operation, OperationKind, Position};
 use afterword_core::membership::{Newcomer, Signer, Statement};
 use afterword_core::store::vault::{self, Home, RecoveryKeys, Unlock};
 use afterword_core::store::words::{Matcher, Query, excerpt, tokens};
-use afterword_core::sync::{Chunk, FrameReader, Message, Packed, frame};
+use afterword_core::sync::{Chunk, FrameReader, Message, frame};
 use afterword_core::time::Timestamp;
 use afterword_core::transport::{self, Invitation};
 
@@ -206,7 +206,7 @@ pub(crate) fn signed_batch(seed: u8) -> Batch {
     let operations = operations();
     let end = operations.iter().fold(previous, |position, operation| position.after(operation));
     let knew = founding().last().map(Statement::id).into_iter().collect();
-    Batch { log: log(seed), previous, operations, head: Head::sign(&key(seed), log(seed), end, knew) }
+    Batch::new(log(seed), previous, &operations, Head::sign(&key(seed), log(seed), end, knew))
 }
 
 pub(crate) fn envelope(data: &[u8]) -> bool {
@@ -225,16 +225,26 @@ pub(crate) fn envelopes() -> Vec<Vec<u8>> {
 
 pub(crate) fn batch(data: &[u8]) -> bool {
     let Ok(batch) = Batch::decode(data) else { return false };
-    let again = Batch::decode(&batch.encode());
+    let again = Batch::decode(&batch.clone().encode());
     assert_eq!(again.as_ref(), Ok(&batch));
-    let _ = batch.verify();
+    let count = batch.count();
+    let Ok(open) = batch.open() else { return false };
+    assert_eq!(open.placed().len() as u64, count, "a batch holds as many operations as it says");
+    let _ = open.verify();
+    let cut = open.clone().skip(1).map(|cut| cut.batch().clone().open());
+    let same = cut.is_ok_and(|cut| cut.is_ok_and(|cut| cut.placed() == open.placed().get(1..).unwrap_or_default()));
+    assert!(open.placed().is_empty() || same, "a cut batch reads like the rest of the whole");
+    if let Ok(bare) = open.without_bodies(|_| true) {
+        let again = bare.batch().clone().open();
+        assert!(again.is_ok_and(|again| again.placed() == bare.placed()), "a batch without bodies reads like one");
+    }
     true
 }
 
 pub(crate) fn batches() -> Vec<Vec<u8>> {
     let whole = signed_batch(0x12);
     let mut dropped = whole.clone();
-    dropped.operations = dropped.operations.into_iter().map(Operation::without_body).collect();
+    dropped.blocks = Block::pack(&operations().into_iter().map(Operation::without_body).collect::<Vec<_>>());
     vec![whole.encode(), dropped.encode()]
 }
 
@@ -286,32 +296,37 @@ pub(crate) fn message(data: &[u8]) -> bool {
     let again = Message::decode(&message.encode());
     assert_eq!(again.as_ref(), Ok(&message));
     if let Message::Batch { batch, .. } = message
-        && let Ok(bytes) = batch.unpack()
+        && let Ok(batch) = Batch::decode(&batch)
     {
-        let _ = Batch::decode(&bytes);
+        let _ = batch.open();
     }
     true
 }
 
-/// Four bytes of length, then a zstd frame.
-pub(crate) fn packed(data: &[u8]) -> bool {
-    let Some((len, bytes)) = data.split_first_chunk::<4>() else { return false };
-    let len = u32::from_le_bytes(*len);
-    let unpacked = Packed::Zstd { len, bytes: bytes.to_vec() }.unpack();
-    unpacked.is_ok_and(|bytes| {
-        assert_eq!(bytes.len(), len as usize);
+/// Four bytes of how many operations, four of how long, then the lines or a zstd frame of them.
+pub(crate) fn block(data: &[u8]) -> bool {
+    let Some((operations, rest)) = data.split_first_chunk::<4>() else { return false };
+    let Some((len, bytes)) = rest.split_first_chunk::<4>() else { return false };
+    let block = Block {
+        operations: u32::from_le_bytes(*operations),
+        len: u32::from_le_bytes(*len),
+        bytes: bytes.to_vec(),
+    };
+    block.operations().is_ok_and(|operations| {
+        let lines: usize = operations.iter().map(Operation::size).sum();
+        assert_eq!((operations.len(), lines), (block.operations as usize, block.len as usize));
         true
     })
 }
 
-pub(crate) fn packs() -> Vec<Vec<u8>> {
-    [vec![0x61; 3000], signed_batch(0x12).encode().repeat(4)]
-        .into_iter()
-        .filter_map(|bytes| match Packed::pack(bytes) {
-            Packed::Zstd { len, bytes } => Some([&len.to_le_bytes()[..], &bytes].concat()),
-            Packed::Plain(_) => None,
-        })
-        .collect()
+pub(crate) fn blocks() -> Vec<Vec<u8>> {
+    let long = Operation::new(operations()[1].envelope.clone(), vec![b'a'; 3000]);
+    let some: Vec<_> = operations().into_iter().chain(long).collect();
+    let blocks = [Block::pack(&some), Block::pack(&some[..1]), Block::pack(&vec![some.clone(); 50].concat())].concat();
+    let written = blocks.iter().map(|block| {
+        [&block.operations.to_le_bytes()[..], &block.len.to_le_bytes(), &block.bytes].concat()
+    });
+    written.collect()
 }
 
 pub(crate) fn chunk(data: &[u8]) -> bool {

@@ -14,7 +14,7 @@ use afterword_core::membership::Statement;
 use afterword_core::store::memory::Snapshot;
 use afterword_core::store::rules::{self, ChainPoint, Claim, Identity, UnfilledBlob};
 use afterword_core::store::{MemoryStore, Setting, StorageExt, WantedBlob};
-use afterword_core::sync::{BlobBytes, Config, Message, Mode, PROTOCOL, Packed, Session, Stream, frame, serve_request};
+use afterword_core::sync::{BlobBytes, Config, Message, Mode, PROTOCOL, Session, Stream, frame, serve_request};
 use afterword_core::time::Entropy;
 
 use crate::formats::{changes, entry, founding, journal, key, log, signed_batch, signed_certificate, statements};
@@ -144,8 +144,7 @@ fn messages() -> Vec<Message> {
         Message::Missing { statements: statements(), certificates: vec![signed_certificate()] },
         Message::Chains { log: log(HERE), points: vec![ChainPoint { seq: 2, chain: [0xcc; 8] }] },
         Message::Common { log: log(HERE), seq: 1 },
-        Message::Batch { generation: 1, batch: Packed::Plain(batch.clone()) },
-        Message::Batch { generation: 1, batch: Packed::pack(batch) },
+        Message::Batch { generation: 1, batch },
         Message::Ack { generation: 1, batches: 1 },
         Message::Want(vec![UnfilledBlob { id: BlobId::from_bytes([0xb1; 32]), bitmap: vec![1] }]),
         Message::Sent { chunks: 0 },

@@ -3,11 +3,14 @@
 //! An imported entry's id, its first change and every id in it come from the key of its source, so that reading the
 //! same source twice, or on two devices, gives the same bytes and adds nothing.
 
+use std::time::Duration;
+
 use rusqlite::OptionalExtension;
 
 use super::Engine;
 use super::deriving::refresh_one;
 use super::entries::append_change;
+use super::pack::IMPORTED;
 use crate::crypto::{Derived, HashKey, Hasher};
 use crate::document::{Actor, EntryDocument, PeopleDocument};
 use crate::error::{Error, Result};
@@ -92,10 +95,19 @@ impl Engine {
             }
             derived::put_all(tx, &own.entry()?)
         })?;
+        self.pack_imported()?;
         for (blob, _) in &brought {
             self.mark_here(blob)?;
         }
         Ok(Imported::Created(id))
+    }
+
+    /// Every so many imported entries, packs what is there to pack: nobody else waits meanwhile.
+    fn pack_imported(&self) -> Result<()> {
+        if self.shared.count_imported().is_multiple_of(IMPORTED) {
+            self.pack(Duration::MAX)?;
+        }
+        Ok(())
     }
 
     /// Takes in an entry that a journal of ours exported, with every id it had. `bytes` gives an attachment's bytes.
@@ -130,6 +142,7 @@ impl Engine {
             }
             derived::put_all(tx, &document.entry()?)
         })?;
+        self.pack_imported()?;
         for blob in &brought {
             self.mark_here(blob)?;
         }

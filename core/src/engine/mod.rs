@@ -15,6 +15,7 @@ mod entries;
 mod home;
 mod import;
 mod network;
+mod pack;
 mod pair;
 mod serve;
 mod shared;
@@ -50,6 +51,9 @@ pub struct Engine {
     runtime: OnceLock<tokio::runtime::Runtime>,
 }
 
+/// How long closing may go on packing.
+const PACK_BEFORE_CLOSING: std::time::Duration = std::time::Duration::from_millis(200);
+
 /// Two threads are enough for one person's devices.
 fn runtime() -> Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
@@ -67,6 +71,8 @@ impl Engine {
 
     /// Closes the store: waits for the write in flight, empties the log file, closes every connection.
     pub fn close(self) -> Result<()> {
+        // What is left unpacked is packed by whoever opens the journal next.
+        let _ = self.pack(PACK_BEFORE_CLOSING);
         Ok(self.shared.store.pause()?)
     }
 

@@ -12,6 +12,7 @@ use super::clear::clear_away;
 use super::deriving::derive;
 use super::driver::{self, Outcome, Told};
 use super::network::{self, Candidate};
+use super::pack::pack;
 use super::shared::{Shared, lock};
 use crate::error::{Code, Error, Result};
 use crate::id::DeviceId;
@@ -240,6 +241,10 @@ async fn derive_what_comes(server: Arc<Server>) {
             let left = derive(&shared, SLICE, &mut |_, _| {})?.left;
             if left == 0 {
                 clear_away(&shared)?;
+                if pack(&shared, Duration::from_nanos(1))? > 0 {
+                    // There may be more to pack; between two slices everybody else has a turn.
+                    return Ok(1);
+                }
             }
             Ok::<_, Error>(left)
         })

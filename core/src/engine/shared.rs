@@ -43,6 +43,8 @@ pub(crate) struct Shared {
     actor: Mutex<Actor>,
     /// Automerge documents opened since the journal was.
     opened: AtomicU64,
+    /// Entries imported since the journal was opened.
+    imported: AtomicU64,
     /// Erase certificates after which the database's log file was emptied.
     pub(crate) cleared: AtomicU64,
     /// How much is derived at a time.
@@ -71,6 +73,7 @@ impl Shared {
             entropy,
             actor,
             opened: AtomicU64::new(0),
+            imported: AtomicU64::new(0),
             cleared: AtomicU64::new(0),
             deriver: Deriver::default(),
             news,
@@ -88,6 +91,11 @@ impl Shared {
 
     pub(crate) fn count_opened(&self) {
         self.opened.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts an imported entry, and says how many there were.
+    pub(crate) fn count_imported(&self) -> u64 {
+        self.imported.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// How many Automerge documents were opened since the journal was.

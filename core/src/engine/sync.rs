@@ -12,6 +12,7 @@ use super::clear::clear_away;
 use super::deriving::{Deriving, derive};
 use super::driver::{self, Outcome, Told};
 use super::network::{self, Candidate};
+use super::pack::pack;
 use super::shared::Shared;
 use crate::error::{Code, Error, Result};
 use crate::id::DeviceId;
@@ -238,7 +239,11 @@ async fn try_one(
 /// Derives what a session brought.
 pub(super) async fn derive_after(shared: &Arc<Shared>) -> Deriving {
     let shared = shared.clone();
-    // What can't be derived now is derived by whoever lists or searches next.
-    let deriving = tokio::task::spawn_blocking(move || derive(&shared, Duration::MAX, &mut |_, _| {}));
-    deriving.await.ok().and_then(Result::ok).unwrap_or_default()
+    let deriving = tokio::task::spawn_blocking(move || {
+        // What can't be derived or packed now is by whoever lists, searches or serves next.
+        let deriving = derive(&shared, Duration::MAX, &mut |_, _| {}).unwrap_or_default();
+        let _ = pack(&shared, Duration::from_secs(2));
+        deriving
+    });
+    deriving.await.unwrap_or_default()
 }

@@ -41,31 +41,42 @@ impl ChangeHeader {
         Self::read(chunk).ok_or(DecodeError::Malformed { what })
     }
 
+    /// What a chunk depends on, without hashing it: for one whose checksum was checked before.
+    pub fn dependencies(chunk: &[u8]) -> Result<Vec<ChangeHash>, DecodeError> {
+        let read = || dependencies(&mut contents(chunk)?.2);
+        read().ok_or(DecodeError::Malformed { what: "change" })
+    }
+
     fn read(chunk: &[u8]) -> Option<Self> {
-        let mut rest = chunk.strip_prefix(&MAGIC)?;
-        let (checksum, hashed) = rest.split_at_checked(4)?;
-        rest = hashed;
-        if take(&mut rest, 1)? != [CHANGE] {
-            return None;
-        }
-        if leb(&mut rest)? != rest.len() as u64 {
-            return None;
-        }
+        let (checksum, hashed, mut rest) = contents(chunk)?;
         let hash: [u8; 32] = Sha256::digest(hashed).into();
         if hash[..4] != *checksum {
             return None;
         }
-        let count = leb(&mut rest)?;
-        if count > MAX_DEPENDENCIES {
-            return None;
-        }
-        let dependencies =
-            (0..count).map(|_| ChangeHash::from_slice(take(&mut rest, 32)?)).collect::<Option<Vec<_>>>()?;
+        let dependencies = dependencies(&mut rest)?;
         let length = usize::try_from(leb(&mut rest)?).ok()?;
         let actor = take(&mut rest, length)?.to_vec();
         let seq = leb(&mut rest)?;
         Some(Self { hash: ChangeHash::from_bytes(hash), dependencies, actor, seq })
     }
+}
+
+/// The checksum, what it is over, and the contents.
+fn contents(chunk: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+    let (checksum, hashed) = chunk.strip_prefix(&MAGIC)?.split_at_checked(4)?;
+    let mut rest = hashed;
+    if take(&mut rest, 1)? != [CHANGE] || leb(&mut rest)? != rest.len() as u64 {
+        return None;
+    }
+    Some((checksum, hashed, rest))
+}
+
+fn dependencies(rest: &mut &[u8]) -> Option<Vec<ChangeHash>> {
+    let count = leb(rest)?;
+    if count > MAX_DEPENDENCIES {
+        return None;
+    }
+    (0..count).map(|_| ChangeHash::from_slice(take(rest, 32)?)).collect()
 }
 
 fn take<'a>(rest: &mut &'a [u8], n: usize) -> Option<&'a [u8]> {

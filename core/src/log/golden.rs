@@ -52,7 +52,32 @@ fn batch() -> Batch {
     let operations = operations().to_vec();
     let end = operations.iter().fold(previous, |position, operation| position.after(operation));
     let knew = vec![StatementId::from_bytes([2; 32]), StatementId::from_bytes([1; 32])];
-    Batch { log: log(), previous, operations, head: Head::sign(&key(), log(), end, knew) }
+    Batch { log: log(), previous, blocks: vec![plain(&operations)], head: Head::sign(&key(), log(), end, knew) }
+}
+
+/// A block whose lines are not compressed: another release of zstd may compress otherwise.
+fn plain(operations: &[Operation]) -> Block {
+    let bytes: Vec<u8> = operations.iter().flat_map(line).collect();
+    Block { operations: operations.len() as u32, len: bytes.len() as u32, bytes }
+}
+
+/// A record of three hundred `a`.
+fn long_record() -> Operation {
+    let envelope = operations()[2].envelope.clone();
+    Operation::new(envelope, vec![b'a'; 300]).unwrap()
+}
+
+/// A block with a zstd frame made by hand (RFC 8878): a raw block with what comes before the body, and a run of `a`.
+fn squeezed() -> Block {
+    let line = line(&long_record());
+    let len = line.len() as u32;
+    let mut bytes = vec![0x28, 0xb5, 0x2f, 0xfd, 0x60];
+    bytes.extend_from_slice(&((len - 256) as u16).to_le_bytes());
+    bytes.extend_from_slice(&((len - 300) << 3).to_le_bytes()[..3]);
+    bytes.extend_from_slice(&line[..line.len() - 300]);
+    bytes.extend_from_slice(&(300u32 << 3 | 0b011).to_le_bytes()[..3]);
+    bytes.push(b'a');
+    Block { operations: 1, len, bytes }
 }
 
 fn certificate() -> Certificate {
@@ -64,13 +89,14 @@ fn certificate() -> Certificate {
 /// The same batch after the erased entry's record is gone.
 fn dropped() -> Batch {
     let mut batch = batch();
-    batch.operations[2] = batch.operations[2].clone().without_body();
+    let [change, erase, record] = operations();
+    batch.blocks = vec![plain(&[change, erase, record.without_body()])];
     batch
 }
 
 fn made() -> Vec<(&'static str, Vec<u8>)> {
     let [change, erase, record] = operations();
-    let positions = batch().verify().unwrap();
+    let positions = positions(batch());
     vec![
         ("envelope-change", change.envelope.encode()),
         ("envelope-erase", erase.envelope.encode()),
@@ -85,9 +111,23 @@ fn made() -> Vec<(&'static str, Vec<u8>)> {
         ("head", codec::encode(&batch().head)),
         ("certificate", certificate().encode()),
         ("certificate-hash", certificate().hash().to_vec()),
+        ("line-change", line(&change)),
+        ("line-erase", line(&erase)),
+        ("line-dropped", line(&record.clone().without_body())),
+        ("block-zstd", codec::encode(&squeezed())),
         ("batch", batch().encode()),
         ("batch-dropped", dropped().encode()),
     ]
+}
+
+fn positions(batch: Batch) -> Vec<Position> {
+    let open = batch.open().unwrap();
+    open.verify().unwrap();
+    open.placed().iter().map(|placed| placed.position).collect()
+}
+
+fn verifies(batch: Result<Batch, DecodeError>) -> bool {
+    batch.and_then(Batch::open).is_ok_and(|open| open.verify().is_ok())
 }
 
 fn golden() -> BTreeMap<&'static str, Vec<u8>> {
@@ -113,8 +153,10 @@ fn these_bytes_are_logs() {
     for (name, value) in [("batch", batch()), ("batch-dropped", dropped())] {
         let read = Batch::decode(&golden[name]).unwrap();
         assert_eq!(read, value);
-        assert_eq!(read.verify().unwrap().last().unwrap().chain.as_bytes()[..], golden["chain-3"]);
+        assert_eq!(positions(read)[2].chain.as_bytes()[..], golden["chain-3"]);
     }
+    let block: Block = codec::decode("block", 1 << 10, &golden["block-zstd"]).unwrap();
+    assert_eq!(block.operations().unwrap(), [long_record()]);
     let read = Certificate::decode(&golden["certificate"]).unwrap();
     assert_eq!(read, certificate());
     assert!(read.verifies());
@@ -127,7 +169,7 @@ fn these_bytes_are_logs() {
 #[test]
 fn every_bit_of_a_batch_and_a_certificate_counts() {
     for (name, accepts) in [
-        ("batch", (|bytes| Batch::decode(bytes).is_ok_and(|batch| batch.verify().is_ok())) as fn(&[u8]) -> bool),
+        ("batch", (|bytes| verifies(Batch::decode(bytes))) as fn(&[u8]) -> bool),
         ("certificate", |bytes| Certificate::decode(bytes).is_ok_and(|read| read.verifies())),
     ] {
         let bytes = golden()[name].clone();

@@ -12,6 +12,7 @@
 //! Only heads are signed: one for every transaction that commits.
 
 mod batch;
+mod block;
 mod certificate;
 mod change;
 pub(crate) mod codec;
@@ -22,7 +23,8 @@ mod operation;
 
 use std::collections::BTreeMap;
 
-pub use batch::{Batch, BatchError, MAX_BATCH};
+pub use batch::{Batch, BatchError, MAX_BATCH, OpenBatch, Placed, without_bodies};
+pub use block::{BLOCK, Block, Line, Packer, Unpacker, line};
 pub use certificate::Certificate;
 pub use change::{ChangeHeader, MAX_CHANGE};
 pub use codec::DecodeError;
@@ -55,11 +57,15 @@ impl Position {
 
     /// The place after `operation`.
     pub fn after(&self, operation: &Operation) -> Self {
-        let envelope = operation.envelope.encode();
+        self.after_line(&operation.envelope.encode(), &operation.body.hash())
+    }
+
+    /// The place after an operation with this envelope, encoded, and this body's hash.
+    pub(crate) fn after_line(&self, envelope: &[u8], hash: &[u8; 32]) -> Self {
         let seq = self.seq + 1;
         let mut hasher = Hasher::new(Domain::Chain);
         hasher.update(&[1]).update(self.chain.as_bytes()).update(&seq.to_le_bytes());
-        hasher.update(&(envelope.len() as u32).to_le_bytes()).update(&envelope).update(&operation.body.hash());
+        hasher.update(&(envelope.len() as u32).to_le_bytes()).update(envelope).update(hash);
         Self { seq, chain: Chain::from_bytes(hasher.finish()) }
     }
 }

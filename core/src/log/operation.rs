@@ -64,11 +64,29 @@ impl Envelope {
 
     /// The envelope that `bytes` are the one encoding of.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let envelope: Self = codec::decode("envelope", MAX_ENVELOPE, bytes)?;
-        if envelope.brings.iter().any(|blob| blob.len > MAX_BLOB) {
-            return Err(DecodeError::Malformed { what: "envelope" });
+        match Self::take(bytes)? {
+            (envelope, []) => Ok(envelope),
+            _ => Err(DecodeError::Malformed { what: "envelope" }),
         }
-        Ok(envelope)
+    }
+
+    /// The envelope whose one encoding `bytes` begin with, and what comes after it.
+    pub(super) fn take(bytes: &[u8]) -> Result<(Self, &[u8]), DecodeError> {
+        let what = "envelope";
+        // Nearly all of them: no blobs, never written down elsewhere. Read without going by every byte.
+        if let Some((entry, [kind @ 0..=2, 0, 0, 0, rest @ ..])) = bytes.split_first_chunk() {
+            let kind = [OperationKind::Change, OperationKind::Erase, OperationKind::Record][usize::from(*kind)];
+            let entry = EntryId::from_bytes(*entry);
+            return Ok((Self { entry, kind, brings: Vec::new(), ends: Vec::new(), first_log: None }, rest));
+        }
+        let window = &bytes[..bytes.len().min(MAX_ENVELOPE)];
+        let (envelope, rest) =
+            postcard::take_from_bytes::<Self>(window).map_err(|_| DecodeError::Malformed { what })?;
+        let len = window.len() - rest.len();
+        if envelope.encode() != bytes[..len] || envelope.brings.iter().any(|blob| blob.len > MAX_BLOB) {
+            return Err(DecodeError::Malformed { what });
+        }
+        Ok((envelope, &bytes[len..]))
     }
 }
 
@@ -145,16 +163,21 @@ impl Operation {
 
     /// An operation from its parts, the body checked against its kind.
     pub fn new(envelope: Envelope, bytes: Vec<u8>) -> Result<Self, DecodeError> {
-        let hash = match envelope.kind {
-            OperationKind::Change => *ChangeHeader::parse(&bytes)?.hash.as_bytes(),
+        let hash = Self::hash_of(envelope.kind, &bytes)?;
+        Ok(Self { envelope, body: Body::Held { bytes, hash } })
+    }
+
+    /// The hash of a body of this kind, which must be one.
+    pub(super) fn hash_of(kind: OperationKind, bytes: &[u8]) -> Result<[u8; 32], DecodeError> {
+        Ok(match kind {
+            OperationKind::Change => *ChangeHeader::parse(bytes)?.hash.as_bytes(),
             OperationKind::Erase if bytes.is_empty() => [0; 32],
             OperationKind::Erase => return Err(DecodeError::Malformed { what: "erase operation" }),
             OperationKind::Record if bytes.len() > MAX_RECORD => {
                 return Err(DecodeError::TooLong { what: "record", len: bytes.len(), max: MAX_RECORD });
             }
-            OperationKind::Record => Hasher::new(Domain::Record).update(&bytes).finish(),
-        };
-        Ok(Self { envelope, body: Body::Held { bytes, hash } })
+            OperationKind::Record => Hasher::new(Domain::Record).update(bytes).finish(),
+        })
     }
 
     /// An operation whose body is gone.
@@ -168,8 +191,12 @@ impl Operation {
         Self { envelope: self.envelope, body: Body::Dropped { hash } }
     }
 
-    /// Roughly how many bytes it takes on the wire.
+    /// How many bytes its line is, before compression.
     pub fn size(&self) -> usize {
-        96 + self.envelope.brings.len() * 72 + self.envelope.ends.len() * 32 + self.body.bytes().map_or(32, <[u8]>::len)
+        let body = match self.body.bytes().map(<[u8]>::len) {
+            None => 32,
+            Some(len) => len + (1..5).find(|bytes| len >> (7 * bytes) == 0).unwrap_or(5),
+        };
+        self.envelope.encode().len() + 1 + body
     }
 }

@@ -4,15 +4,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::tx::{DocumentState, Setting, Storage, StoredChange, Tx, WantedBlob};
+use super::tx::{DocumentState, Setting, Storage, StoredChange, Tx, Unpacked, WantedBlob};
 use crate::error::{Error, Result};
 use crate::id::{BlobId, ChangeHash, EntryId, LogId, StatementId};
-use crate::log::{BlobRef, Certificate, Head, Operation, OperationKind, Position};
+use crate::log::{Batch, BlobRef, Block, Certificate, Head, Operation, OperationKind, Placed, Position};
 
 #[derive(Debug, Clone, Default)]
 struct Log {
     operations: Vec<(Position, Operation)>,
     heads: BTreeMap<u64, Head>,
+    /// Sequence numbers of those that are packed: here a mark and nothing more.
+    packed: BTreeSet<u64>,
 }
 
 #[derive(Debug, Clone)]
@@ -188,10 +190,64 @@ impl Tx for MemoryTx {
         Ok(())
     }
 
+    fn append_batch(&mut self, batch: &Batch, placed: &[Placed], packed: bool) -> Result<()> {
+        let positions = placed.iter().map(|placed| placed.position);
+        let operations: Vec<_> = positions.zip(batch.operations()?).collect();
+        self.append(batch.log, &operations, &batch.head)?;
+        if packed {
+            let log = self.write()?.logs.entry(batch.log).or_default();
+            log.packed.extend(placed.iter().map(|placed| placed.position.seq));
+        }
+        Ok(())
+    }
+
+    fn blocks(&mut self, log: LogId, from: u64, to: u64) -> Result<Vec<Block>> {
+        Ok(Block::pack(&self.operations(log, from, to)?))
+    }
+
+    fn unpacked(&mut self, log: LogId, bytes: usize) -> Result<Option<Unpacked>> {
+        let Some(log) = self.state.logs.get(&log) else { return Ok(None) };
+        let mut run: Option<Unpacked> = None;
+        for (position, operation) in &log.operations {
+            let packed = log.packed.contains(&position.seq);
+            match &mut run {
+                None if packed => {}
+                None => {
+                    let seq = position.seq;
+                    run = Some(Unpacked { from: seq, to: seq, len: operation.size(), closed: false });
+                }
+                Some(run) if packed => {
+                    run.closed = true;
+                    break;
+                }
+                Some(run) if run.len.saturating_add(operation.size()) > bytes => break,
+                Some(run) => {
+                    run.to = position.seq;
+                    run.len += operation.size();
+                }
+            }
+        }
+        Ok(run)
+    }
+
+    fn pack(&mut self, log: LogId, from: u64, to: u64, blocks: &[Block]) -> Result<()> {
+        let log = self.write()?.logs.entry(log).or_default();
+        let operations = blocks.iter().map(Block::operations).collect::<std::result::Result<Vec<_>, _>>()?;
+        let range = from as usize - 1..to as usize;
+        let positions: Vec<_> = log.operations[range.clone()].iter().map(|(position, _)| *position).collect();
+        log.operations.splice(range, positions.into_iter().zip(operations.into_iter().flatten()));
+        if log.heads.contains_key(&to) {
+            log.heads.retain(|end, _| !(from..to).contains(end));
+        }
+        log.packed.extend(from..=to);
+        Ok(())
+    }
+
     fn truncate(&mut self, log: LogId, seq: u64) -> Result<Vec<Operation>> {
         let state = self.write()?;
         let Some(held) = state.logs.get_mut(&log) else { return Ok(Vec::new()) };
         held.heads.retain(|end, _| *end <= seq);
+        held.packed.retain(|packed| *packed <= seq);
         let dropped: Vec<_> =
             held.operations.split_off((seq as usize).min(held.operations.len())).into_iter().map(|(_, o)| o).collect();
         for operation in &dropped {

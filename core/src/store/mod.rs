@@ -19,4 +19,4 @@ pub(crate) mod conformance;
 
 pub use memory::MemoryStore;
 pub use sqlite::SqliteStore;
-pub use tx::{DocumentState, Setting, Storage, StorageExt, StoredChange, Tx, WantedBlob};
+pub use tx::{DocumentState, Setting, Storage, StorageExt, StoredChange, Tx, Unpacked, WantedBlob};

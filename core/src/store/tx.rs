@@ -5,7 +5,7 @@
 
 use crate::error::Result;
 use crate::id::{BlobId, ChangeHash, EntryId, JournalId, LogId, StatementId};
-use crate::log::{BlobRef, Certificate, Head, Operation, Position};
+use crate::log::{Batch, BlobRef, Block, Certificate, Head, Operation, Placed, Position};
 
 /// Small settings that live in the database, so that a transaction covers them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,6 +67,19 @@ pub struct StoredChange {
     pub chunk: Vec<u8>,
 }
 
+/// A run of a log's operations that are not packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unpacked {
+    /// The first.
+    pub from: u64,
+    /// The last.
+    pub to: u64,
+    /// How long their lines are together, in bytes.
+    pub len: usize,
+    /// Whether what comes next is packed: nothing will ever be appended to this run.
+    pub closed: bool,
+}
+
 /// A blob as the logs speak of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WantedBlob {
@@ -113,6 +126,15 @@ pub trait Tx {
     fn operations(&mut self, log: LogId, from: u64, to: u64) -> Result<Vec<Operation>>;
     /// Appends operations whose positions are given, and the head that ends them.
     fn append(&mut self, log: LogId, operations: &[(Position, Operation)], head: &Head) -> Result<()>;
+    /// Appends what a batch holds: its blocks as they came, or line by line.
+    fn append_batch(&mut self, batch: &Batch, placed: &[Placed], packed: bool) -> Result<()>;
+    /// The operations `from..=to` as blocks: those that are packed as they are stored, the others packed now.
+    fn blocks(&mut self, log: LogId, from: u64, to: u64) -> Result<Vec<Block>>;
+    /// The first run of a log's operations that are not packed, at most about `bytes` long.
+    fn unpacked(&mut self, log: LogId, bytes: usize) -> Result<Option<Unpacked>>;
+    /// Puts `blocks` in the place of the operations `from..=to`, which are not packed. Where they end at a head, the heads
+    /// before it go.
+    fn pack(&mut self, log: LogId, from: u64, to: u64, blocks: &[Block]) -> Result<()>;
     /// Drops everything after `seq` and gives it back; the last head at or before `seq` stays. Whoever calls it
     /// relinks the documents of what was dropped in the same transaction.
     fn truncate(&mut self, log: LogId, seq: u64) -> Result<Vec<Operation>>;

@@ -33,10 +33,6 @@ fn chunk() -> Chunk {
     Chunk { blob: BlobId::from_bytes([0xb1; 32]), index: 2, bytes: b"photo".to_vec() }
 }
 
-/// A zstd frame made by hand (RFC 8878): one run of twelve `a`. Another release of zstd may compress otherwise, and
-/// must still read this.
-const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd, 0x20, 12, 0x63, 0, 0, b'a'];
-
 fn messages() -> Vec<(&'static str, Message)> {
     let certificate =
         Certificate::sign(&key(), JournalId::from_bytes([10; 16]), EntryId::from_bytes([14; 16]), log(), position());
@@ -59,8 +55,7 @@ fn messages() -> Vec<(&'static str, Message)> {
         ("missing", Message::Missing { statements: vec![b"add".to_vec()], certificates: vec![certificate] }),
         ("chains", Message::Chains { log: log(), points: vec![ChainPoint { seq: 300, chain: [0xcc; 8] }] }),
         ("common", Message::Common { log: log(), seq: 299 }),
-        ("batch-plain", Message::Batch { generation: 1, batch: Packed::Plain(b"batch".to_vec()) }),
-        ("batch-zstd", Message::Batch { generation: 1, batch: Packed::Zstd { len: 12, bytes: ZSTD.to_vec() } }),
+        ("batch", Message::Batch { generation: 1, batch: b"batch".to_vec() }),
         ("ack", Message::Ack { generation: 1, batches: 300 }),
         ("want", Message::Want(vec![unfilled()])),
         ("sent", Message::Sent { chunks: 2 }),
@@ -118,8 +113,6 @@ fn these_bytes_are_the_protocol() {
     assert_eq!(Chunk::decode(&payload(&golden["chunk"])).unwrap(), chunk());
     assert_eq!(payload(&golden["frame-empty"]), b"");
     assert_eq!(payload(&golden["frame-200"]), [7; 200]);
-    let Message::Batch { batch, .. } = Message::decode(&payload(&golden["batch-zstd"])).unwrap() else { panic!() };
-    assert_eq!(batch.unpack().unwrap(), b"aaaaaaaaaaaa");
 }
 
 /// A message that nobody gave a vector would change unseen.
@@ -128,11 +121,4 @@ fn every_message_has_a_vector() {
     let numbers: std::collections::BTreeSet<u8> = messages().iter().map(|(_, message)| message.encode()[0]).collect();
     assert_eq!(numbers, (0..=12).collect());
     assert!(Message::decode(&[13]).is_err(), "a thirteenth message has a vector too");
-}
-
-#[test]
-fn what_unpacks_to_another_length_is_refused() {
-    for len in [0, 11, 13, u32::MAX] {
-        assert!(Packed::Zstd { len, bytes: ZSTD.to_vec() }.unpack().is_err(), "{len}");
-    }
 }

@@ -17,8 +17,6 @@ pub const MAX_PAYLOAD: usize = Batch::MAX_LEN + 1024;
 pub const MAX_CHUNK_PAYLOAD: usize = (64 << 10) + 128;
 /// The most claims, names or points in one message.
 const MAX_LIST: usize = 1 << 16;
-/// Shorter batches are not worth compressing.
-const COMPRESS_FROM: usize = 512;
 
 /// A message on the control stream. The order of the variants is the wire's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,8 +77,9 @@ pub enum Message {
     Batch {
         /// The receiver's generation.
         generation: u32,
-        /// [`Batch::encode`], compressed where that is shorter.
-        batch: Packed,
+        /// [`Batch::encode`]: packed already, and looked at no further before its turn.
+        #[serde(with = "codec::bytes")]
+        batch: Vec<u8>,
     },
     /// How many batches of this generation of the sender's compare are durable.
     Ack {
@@ -105,57 +104,6 @@ pub enum Message {
         /// Its `Hello` hash now.
         hash: [u8; 16],
     },
-}
-
-/// Bytes, compressed where that is shorter.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Packed {
-    /// As they are.
-    Plain(Vec<u8>),
-    /// One zstd frame that gives exactly `len` bytes.
-    Zstd {
-        /// Length when unpacked, checked before unpacking.
-        len: u32,
-        /// The frame.
-        bytes: Vec<u8>,
-    },
-}
-
-impl Packed {
-    /// Packs `bytes`.
-    pub fn pack(bytes: Vec<u8>) -> Self {
-        if bytes.len() >= COMPRESS_FROM
-            && let Ok(packed) = zstd::bulk::compress(&bytes, 1)
-            && packed.len() < bytes.len()
-        {
-            return Self::Zstd { len: bytes.len() as u32, bytes: packed };
-        }
-        Self::Plain(bytes)
-    }
-
-    /// Unpacks at most [`Batch::MAX_LEN`] bytes.
-    pub fn unpack(self) -> Result<Vec<u8>, SessionError> {
-        match self {
-            Self::Plain(bytes) => Ok(bytes),
-            Self::Zstd { len, .. } if len as usize > Batch::MAX_LEN => {
-                Err(SessionError::FrameTooLong { len: len as usize, cap: Batch::MAX_LEN })
-            }
-            Self::Zstd { len, bytes } => {
-                let out = unzstd(&bytes, len as usize).ok_or(SessionError::Malformed("compressed batch"))?;
-                if out.len() == len as usize { Ok(out) } else { Err(SessionError::Malformed("compressed batch")) }
-            }
-        }
-    }
-}
-
-/// Inflates to at most `cap` bytes; the buffer grows with what comes out, not with what is claimed.
-fn unzstd(bytes: &[u8], cap: usize) -> Option<Vec<u8>> {
-    use std::io::Read;
-    let mut decoder = zstd::stream::read::Decoder::with_buffer(bytes).ok()?;
-    decoder.window_log_max(24).ok()?;
-    let mut out = Vec::new();
-    decoder.take(cap as u64 + 1).read_to_end(&mut out).ok()?;
-    (out.len() <= cap).then_some(out)
 }
 
 impl Message {

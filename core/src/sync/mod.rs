@@ -31,7 +31,7 @@ mod tests;
 
 pub use costs::Costs;
 pub use frame::{FRAME_VERSION, FrameReader, frame};
-pub use message::{Chunk, MAX_CHUNK_PAYLOAD, MAX_INTRODUCTION, MAX_PAYLOAD, Message, PROTOCOL, Packed};
+pub use message::{Chunk, MAX_CHUNK_PAYLOAD, MAX_INTRODUCTION, MAX_PAYLOAD, Message, PROTOCOL};
 pub use request::{Answer, BlobBytes, Reply, Request, serve_request};
 pub use session::{Close, Config, Event, Mode, Session, Stream};
 

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::id::{BlobId, DeviceId, LogId, StatementId};
-use crate::log::{Batch, Certificate};
+use crate::log::{Batch, Certificate, OpenBatch};
 use crate::membership::Statement;
 use crate::store::rules::{self, ChainPoint, Claim, Comparison, Identity, Received, Standing, Summary, UnfilledBlob};
 use crate::store::{Storage, StorageExt, Tx, WantedBlob};
@@ -76,8 +76,8 @@ pub enum Request {
     Common(LogId, Vec<ChainPoint>),
     /// The batch of a log after a sequence number.
     ReadBatch(LogId, u64),
-    /// Stores a batch.
-    StoreBatch(Box<Batch>),
+    /// Stores batches, in this order, in one transaction.
+    StoreBatches(Vec<OpenBatch>),
     /// Makes heads and digest again from the headers.
     Recompute,
     /// Blobs that are not all here.
@@ -111,8 +111,8 @@ pub enum Answer {
     Common(LogId, u64, bool),
     /// To [`Request::ReadBatch`].
     Batch(LogId, Option<Box<Batch>>),
-    /// To [`Request::StoreBatch`]: the log and its end, and what became of it.
-    Received(LogId, u64, Received),
+    /// To [`Request::StoreBatches`]: of each the log and its end, and what became of it.
+    Received(Vec<(LogId, u64, Received)>),
     /// To [`Request::Recompute`]: how many documents were different.
     Recomputed(u64),
     /// To [`Request::Unfilled`].
@@ -196,12 +196,14 @@ pub fn serve_request(
         Request::ReadBatch(log, after) => {
             read(&mut |tx| Ok(Answer::Batch(log, rules::next_batch(tx, identity, log, after)?.map(Box::new))))
         }
-        Request::StoreBatch(batch) => {
-            let (log, end) = (batch.log, batch.head.position.seq);
-            write(storage, identity, peer, |tx| {
-                Ok(Answer::Received(log, end, rules::receive(tx, identity, entropy, *batch)?))
-            })
-        }
+        Request::StoreBatches(batches) => write(storage, identity, peer, |tx| {
+            let mut received = Vec::with_capacity(batches.len());
+            for open in batches {
+                let (log, end) = (open.batch().log, open.batch().head.position.seq);
+                received.push((log, end, rules::receive(tx, identity, entropy, open)?));
+            }
+            Ok(Answer::Received(received))
+        }),
         Request::Recompute => {
             write(storage, identity, peer, |tx| Ok(Answer::Recomputed(rules::recompute_all(tx, identity)?)))
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use super::SessionError;
 use super::costs::Costs;
 use super::frame::{FrameReader, frame};
-use super::message::{Chunk, MAX_CHUNK_PAYLOAD, MAX_INTRODUCTION, MAX_PAYLOAD, Message, PROTOCOL, Packed};
+use super::message::{Chunk, MAX_CHUNK_PAYLOAD, MAX_INTRODUCTION, MAX_PAYLOAD, Message, PROTOCOL};
 use super::request::{Reply, Request};
 use crate::id::LogId;
 use crate::log::Batch;
@@ -13,6 +13,10 @@ use crate::store::rules::{Claim, Outgoing, Planted, Summary, UnfilledBlob};
 
 /// Bytes of batches that may be sent and not acknowledged, and bytes received that may wait for the store.
 pub(super) const WINDOW: usize = 4 << 20;
+/// Bytes of batches that one transaction takes in, if no single one is longer.
+const SLICE: usize = 1 << 20;
+/// About what is kept of an operation that was looked through, beside its bytes.
+const OPENED: usize = 256;
 /// Milliseconds without any progress after which a session that is not settled ends.
 const STALLED_AFTER: u64 = 60_000;
 
@@ -146,6 +150,8 @@ pub struct Session {
     pub(super) outstanding: bool,
     /// Of the requests that carry what the peer sent, in order: its bytes, and a batch's generation.
     pub(super) inputs: VecDeque<(usize, u32)>,
+    /// Bytes in the last request that stores batches.
+    slice: usize,
     pub(super) out: VecDeque<Vec<u8>>,
     pub(super) out_chunks: VecDeque<Vec<u8>>,
     pub(super) events: VecDeque<Event>,
@@ -207,6 +213,7 @@ impl Session {
             requests: VecDeque::from([Request::Summary]),
             outstanding: false,
             inputs: VecDeque::new(),
+            slice: 0,
             out: VecDeque::new(),
             out_chunks: VecDeque::new(),
             events: VecDeque::new(),
@@ -477,7 +484,7 @@ impl Session {
                 self.peer_has.insert(log, seq);
                 self.send_log(Outgoing { log, after: seq });
             }
-            Message::Batch { generation, batch } => self.batch(generation, batch)?,
+            Message::Batch { generation, batch } => self.batch(generation, &batch)?,
             Message::Ack { generation, batches } => self.acknowledge(generation, batches)?,
             Message::Want(blobs) => {
                 self.blobs.theirs = blobs;
@@ -508,18 +515,31 @@ impl Session {
         Ok(())
     }
 
-    fn batch(&mut self, generation: u32, packed: Packed) -> Result<(), SessionError> {
-        let bytes = packed.unpack()?;
-        let batch = Batch::decode(&bytes).map_err(|_| SessionError::Malformed("batch"))?;
-        self.costs.received_bytes += bytes.len() as u64;
-        self.inputs.push_back((bytes.len(), generation));
+    fn batch(&mut self, generation: u32, bytes: &[u8]) -> Result<(), SessionError> {
+        let malformed = |_| SessionError::Malformed("batch");
+        let batch = Batch::decode(bytes).map_err(malformed)?;
+        self.costs.received_bytes += batch.len() as u64;
+        // What waits for the store is the bytes as they came, and what was read of each operation.
+        let waiting = bytes.len() + batch.count() as usize * OPENED;
+        self.inputs.push_back((waiting, generation));
         // Whoever sends has not settled, or not for long: it says so again.
         self.their_settled = None;
         self.reported = None;
         if self.config.planted == Some(Planted::AcknowledgeBeforeDurable) {
             self.count_stored(generation);
         }
-        self.requests.push_back(Request::StoreBatch(Box::new(batch)));
+        // Looked through here, while the store is busy with the one before.
+        let open = batch.open().map_err(malformed)?;
+        match self.requests.back_mut() {
+            Some(Request::StoreBatches(batches)) if self.slice + waiting <= SLICE => {
+                batches.push(open);
+                self.slice += waiting;
+            }
+            _ => {
+                self.requests.push_back(Request::StoreBatches(vec![open]));
+                self.slice = waiting;
+            }
+        }
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use super::SessionError;
 use super::frame::frame;
-use super::message::{Chunk, Message, PROTOCOL, Packed};
+use super::message::{Chunk, Message, PROTOCOL};
 use super::request::{Answer, Reply, Request};
 use super::session::{Blobs, Close, Event, Mode, Session, Stand, WINDOW};
 use crate::log::Batch;
@@ -58,7 +58,11 @@ impl Session {
                 }
             }
             Answer::Batch(log, batch) => self.read(log, batch),
-            Answer::Received(log, end, received) => self.received(log, end, received)?,
+            Answer::Received(all) => {
+                for (log, end, received) in all {
+                    self.received(log, end, received)?;
+                }
+            }
             Answer::Recomputed(changed) => {
                 self.events.push_back(Event::Recomputed(changed));
                 self.look_again();
@@ -237,13 +241,13 @@ impl Session {
         front.after = batch.head.position.seq;
         let known = self.peer_has.entry(log).or_default();
         *known = batch.head.position.seq.max(*known);
-        self.costs.sent_operations += batch.operations.len() as u64;
+        self.costs.sent_operations += batch.count();
+        self.costs.sent_bytes += batch.len() as u64;
         let bytes = batch.encode();
-        self.costs.sent_bytes += bytes.len() as u64;
         self.sending.in_flight.push_back(bytes.len());
         self.sending.sent += 1;
         let generation = self.theirs.as_ref().map_or(0, |theirs| theirs.generation);
-        self.say(&Message::Batch { generation, batch: Packed::pack(bytes) });
+        self.say(&Message::Batch { generation, batch: bytes });
     }
 
     pub(super) fn count_stored(&mut self, generation: u32) {

@@ -219,13 +219,13 @@ fn text(tx: &mut dyn Tx, entry: EntryId) -> Result<(String, Vec<String>)> {
 pub(super) fn is_durable(device: &Device, batch: &Batch) -> Check<bool> {
     store(device.storage().read(|tx| {
         let mut gave_way = false;
-        let mut position = batch.previous;
-        for operation in &batch.operations {
-            position = position.after(operation);
+        let open = batch.clone().open()?;
+        for operation in open.placed() {
+            let position = operation.position;
             let here = tx.position_at(batch.log, position.seq)?;
             let entry = operation.envelope.entry;
             let elsewhere = operation.envelope.kind == OperationKind::Change
-                && tx.change_ready(entry, ChangeHash::from_bytes(operation.body.hash()))?.is_some();
+                && tx.change_ready(entry, ChangeHash::from_bytes(operation.hash))?.is_some();
             gave_way |= here.is_some_and(|here| here.chain != position.chain);
             if here != Some(position) && !elsewhere && !gave_way && !tx.is_erased(entry)? {
                 return Ok(false);

@@ -10,7 +10,7 @@ use afterword_core::error::{Error, Result};
 use afterword_core::id::{BlobId, DeviceId, EntryId, JournalId, LogId};
 use afterword_core::log::{Envelope, Head, Operation, OperationKind};
 use afterword_core::membership::{Newcomer, Signer, Statement, Statements};
-use afterword_core::store::rules::{self, Identity, Planted};
+use afterword_core::store::rules::{self, Identity, Packing, Planted};
 use afterword_core::store::{Setting, StorageExt, Tx};
 use afterword_core::time::{Timestamp, random};
 use automerge::transaction::{CommitOptions, Transactable};
@@ -131,6 +131,8 @@ impl Device {
         let mut identity = Identity::new(journal, key, secret);
         identity.planted = planted;
         let mut rng = rng.split();
+        // Commits are short here: so that some are stored as they came, and some line by line.
+        identity.pack_from = 200 + rng.below(1500);
         let vector = (planted == Some(Planted::VectorNotInTheTransaction)).then(BTreeMap::new);
         Self {
             identity,
@@ -288,6 +290,11 @@ impl Device {
         let mut bytes = vec![0; length];
         afterword_core::time::Entropy::fill(&mut self.rng, &mut bytes);
         self.append(vec![Operation::new(envelope, bytes)?])
+    }
+
+    /// Packs older operations, as a program does while nobody waits.
+    pub(super) fn pack(&mut self, packing: &Packing) -> Result<()> {
+        self.storage().write(|tx| rules::pack(tx, &self.identity, packing)).map(drop)
     }
 
     /// Destroys an entry.

@@ -247,13 +247,13 @@ fn serve(side: &mut Side, homes: &mut [Device], peer: usize, request: Request, l
     }
     let (storage, blobs) = (device.storage(), device.blobs.clone());
     let told = told_by(device, &request)?;
-    let own = match &request {
-        Request::StoreBatch(batch) if batch.log.device == device.id() => Some(batch.log),
-        _ => None,
+    let own: Vec<_> = match &request {
+        Request::StoreBatches(batches) => batches.iter().map(|open| open.batch().log).collect(),
+        _ => Vec::new(),
     };
     let reads = !matches!(
         request,
-        Request::StoreMissing { .. } | Request::StoreBatch(_) | Request::StoreChunk(..) | Request::Introduce(_)
+        Request::StoreMissing { .. } | Request::StoreBatches(_) | Request::StoreChunk(..) | Request::Introduce(_)
     );
     let reply = match serve_request(&storage, &*blobs, &identity, &mut device.rng, &peer, request) {
         Ok(reply) => reply,
@@ -266,7 +266,11 @@ fn serve(side: &mut Side, homes: &mut [Device], peer: usize, request: Request, l
     }
     match &reply.answer {
         Answer::Plan(_) => device.told.extend(told),
-        Answer::Received(_, _, Received::Stored { .. }) => device.told.extend(own),
+        Answer::Received(all) => {
+            let stored = all.iter().map(|(_, _, received)| matches!(received, Received::Stored { .. }));
+            let stored = own.into_iter().zip(stored).filter(|(log, stored)| *stored && log.device == device.id());
+            device.told.extend(stored.map(|(log, _)| log));
+        }
         _ => {}
     }
     let committed = reply.wrote;
@@ -307,8 +311,7 @@ fn in_short(message: &Result<Message, SessionError>) -> String {
             format!("Missing {} statements, {} certificates", statements.len(), certificates.len())
         }
         Ok(Message::Batch { generation, batch }) => {
-            let batch = batch.clone().unpack().ok().and_then(|bytes| Batch::decode(&bytes).ok());
-            let run = batch.map(|batch| (batch.log, batch.previous.seq, batch.head.position.seq));
+            let run = Batch::decode(batch).ok().map(|batch| (batch.log, batch.previous.seq, batch.head.position.seq));
             format!("Batch for {generation}: {run:?}")
         }
         Ok(other) => format!("{other:?}"),
@@ -328,8 +331,7 @@ fn overhear(side: &mut Side, other: &Side, bytes: &[u8], device: &Device, inbox:
         }
         match message {
             Ok(Message::Batch { generation, batch }) => {
-                let unpacked = batch.unpack().ok().and_then(|bytes| Batch::decode(&bytes).ok());
-                let Some(batch) = unpacked else {
+                let Ok(batch) = Batch::decode(&batch) else {
                     return broken(Rule::SessionsEndWell, "a device sent a batch that does not decode");
                 };
                 inbox.push(batch.clone());
@@ -362,7 +364,10 @@ pub(super) fn replay(device: &mut Device, batch: Batch, ledger: &mut Ledger) -> 
     let storage = device.storage();
     let log = batch.log;
     let identity = device.identity.clone();
-    match storage.write(|tx| rules::receive(tx, &identity, &mut device.rng, batch)) {
+    let Ok(open) = batch.open() else {
+        return broken(Rule::SessionsEndWell, "a device sent a batch that does not open");
+    };
+    match storage.write(|tx| rules::receive(tx, &identity, &mut device.rng, open)) {
         Ok(Received::Stored { .. }) if log.device == device.id() => {
             device.told.insert(log);
         }

@@ -87,3 +87,8 @@ fn keep_not_in_the_statements_transaction_is_caught() {
     caught_by_chance(bug, &[Rule::SessionsEndWell, Rule::Convergence, Rule::AcknowledgedIsDurable]);
     caught_by(bug, Rule::SessionsEndWell, directed::power_cut_between_a_removal_and_its_keeps);
 }
+
+#[test]
+fn a_pack_that_drops_an_operation_is_caught() {
+    caught_by_chance(Planted::PackDropsTheLast, &[Rule::NothingIsLost]);
+}

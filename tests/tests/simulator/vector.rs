@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use afterword_core::error::Result;
 use afterword_core::id::{BlobId, ChangeHash, EntryId, LogId, StatementId};
-use afterword_core::log::{BlobRef, Certificate, Head, Operation, Position};
-use afterword_core::store::{DocumentState, Setting, StoredChange, Tx, WantedBlob};
+use afterword_core::log::{Batch, BlobRef, Block, Certificate, Head, Operation, Placed, Position};
+use afterword_core::store::{DocumentState, Setting, StoredChange, Tx, Unpacked, WantedBlob};
 
 /// A transaction that answers "how far" from `vector`.
 pub(super) struct VectorTx<'a> {
@@ -37,6 +37,11 @@ impl Tx for VectorTx<'_> {
         self.inner.append(log, operations, head)
     }
 
+    fn append_batch(&mut self, batch: &Batch, placed: &[Placed], packed: bool) -> Result<()> {
+        self.vector.insert(batch.log, batch.head.position);
+        self.inner.append_batch(batch, placed, packed)
+    }
+
     fn truncate(&mut self, log: LogId, seq: u64) -> Result<Vec<Operation>> {
         match self.inner.position_at(log, seq)? {
             Some(position) => self.vector.insert(log, position),
@@ -57,6 +62,9 @@ impl Tx for VectorTx<'_> {
         head_at_or_before(log: LogId, seq: u64) -> Option<Head>;
         head_after(log: LogId, seq: u64, bytes: usize) -> Option<Head>;
         operations(log: LogId, from: u64, to: u64) -> Vec<Operation>;
+        blocks(log: LogId, from: u64, to: u64) -> Vec<Block>;
+        unpacked(log: LogId, bytes: usize) -> Option<Unpacked>;
+        pack(log: LogId, from: u64, to: u64, blocks: &[Block]) -> ();
         change_ready(entry: EntryId, hash: ChangeHash) -> Option<bool>;
         set_change_ready(entry: EntryId, hash: ChangeHash, ready: bool) -> ();
         add_wait(entry: EntryId, dependency: ChangeHash, change: ChangeHash) -> ();

@@ -6,7 +6,7 @@ use afterword_core::crypto::Secret;
 use afterword_core::error::{Error, Result};
 use afterword_core::id::EntryId;
 use afterword_core::log::Batch;
-use afterword_core::store::rules::Planted;
+use afterword_core::store::rules::{Packing, Planted};
 use afterword_core::sync::Mode;
 
 use super::check::{self, Ledger, summary, truth};
@@ -45,7 +45,7 @@ pub(super) struct World {
 }
 
 /// What chance may do. Each is as likely as its number says, beside sessions going on.
-const STEPS: [(Step, usize); 20] = [
+const STEPS: [(Step, usize); 21] = [
     (Step::Write, 40),
     (Step::Change(Writing::Edit), 90),
     (Step::Change(Writing::Mark), 25),
@@ -66,6 +66,7 @@ const STEPS: [(Step, usize); 20] = [
     (Step::Copy, 12),
     (Step::Rollback, 10),
     (Step::Again, 30),
+    (Step::Pack, 40),
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +87,7 @@ pub(super) enum Step {
     Copy,
     Rollback,
     Again,
+    Pack,
 }
 
 impl World {
@@ -236,6 +238,12 @@ impl World {
                 self.note(format!("again {home} {:?} {}", batch.log, batch.head.position.seq));
                 let crashed = replay(&mut self.homes[home], batch, &mut self.ledger)?;
                 self.committed(home, crashed)
+            }
+            Step::Pack => {
+                let (keep, at_most) = (self.rng.below(4) as u64, 1 + self.rng.below(4000));
+                self.note(format!("pack {home} but {keep}, {at_most} bytes"));
+                let packed = self.homes[home].pack(&Packing { keep, at_least: at_most / 2, at_most });
+                self.commit(home, packed)
             }
         }
     }

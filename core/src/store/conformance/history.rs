@@ -3,7 +3,7 @@
 use super::cases;
 use super::world::{Device, Doc, Journal, Make, change, entry, key, sync};
 use crate::id::ChangeHash;
-use crate::log::{Batch, BlobRef, Body, Head, Operation};
+use crate::log::{Batch, BlobRef, Block, Head, Operation};
 use crate::store::rules::{self, Claim, Received, Standing};
 use crate::store::tx::{DocumentState, Setting, StorageExt};
 
@@ -85,7 +85,7 @@ fn a_batch_that_begins_in_the_middle_brings_only_what_is_new(make: &Make) {
     }
     let log = a.log();
     let whole = a.batches(log, 1).remove(0);
-    assert_eq!(whole.operations.len(), 5);
+    assert_eq!(whole.count(), 5);
     assert_eq!(b.receive(whole), stored(3));
     assert_eq!(a.holds(), b.holds());
     assert_eq!(b.setting(Setting::Mended), None);
@@ -283,9 +283,9 @@ fn a_body_missing_without_a_certificate_is_refused(make: &Make) {
     a.change(entry(1), Doc::new(1).write("one"));
     let log = a.log();
     let mut batch = a.batches(log, 0).remove(0);
-    let operation = batch.operations.remove(0);
-    batch.operations.push(Operation { body: Body::Dropped { hash: operation.body.hash() }, ..operation });
-    assert!(batch.verify().is_ok(), "the chain can't tell");
+    let bodiless: Vec<_> = batch.operations().unwrap().into_iter().map(Operation::without_body).collect();
+    batch.blocks = Block::pack(&bodiless);
+    assert!(batch.clone().open().unwrap().verify().is_ok(), "the chain can't tell");
     assert!(matches!(b.receive(batch), Received::Refused(_)));
     assert_eq!(b.read(|tx| tx.logs()), []);
 }
@@ -380,13 +380,15 @@ fn a_forged_or_foreign_batch_is_refused(make: &Make) {
     let (log, theirs) = (a.log(), stranger.log());
     let batch = a.batches(log, 0).remove(0);
     let mut shorter = batch.clone();
-    shorter.operations.pop();
+    let mut operations = batch.operations().unwrap();
+    shorter.blocks = Block::pack(&operations[..1]);
     let mut swapped = batch.clone();
-    swapped.operations.swap(0, 1);
+    operations.swap(0, 1);
+    swapped.blocks = Block::pack(&operations);
     let resigned = Head::sign(&stranger.identity.key, log, batch.head.position, batch.head.knew.clone());
     let resigned = Batch { head: resigned, ..batch.clone() };
     let mut empty = batch.clone();
-    empty.operations.clear();
+    empty.blocks.clear();
     for bad in [shorter, swapped, resigned, empty, stranger.batches(theirs, 0).remove(0)] {
         assert!(matches!(b.receive(bad), Received::Refused(_)));
     }

@@ -164,7 +164,8 @@ impl Device {
     }
 
     pub(super) fn receive(&mut self, batch: Batch) -> Received {
-        self.write(|tx, identity, entropy| rules::receive(tx, identity, entropy, batch)).unwrap()
+        let open = batch.open().unwrap();
+        self.write(|tx, identity, entropy| rules::receive(tx, identity, entropy, open)).unwrap()
     }
 
     /// The log that this device appends to now.

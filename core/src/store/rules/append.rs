@@ -5,7 +5,7 @@ use super::identity::Identity;
 use super::members;
 use crate::error::{Error, Result};
 use crate::id::{Incarnation, LogId};
-use crate::log::{Head, MAX_BATCH, Operation, Position};
+use crate::log::{Head, MAX_BATCH, Operation, Placed, Position};
 use crate::store::tx::{Setting, Tx};
 use crate::time::{Entropy, random};
 
@@ -56,8 +56,8 @@ pub fn append(
     let head = Head::sign(&identity.key, log, position, tips);
     tx.append(log, &placed, &head)?;
     let mut digest = Digest::default();
-    for (_, operation) in &placed {
-        link(tx, identity, &mut digest, operation)?;
+    for (position, operation) in &placed {
+        link(tx, identity, &mut digest, &Placed::of(*position, operation)?)?;
     }
     digest.commit(tx)?;
     Ok(head)

@@ -9,7 +9,7 @@ use super::identity::{Identity, Planted};
 use crate::crypto::Hasher;
 use crate::error::Result;
 use crate::id::{ChangeHash, EntryId};
-use crate::log::{ChangeHeader, Operation, OperationKind};
+use crate::log::{ChangeHeader, OperationKind, Placed};
 use crate::store::tx::{DocumentState, Setting, Tx};
 
 /// What the digest changes by in one transaction.
@@ -50,9 +50,11 @@ impl Digest {
 }
 
 /// Brings heads, readiness and blobs up to date with an operation that was just appended.
-pub(super) fn link(tx: &mut dyn Tx, identity: &Identity, digest: &mut Digest, operation: &Operation) -> Result<()> {
+pub(super) fn link(tx: &mut dyn Tx, identity: &Identity, digest: &mut Digest, operation: &Placed) -> Result<()> {
     let entry = operation.envelope.entry;
-    let Some(bytes) = operation.body.bytes() else { return Ok(()) };
+    if !operation.held {
+        return Ok(());
+    }
     for blob in &operation.envelope.brings {
         tx.bring_blob(entry, blob)?;
     }
@@ -62,30 +64,30 @@ pub(super) fn link(tx: &mut dyn Tx, identity: &Identity, digest: &mut Digest, op
     if operation.envelope.kind != OperationKind::Change {
         return Ok(());
     }
-    let header = ChangeHeader::parse(bytes)?;
-    if tx.change_ready(entry, header.hash)?.is_some() {
+    let (hash, dependencies) = (ChangeHash::from_bytes(operation.hash), &operation.dependencies);
+    if tx.change_ready(entry, hash)?.is_some() {
         // The same change in another log: numbered there, nothing new here.
         return Ok(());
     }
     let mut state = tx.document(entry)?.unwrap_or_default();
     let before = state.heads.clone();
     let mut ready = true;
-    for dependency in &header.dependencies {
+    for dependency in dependencies {
         if tx.change_ready(entry, *dependency)? != Some(true)
             && identity.planted != Some(Planted::MergeWithoutDependencies)
         {
-            tx.add_wait(entry, *dependency, header.hash)?;
+            tx.add_wait(entry, *dependency, hash)?;
             ready = false;
         }
     }
-    state.heads.retain(|head| !header.dependencies.contains(head));
-    if !tx.is_waited_for(entry, header.hash)? {
-        state.heads.push(header.hash);
+    state.heads.retain(|head| !dependencies.contains(head));
+    if !tx.is_waited_for(entry, hash)? {
+        state.heads.push(hash);
         state.heads.sort_unstable();
     }
-    tx.set_change_ready(entry, header.hash, ready)?;
+    tx.set_change_ready(entry, hash, ready)?;
     if ready {
-        release(tx, entry, header.hash, &mut state)?;
+        release(tx, entry, hash, &mut state)?;
     } else {
         state.pending += 1;
     }

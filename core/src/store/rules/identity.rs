@@ -25,6 +25,8 @@ pub enum Planted {
     StandingFromTheSessionsBeginning,
     /// A device goes on appending to an incarnation that a peer holds further.
     RollbackIgnored,
+    /// A pack leaves out the last of the operations that it stands for.
+    PackDropsTheLast,
 }
 
 /// This device, in this journal.
@@ -40,9 +42,14 @@ pub struct Identity {
     pub hello: HashKey,
     /// The discovery secret: the gate's and mDNS tags' key.
     pub discovery: HashKey,
+    /// Bytes of lines from which on a batch is stored as the pack that it came as. Shorter ones, as in a live session,
+    /// are stored line by line and packed together later.
+    pub pack_from: usize,
     #[doc(hidden)]
     pub planted: Option<Planted>,
 }
+
+const PACK_FROM: usize = 32 << 10;
 
 impl Identity {
     /// The identity made of a device key and the journal's secret.
@@ -53,6 +60,7 @@ impl Identity {
             digest: HashKey::derive(Domain::DigestKey, secret.expose()),
             hello: HashKey::derive(Domain::HelloKey, secret.expose()),
             discovery: HashKey::derive(Domain::DiscoveryKey, secret.expose()),
+            pack_from: PACK_FROM,
             planted: None,
         }
     }

@@ -8,6 +8,7 @@ mod documents;
 mod erase;
 mod identity;
 mod members;
+mod pack;
 mod receive;
 mod summary;
 
@@ -16,6 +17,7 @@ pub use documents::{recompute_all, relink};
 pub use erase::{apply_certificate, erase};
 pub use identity::{Identity, Planted};
 pub use members::{Standing, add_statements, sign_keeps, standing, state, statements};
+pub use pack::{Packing, pack};
 pub use receive::{Received, receive};
 pub use summary::{
     ChainPoint, Claim, Comparison, Outgoing, Summary, UnfilledBlob, chain_points, common_point, compare, next_batch,

@@ -8,7 +8,7 @@ use super::identity::{Identity, Planted};
 use super::members;
 use crate::error::Result;
 use crate::id::{ChangeHash, Incarnation, LogId};
-use crate::log::{Batch, Envelope, MAX_BATCH, Operation, OperationKind, Position};
+use crate::log::{Envelope, MAX_BATCH, OpenBatch, Operation, OperationKind, Placed, Position};
 use crate::membership::{Limit, State};
 use crate::store::tx::{Setting, Tx};
 use crate::time::Entropy;
@@ -34,11 +34,11 @@ pub enum Received {
 }
 
 /// Takes one batch. Errors are the store's; everything wrong with the batch is an answer.
-pub fn receive(tx: &mut dyn Tx, identity: &Identity, entropy: &mut dyn Entropy, batch: Batch) -> Result<Received> {
-    let positions = match batch.verify() {
-        Ok(positions) => positions,
-        Err(_) => return Ok(Received::Refused("a batch that its author did not sign")),
-    };
+pub fn receive(tx: &mut dyn Tx, identity: &Identity, entropy: &mut dyn Entropy, open: OpenBatch) -> Result<Received> {
+    if open.verify().is_err() {
+        return Ok(Received::Refused("a batch that its author did not sign"));
+    }
+    let (batch, placed) = (open.batch(), open.placed());
     let set = members::statements(tx)?;
     let state = members::state(identity, &set);
     if batch.head.knew.iter().any(|tip| !set.contains(tip)) {
@@ -56,51 +56,52 @@ pub fn receive(tx: &mut dyn Tx, identity: &Identity, entropy: &mut dyn Entropy, 
         return Ok(Received::Misfit);
     }
     // The first operation that is not held, or not held alike.
-    let mut first_new = positions.len();
-    for (index, position) in positions.iter().enumerate() {
+    let mut first_new = placed.len();
+    for (index, Placed { position, .. }) in placed.iter().enumerate() {
         if position_of(tx, log, start, position.seq)? != Some(*position) {
             first_new = index;
             break;
         }
     }
-    if first_new == positions.len() {
-        return Ok(Received::Known);
-    }
-    let forked = positions[first_new].seq <= held.seq;
+    let Some(first) = placed.get(first_new).map(|placed| placed.position) else { return Ok(Received::Known) };
+    let forked = first.seq <= held.seq;
     if forked {
-        let ours = position_of(tx, log, start, positions[first_new].seq)?.map(|position| position.chain);
+        let ours = position_of(tx, log, start, first.seq)?.map(|position| position.chain);
         // Of two tails the one with the lower chain value at the first difference gives way, on every device.
-        if ours > Some(positions[first_new].chain) {
+        if ours > Some(first.chain) {
             return Ok(Received::Known);
         }
     }
-    if !within_limit(&state, &log, &positions) {
+    if !within_limit(&state, &log, placed) {
         return Ok(Received::Refused("operations of a device that does not belong"));
     }
     if !forked && held.seq == 0 && !state.ever_added(&log.device) {
         return Ok(Received::Refused("operations of a device that was never added"));
     }
-    let mut operations = Vec::with_capacity(positions.len() - first_new);
-    for (operation, position) in batch.operations.into_iter().zip(&positions).skip(first_new) {
-        let erased = tx.is_erased(operation.envelope.entry)?;
-        if operation.body.bytes().is_none() && !erased && identity.planted != Some(Planted::HoleWithoutCertificate) {
+    let mut erased = BTreeSet::new();
+    for operation in &placed[first_new..] {
+        let entry = operation.envelope.entry;
+        if tx.is_erased(entry)? {
+            erased.insert(entry);
+        } else if !operation.held && identity.planted != Some(Planted::HoleWithoutCertificate) {
             return Ok(Received::Refused("a body missing without an erase certificate"));
         }
-        operations.push((*position, if erased { operation.without_body() } else { operation }));
     }
     retire_if_own(tx, identity, entropy, &log)?;
-    let dropped = if forked { tx.truncate(log, positions[first_new].seq - 1)? } else { Vec::new() };
-    tx.append(log, &operations, &batch.head)?;
+    let dropped = if forked { tx.truncate(log, first.seq - 1)? } else { Vec::new() };
+    // What is packed again here is only the block that is cut, and those that hold a body which must not be kept.
+    let (batch, placed) = open.skip(first_new)?.without_bodies(|entry| erased.contains(entry))?.into_parts();
+    tx.append_batch(&batch, &placed, batch.len() >= identity.pack_from)?;
     let mut digest = Digest::default();
     if forked {
         relink_all(tx, identity, &mut digest, &dropped)?;
     }
-    for (_, operation) in &operations {
+    for operation in &placed {
         link(tx, identity, &mut digest, operation)?;
     }
     digest.commit(tx)?;
     log_again(tx, identity, entropy, log, dropped)?;
-    Ok(Received::Stored { operations: operations.len() as u64, mended: forked })
+    Ok(Received::Stored { operations: placed.len() as u64, mended: forked })
 }
 
 /// The place after `seq` operations, the log's beginning included.
@@ -109,13 +110,13 @@ fn position_of(tx: &mut dyn Tx, log: LogId, start: Position, seq: u64) -> Result
 }
 
 /// A member's log counts whole; any other up to a keep.
-fn within_limit(state: &State, log: &LogId, positions: &[Position]) -> bool {
-    let Some(end) = positions.last() else { return false };
+fn within_limit(state: &State, log: &LogId, placed: &[Placed]) -> bool {
+    let Some(end) = placed.last().map(|placed| placed.position) else { return false };
     match state.limit(log) {
         Limit::Whole => true,
         Limit::UpTo(keeps) => keeps.iter().any(|(seq, chain)| {
             *seq >= end.seq
-                && positions.iter().find(|position| position.seq == *seq).is_none_or(|at| at.chain == *chain)
+                && placed.iter().find(|at| at.position.seq == *seq).is_none_or(|at| at.position.chain == *chain)
         }),
     }
 }

@@ -204,6 +204,6 @@ pub fn next_batch(tx: &mut dyn Tx, identity: &Identity, log: LogId, after: u64) 
             None => return Ok(None),
         },
     };
-    let operations = tx.operations(log, after + 1, head.position.seq)?;
-    Ok(Some(Batch { log, previous, operations, head }))
+    let blocks = tx.blocks(log, after + 1, head.position.seq)?;
+    Ok(Some(Batch { log, previous, blocks, head }))
 }

@@ -75,9 +75,10 @@ fn check_log(tx: &mut SqliteTx<'_>, identity: &Identity, log: LogId, end: Positi
         if run.is_empty() {
             return Ok(Some(format!("operation {} is missing", position.seq + 1)));
         }
+        let chains = tx.chains(log, position.seq + 1, position.seq + SLICE)?;
         for operation in run {
             position = position.after(&operation);
-            if tx.position_at(log, position.seq)? != Some(position) {
+            if chains.get(&position.seq).is_some_and(|chain| *chain != position.chain) {
                 return Ok(Some(format!("the chain breaks at operation {}", position.seq)));
             }
             if let Some(problem) = body_problem(tx, &operation)? {
@@ -94,6 +95,9 @@ fn check_log(tx: &mut SqliteTx<'_>, identity: &Identity, log: LogId, end: Positi
         if !head.verifies() {
             return Ok(Some(format!("the head at {after} is not signed by its device")));
         }
+        if tx.place_of(log, after)? != Some(head.position) {
+            return Ok(Some(format!("the head at {after} is of another chain")));
+        }
     }
     Ok((after != end.seq).then(|| format!("nothing is signed after {after}")))
 }
@@ -103,6 +107,9 @@ fn body_problem(tx: &mut SqliteTx<'_>, operation: &Operation) -> Result<Option<&
         let erased = tx.is_erased(operation.envelope.entry)?;
         return Ok((!erased).then_some("its body is missing without an erase certificate"));
     };
+    if operation.envelope.kind != OperationKind::Erase && tx.is_erased(operation.envelope.entry)? {
+        return Ok(Some("its entry is erased and its body is still here"));
+    }
     Ok(match Operation::new(operation.envelope.clone(), bytes.to_vec()) {
         Ok(again) if again.body.hash() == operation.body.hash() => None,
         _ => Some("its body is not what was hashed"),
@@ -116,7 +123,13 @@ fn check_documents(tx: &mut SqliteTx<'_>, identity: &Identity) -> Result<(Check,
     let entries: Vec<EntryId> =
         entries.query_map([], |row| row.get(0).map(EntryId::from_bytes)).and_then(Iterator::collect).map_err(db)?;
     for entry in entries {
-        let (derived, ready) = derive(tx, entry)?;
+        let (derived, ready) = match derive(tx, entry) {
+            Ok(derived) => derived,
+            Err(error) => {
+                problems.push(format!("entry {entry}: {}", error.message));
+                continue;
+            }
+        };
         let held = tx.document(entry)?.unwrap_or_default();
         if derived != held {
             problems.push(format!("entry {entry}: its heads are not those of its changes"));
@@ -191,7 +204,7 @@ fn check_rows(tx: &mut SqliteTx<'_>) -> Result<Check> {
         }
         Ok(())
     };
-    for table in ["operations", "waits", "blobs", "entries", "texts", "snapshots"] {
+    for table in ["places", "waits", "blobs", "entries", "texts", "snapshots"] {
         look(
             format!("rows in {table} of no document"),
             &format!("SELECT count(*) FROM {table} WHERE document NOT IN (SELECT id FROM documents)"),
@@ -208,7 +221,7 @@ fn check_rows(tx: &mut SqliteTx<'_>) -> Result<Check> {
             params![],
         )?;
     }
-    for table in ["operations", "heads"] {
+    for table in ["operations", "blocks", "heads", "places"] {
         look(
             format!("rows in {table} of no log"),
             &format!(
@@ -219,15 +232,20 @@ fn check_rows(tx: &mut SqliteTx<'_>) -> Result<Check> {
         )?;
     }
     look(
+        "operations whose place under their document is missing, or places too many".to_owned(),
+        "SELECT abs((SELECT count(*) FROM places) - (SELECT coalesce(sum(seq), 0) FROM logs))",
+        params![],
+    )?;
+    look(
         "documents with heads and a certificate".to_owned(),
         "SELECT count(*) FROM documents WHERE heads IS NOT NULL AND entry IN (SELECT entry FROM certificates)",
         params![],
     )?;
     look(
-        "operations of an erased entry that still have a body".to_owned(),
-        "SELECT count(*) FROM operations o JOIN documents d ON d.id = o.document
-         WHERE o.body IS NOT NULL AND o.kind != ?1 AND d.entry IN (SELECT entry FROM certificates)",
-        params![super::logs::kind_number(OperationKind::Erase)],
+        "places of changes of an erased entry".to_owned(),
+        "SELECT count(*) FROM places p JOIN documents d ON d.id = p.document
+         WHERE p.ready IS NOT NULL AND d.entry IN (SELECT entry FROM certificates)",
+        params![],
     )?;
     Ok(Check::new("rows", &problems, "every row belongs to something".to_owned()))
 }

@@ -1,17 +1,16 @@
 //! Documents in their table: heads, readiness, and destroying one with all that was ever derived from it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::logs::{index_key, kind_number, seq_of};
+use super::logs::{index_key, seq_of};
 use super::projection::Projection;
 use super::schema::{SEQ_BITS, STALE_ROW, STALE_TEXT};
 use super::search;
 use super::tx::{SqliteTx, db, int, uint};
 use crate::error::{Error, Result};
 use crate::id::{ChangeHash, DeviceId, EntryId, Incarnation, LogId};
-use crate::log::{Envelope, Operation, OperationKind};
 use crate::store::tx::{DocumentState, StoredChange};
 
 /// A document as this transaction has it.
@@ -131,7 +130,7 @@ impl SqliteTx<'_> {
             .conn
             .prepare_cached(
                 "SELECT entry FROM documents WHERE heads IS NOT NULL OR EXISTS (
-                     SELECT 1 FROM operations WHERE document = documents.id AND kind = 0 AND body IS NOT NULL)
+                     SELECT 1 FROM places WHERE document = documents.id AND ready IS NOT NULL)
                  ORDER BY entry",
             )
             .map_err(db)?;
@@ -154,15 +153,29 @@ impl SqliteTx<'_> {
         if is_head {
             return Ok(Some(true));
         }
-        self.conn
+        Ok(self.held_change(id, hash)?.into_iter().next().map(|(_, ready)| ready))
+    }
+
+    /// Where a change stands whose body is held, and whether it is ready: once for each log.
+    fn held_change(&mut self, document: i64, hash: ChangeHash) -> Result<Vec<(i64, bool)>> {
+        let mut found = self
+            .conn
             .prepare_cached(
-                "SELECT ready FROM operations WHERE document = ?1 AND key = ?2 AND hash = ?3 AND ready IS NOT NULL LIMIT 1",
+                "SELECT id, ready FROM places WHERE document = ?1 AND key = ?2 AND ready IS NOT NULL ORDER BY id",
             )
-            .and_then(|mut found| {
-                let (key, hash) = (index_key(hash.as_bytes()), hash.as_bytes());
-                found.query_row(params![id, key, hash], |row| row.get(0)).optional()
-            })
-            .map_err(db)
+            .map_err(db)?;
+        let found = found.query_map([document, index_key(hash.as_bytes())], |row| Ok((row.get(0)?, row.get(1)?)));
+        let mut found: Vec<(i64, bool)> = found.and_then(Iterator::collect).map_err(db)?;
+        // The index knows eight bytes; whoever makes two changes that begin alike gains nothing by it.
+        let keys: Vec<i64> = found.iter().map(|(key, _)| *key).collect();
+        let mut equal = Vec::with_capacity(keys.len());
+        self.lines(&keys, |_, line| {
+            equal.push(line.hash()? == *hash.as_bytes());
+            Ok(())
+        })?;
+        let mut equal = equal.into_iter();
+        found.retain(|_| equal.next() == Some(true));
+        Ok(found)
     }
 
     pub(super) fn set_readiness(&mut self, entry: EntryId, hash: ChangeHash, ready: bool) -> Result<()> {
@@ -170,50 +183,58 @@ impl SqliteTx<'_> {
         if self.fresh.remove(&(id, hash)) && ready {
             return Ok(());
         }
-        self.conn
-            .prepare_cached(
-                "UPDATE operations SET ready = ?4 WHERE document = ?1 AND key = ?2 AND hash = ?3 AND kind = 0
-                 AND body IS NOT NULL AND ready IS NOT ?4",
-            )
-            .and_then(|mut update| {
-                let (key, hash) = (index_key(hash.as_bytes()), hash.as_bytes());
-                update.execute(params![id, key, hash, ready])
-            })
-            .map(drop)
-            .map_err(db)
+        for (key, was) in self.held_change(id, hash)? {
+            if was != ready {
+                self.conn
+                    .prepare_cached("UPDATE places SET ready = ?4 WHERE document = ?1 AND key = ?2 AND id = ?3")
+                    .and_then(|mut update| update.execute(params![id, index_key(hash.as_bytes()), key, ready]))
+                    .map_err(db)?;
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn all_changes(&mut self, entry: EntryId) -> Result<Vec<StoredChange>> {
         let Some(id) = self.row_of(entry)? else { return Ok(Vec::new()) };
         let mut all = self
             .conn
-            .prepare_cached(
-                "SELECT o.id, o.hash, o.ready, o.envelope, o.body, l.device, l.incarnation
-                 FROM operations o JOIN logs l ON l.id = o.id >> ?3
-                 WHERE o.document = ?1 AND o.kind = ?2 AND o.body IS NOT NULL ORDER BY o.id",
-            )
+            .prepare_cached("SELECT id, ready FROM places WHERE document = ?1 AND ready IS NOT NULL ORDER BY id")
             .map_err(db)?;
-        let mut rows = all.query(params![id, kind_number(OperationKind::Change), SEQ_BITS]).map_err(db)?;
-        let (mut seen, mut changes) = (HashSet::new(), Vec::new());
-        while let Some(row) = rows.next().map_err(db)? {
-            let hash = ChangeHash::from_bytes(row.get(1).map_err(db)?);
-            if !seen.insert(hash) {
-                continue;
-            }
-            let log = LogId {
-                device: DeviceId::from_bytes(row.get(5).map_err(db)?),
-                incarnation: Incarnation::from_bytes(row.get(6).map_err(db)?),
+        let all: Vec<(i64, bool)> =
+            all.query_map([id], |row| Ok((row.get(0)?, row.get(1)?))).and_then(Iterator::collect).map_err(db)?;
+        let logs = self.logs_by_row()?;
+        let keys: Vec<i64> = all.iter().map(|(key, _)| *key).collect();
+        let (mut seen, mut changes) = (HashSet::new(), Vec::with_capacity(all.len()));
+        let fresh = std::mem::take(&mut self.fresh);
+        let read = self.lines(&keys, |at, line| {
+            let hash = ChangeHash::from_bytes(line.hash()?);
+            let (Some((key, ready)), Ok(chunk)) = (all.get(at), line.body) else {
+                return Err(Error::corrupt("a change without a body"));
             };
-            changes.push(StoredChange {
-                hash,
-                log,
-                seq: seq_of(row.get(0).map_err(db)?),
-                first_log: Envelope::decode(row.get_ref(3).map_err(db)?.as_blob().unwrap_or_default())?.first_log,
-                ready: row.get::<_, Option<bool>>(2).map_err(db)?.unwrap_or(false) && !self.fresh.contains(&(id, hash)),
-                chunk: self.opener.unpack(row.get_ref(4).map_err(db)?.as_blob().unwrap_or_default())?,
-            });
-        }
-        Ok(changes)
+            if seen.insert(hash) {
+                let log = logs.get(&(key >> SEQ_BITS)).ok_or_else(|| Error::corrupt("an operation of no log"))?;
+                changes.push(StoredChange {
+                    hash,
+                    log: *log,
+                    seq: seq_of(*key),
+                    first_log: line.envelope.first_log,
+                    ready: *ready && !fresh.contains(&(id, hash)),
+                    chunk: chunk.to_vec(),
+                });
+            }
+            Ok(())
+        });
+        self.fresh = fresh;
+        read.map(|()| changes)
+    }
+
+    fn logs_by_row(&mut self) -> Result<HashMap<i64, LogId>> {
+        let mut all = self.conn.prepare_cached("SELECT id, device, incarnation FROM logs").map_err(db)?;
+        let rows = all.query_map([], |row| {
+            let device = DeviceId::from_bytes(row.get(1)?);
+            Ok((row.get(0)?, LogId { device, incarnation: Incarnation::from_bytes(row.get(2)?) }))
+        });
+        rows.and_then(Iterator::collect).map_err(db)
     }
 
     pub(super) fn destroy(&mut self, entry: EntryId) -> Result<()> {
@@ -226,7 +247,7 @@ impl SqliteTx<'_> {
         self.fresh.retain(|(document, _)| *document != id);
         self.write_documents()?;
         self.forget_derived(id)?;
-        self.drop_bodies(id)?;
+        self.drop_all_bodies(entry, id)?;
         for sql in ["DELETE FROM waits WHERE document = ?1", "UPDATE blobs SET ended = 1 WHERE document = ?1"] {
             self.conn.prepare_cached(sql).and_then(|mut statement| statement.execute([id])).map_err(db)?;
         }
@@ -234,27 +255,15 @@ impl SqliteTx<'_> {
     }
 
     /// Envelopes and hashes stay, for the chain.
-    fn drop_bodies(&mut self, document: i64) -> Result<()> {
-        let mut all = self
-            .conn
-            .prepare_cached("SELECT id, hash, envelope FROM operations WHERE document = ?1 AND body IS NOT NULL")
-            .map_err(db)?;
-        let mut rows = all.query([document]).map_err(db)?;
-        let mut sizes = Vec::new();
-        while let Some(row) = rows.next().map_err(db)? {
-            let envelope = Envelope::decode(row.get_ref(2).map_err(db)?.as_blob().unwrap_or_default())?;
-            let bodiless = Operation::dropped(envelope, row.get(1).map_err(db)?);
-            sizes.push((row.get::<_, i64>(0).map_err(db)?, bodiless.size()));
-        }
-        drop(rows);
-        let mut update = self
-            .conn
-            .prepare_cached("UPDATE operations SET body = NULL, ready = NULL, size = ?2 WHERE id = ?1")
-            .map_err(db)?;
-        for (id, size) in sizes {
-            update.execute(params![id, int(size as u64)]).map_err(db)?;
-        }
-        Ok(())
+    fn drop_all_bodies(&mut self, entry: EntryId, document: i64) -> Result<()> {
+        let mut all = self.conn.prepare_cached("SELECT id FROM places WHERE document = ?1 ORDER BY id").map_err(db)?;
+        let keys: Vec<i64> = all.query_map([document], |row| row.get(0)).and_then(Iterator::collect).map_err(db)?;
+        self.drop_bodies(entry, &keys)?;
+        self.conn
+            .prepare_cached("UPDATE places SET ready = NULL WHERE document = ?1 AND ready IS NOT NULL")
+            .and_then(|mut update| update.execute([document]))
+            .map(drop)
+            .map_err(db)
     }
 
     /// Takes out the search row with exactly the texts that it was made from: those in the projection, which every

@@ -1,4 +1,4 @@
-//! Logs in their tables: appending a run, reading one back, finding the head to end at, dropping a tail.
+//! Logs in their tables: appending a run, finding places and heads, dropping a tail. What is packed is in `packs`.
 
 use rusqlite::{OptionalExtension, params};
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use super::tx::{SqliteTx, db, int, uint};
 use crate::crypto::Signature;
 use crate::error::{Error, Result};
 use crate::id::{Chain, ChangeHash, DeviceId, Incarnation, LogId, StatementId};
-use crate::log::{Body, Envelope, Head, Operation, OperationKind, Position, codec};
+use crate::log::{Batch, Envelope, Head, Operation, OperationKind, Placed, Position, codec, line};
 
 /// How far a log is held; `seq` is 0 where all of it was dropped.
 #[derive(Debug, Clone, Copy)]
@@ -42,17 +42,10 @@ pub(super) fn index_key(hash: &[u8; 32]) -> i64 {
     i64::from_le_bytes(first)
 }
 
-pub(super) fn kind_number(kind: OperationKind) -> i64 {
-    match kind {
-        OperationKind::Change => 0,
-        OperationKind::Erase => 1,
-        OperationKind::Record => 2,
-    }
-}
-
-/// What a head says beyond the place it stands at.
+/// A head, beyond its log and number.
 #[derive(Serialize, Deserialize)]
 struct HeadRow {
+    chain: Chain,
     knew: Vec<StatementId>,
     signature: Signature,
 }
@@ -100,32 +93,40 @@ impl SqliteTx<'_> {
         if seq == row.held.seq {
             return Ok(Some(row.held));
         }
-        let chain = self
-            .conn
-            .prepare_cached("SELECT chain FROM operations WHERE id = ?1")
-            .and_then(|mut found| found.query_row([row.key(seq).unwrap_or(0)], |row| row.get(0)).optional())
-            .map_err(db)?;
-        Ok(chain.map(|chain| Position { seq, chain: Chain::from_bytes(chain) }))
+        // A block would have to be unpacked; where there is a head, it knows.
+        if let Some((key, bytes)) = self.head_row("id = ?1", [row.key(seq)?])? {
+            return Ok(Some(head_of(log, key, &bytes)?.position));
+        }
+        self.place_of(log, seq)
     }
 
-    fn head_from(&mut self, log: LogId, key: i64, bytes: &[u8]) -> Result<Head> {
-        let HeadRow { knew, signature } = codec::decode("head", 16 << 10, bytes)?;
-        let position =
-            self.position(log, seq_of(key))?.ok_or_else(|| Error::corrupt("a head stands beyond its log's end"))?;
-        Ok(Head { log, position, knew, signature })
+    /// The chain after `seq` operations, as they themselves say and no head.
+    pub(super) fn place_of(&mut self, log: LogId, seq: u64) -> Result<Option<Position>> {
+        let Some(row) = self.log_row(log)?.filter(|row| (1..=row.held.seq).contains(&seq)) else { return Ok(None) };
+        let key = row.key(seq)?;
+        let chain: Option<[u8; 32]> = self
+            .conn
+            .prepare_cached("SELECT chain FROM operations WHERE id = ?1")
+            .and_then(|mut found| found.query_row([key], |row| row.get(0)).optional())
+            .map_err(db)?;
+        match chain {
+            Some(chain) => Ok(Some(Position { seq, chain: Chain::from_bytes(chain) })),
+            None => self.position_in_block(key),
+        }
+    }
+
+    fn head_row(&self, which: &str, keys: impl rusqlite::Params) -> Result<Option<(i64, Vec<u8>)>> {
+        self.conn
+            .prepare_cached(&format!("SELECT id, bytes FROM heads WHERE {which}"))
+            .and_then(|mut found| found.query_row(keys, |row| Ok((row.get(0)?, row.get(1)?))).optional())
+            .map_err(db)
     }
 
     pub(super) fn last_head(&mut self, log: LogId, seq: u64) -> Result<Option<Head>> {
         let Some(row) = self.log_row(log)? else { return Ok(None) };
-        let found: Option<(i64, Vec<u8>)> = self
-            .conn
-            .prepare_cached("SELECT id, bytes FROM heads WHERE id BETWEEN ?1 AND ?2 ORDER BY id DESC LIMIT 1")
-            .and_then(|mut found| {
-                let to = row.key(seq.min(row.held.seq)).unwrap_or(0);
-                found.query_row([row.key(1).unwrap_or(0), to], |row| Ok((row.get(0)?, row.get(1)?))).optional()
-            })
-            .map_err(db)?;
-        found.map(|(key, bytes)| self.head_from(log, key, &bytes)).transpose()
+        let keys = [row.key(1)?, row.key(seq.min(row.held.seq))?];
+        let found = self.head_row("id BETWEEN ?1 AND ?2 ORDER BY id DESC LIMIT 1", keys)?;
+        found.map(|(key, bytes)| head_of(log, key, &bytes)).transpose()
     }
 
     pub(super) fn next_head(&mut self, log: LogId, seq: u64, bytes: usize) -> Result<Option<Head>> {
@@ -134,19 +135,24 @@ impl SqliteTx<'_> {
         let conn = self.conn;
         let mut heads =
             conn.prepare_cached("SELECT id FROM heads WHERE id BETWEEN ?1 AND ?2 ORDER BY id").map_err(db)?;
+        // Each piece by its last operation. Of a block that begins further back all counts.
         let mut sizes = conn
-            .prepare_cached("SELECT id, size FROM operations WHERE id BETWEEN ?1 AND ?2 ORDER BY id")
+            .prepare_cached(
+                "SELECT id + count - 1 AS last, len FROM blocks
+                 WHERE id BETWEEN (SELECT coalesce(max(id), 0) FROM blocks WHERE id <= ?1) AND ?2 AND id + count > ?1
+                 UNION ALL SELECT id, length(line) FROM operations WHERE id BETWEEN ?1 AND ?2 ORDER BY 1",
+            )
             .map_err(db)?;
         let (mut heads, mut sizes) = (heads.query(bounds).map_err(db)?, sizes.query(bounds).map_err(db)?);
         let (mut best, mut size) = (None, 0usize);
         'heads: while let Some(head) = heads.next().map_err(db)? {
             let end: i64 = head.get(0).map_err(db)?;
-            while let Some(operation) = sizes.next().map_err(db)? {
-                size = size.saturating_add(uint(operation.get(1).map_err(db)?) as usize);
+            while let Some(piece) = sizes.next().map_err(db)? {
+                size = size.saturating_add(uint(piece.get(1).map_err(db)?) as usize);
                 if best.is_some() && size > bytes {
                     break 'heads;
                 }
-                if operation.get::<_, i64>(0).map_err(db)? >= end {
+                if piece.get::<_, i64>(0).map_err(db)? >= end {
                     break;
                 }
             }
@@ -159,48 +165,57 @@ impl SqliteTx<'_> {
         self.last_head(log, seq_of(end))
     }
 
-    pub(super) fn run(&mut self, log: LogId, from: u64, to: u64) -> Result<Vec<Operation>> {
-        let Some(row) = self.log_row(log)? else { return Ok(Vec::new()) };
-        let (from, to) = (from.max(1), to.min(row.held.seq));
-        if from > to {
-            return Ok(Vec::new());
+    pub(super) fn append_run(&mut self, log: LogId, operations: &[(Position, Operation)], head: &Head) -> Result<()> {
+        let row = self.extend(log, operations.iter().map(|(position, _)| *position), head)?;
+        for (position, operation) in operations {
+            let key = row.key(position.seq)?;
+            self.insert(key, position, &line(operation))?;
+            self.enter(key, &operation.envelope, operation.body.hash(), operation.body.bytes().is_some())?;
         }
-        let mut run = self
-            .conn
-            .prepare_cached("SELECT envelope, hash, body FROM operations WHERE id BETWEEN ?1 AND ?2 ORDER BY id")
-            .map_err(db)?;
-        let mut rows = run.query([row.key(from)?, row.key(to)?]).map_err(db)?;
-        let mut operations = Vec::new();
-        while let Some(row) = rows.next().map_err(db)? {
-            let envelope = Envelope::decode(row.get_ref(0).map_err(db)?.as_blob().unwrap_or_default())?;
-            let hash = row.get(1).map_err(db)?;
-            let body = match row.get_ref(2).map_err(db)?.as_blob_or_null() {
-                Ok(Some(packed)) => Body::Held { bytes: self.opener.unpack(packed)?, hash },
-                Ok(None) => Body::Dropped { hash },
-                Err(_) => return Err(Error::corrupt("an operation's body does not read")),
-            };
-            operations.push(Operation { envelope, body });
-        }
-        Ok(operations)
+        Ok(())
     }
 
-    pub(super) fn append_run(&mut self, log: LogId, operations: &[(Position, Operation)], head: &Head) -> Result<()> {
+    pub(super) fn append_batch_run(&mut self, batch: &Batch, placed: &[Placed], packed: bool) -> Result<()> {
+        let row = self.extend(batch.log, placed.iter().map(|placed| placed.position), &batch.head)?;
+        let (mut rest, mut chain) = (placed, batch.previous.chain);
+        for block in &batch.blocks {
+            let Some((here, later)) = rest.split_at_checked(block.operations as usize) else { break };
+            let (Some(first), Some(last)) = (here.first(), here.last()) else { break };
+            if packed {
+                self.insert_block(row.key(first.position.seq)?, &chain, block)?;
+            } else {
+                let mut unpacker = std::mem::take(&mut self.unpacker);
+                for (line, placed) in unpacker.lines(block)?.zip(here) {
+                    self.insert(row.key(placed.position.seq)?, &placed.position, line?.whole)?;
+                }
+                self.unpacker = unpacker;
+            }
+            for placed in here {
+                self.enter(row.key(placed.position.seq)?, &placed.envelope, placed.hash, placed.held)?;
+            }
+            (rest, chain) = (later, last.position.chain);
+        }
+        if rest.is_empty() { Ok(()) } else { Err(Error::internal("a batch that is not what it was")) }
+    }
+
+    /// The log further on, up to a head.
+    fn extend(&mut self, log: LogId, mut run: impl Iterator<Item = Position>, head: &Head) -> Result<LogRow> {
         let held = self.log_row(log)?.map_or(0, |row| row.held.seq);
-        let Some((end, _)) = operations.last() else { return Err(Error::internal("a commit of no operations")) };
-        let numbers = operations.iter().map(|(position, _)| position.seq);
-        if !numbers.eq(held + 1..=end.seq) || head.position != *end {
+        let mut end = None;
+        let in_sequence = (held + 1..).zip(&mut run).all(|(seq, position)| {
+            end = Some(position);
+            position.seq == seq
+        });
+        if !in_sequence || end != Some(head.position) {
             return Err(Error::internal("operations out of sequence"));
         }
-        let row = self.set_log(log, *end)?;
-        for (position, operation) in operations {
-            self.insert(row.key(position.seq)?, position, operation)?;
-        }
-        let bytes = codec::encode(&HeadRow { knew: head.knew.clone(), signature: head.signature });
+        let row = self.set_log(log, head.position)?;
+        let bytes = HeadRow { chain: head.position.chain, knew: head.knew.clone(), signature: head.signature };
         self.conn
             .prepare_cached("INSERT INTO heads (id, bytes) VALUES (?1, ?2)")
-            .and_then(|mut insert| insert.execute(params![row.key(end.seq).unwrap_or(0), bytes]))
-            .map(drop)
-            .map_err(db)
+            .and_then(|mut insert| insert.execute(params![row.key(row.held.seq).unwrap_or(0), codec::encode(&bytes)]))
+            .map_err(db)?;
+        Ok(row)
     }
 
     fn set_log(&mut self, log: LogId, held: Position) -> Result<LogRow> {
@@ -222,14 +237,20 @@ impl SqliteTx<'_> {
         Ok(row)
     }
 
-    fn insert(&mut self, key: i64, position: &Position, operation: &Operation) -> Result<()> {
-        let envelope = &operation.envelope;
-        let hash = operation.body.hash();
+    fn insert(&mut self, key: i64, position: &Position, line: &[u8]) -> Result<()> {
+        self.conn
+            .prepare_cached("INSERT INTO operations (id, chain, line) VALUES (?1, ?2, ?3)")
+            .and_then(|mut insert| insert.execute(params![key, position.chain.as_bytes(), line]))
+            .map(drop)
+            .map_err(db)
+    }
+
+    /// Notes an operation's place under its document.
+    fn enter(&mut self, key: i64, envelope: &Envelope, hash: [u8; 32], held: bool) -> Result<()> {
         // A change that no other log holds yet is entered as ready, which most are, and is not known until the rules
         // have looked at it: `set_change_ready` then has nothing to write.
-        let is_change = envelope.kind == OperationKind::Change && operation.body.bytes().is_some();
         let mut ready = None;
-        let document = if is_change {
+        let document = if envelope.kind == OperationKind::Change && held {
             let change = ChangeHash::from_bytes(hash);
             let known = self.readiness(envelope.entry, change)?;
             let document = self.document_made(envelope.entry)?;
@@ -243,26 +264,9 @@ impl SqliteTx<'_> {
         } else {
             self.document_made(envelope.entry)?.id
         };
-        let body = operation.body.bytes().map(|bytes| self.squeezer.pack(bytes));
         self.conn
-            .prepare_cached(
-                "INSERT INTO operations (id, document, kind, ready, size, key, hash, chain, envelope, body)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-            )
-            .and_then(|mut insert| {
-                insert.execute(params![
-                    key,
-                    document,
-                    kind_number(envelope.kind),
-                    ready,
-                    int(operation.size() as u64),
-                    index_key(&hash),
-                    hash,
-                    position.chain.as_bytes(),
-                    envelope.encode(),
-                    body,
-                ])
-            })
+            .prepare_cached("INSERT INTO places (document, key, id, ready) VALUES (?1, ?2, ?3, ?4)")
+            .and_then(|mut insert| insert.execute(params![document, index_key(&hash), key, ready]))
             .map(drop)
             .map_err(db)
     }
@@ -275,16 +279,20 @@ impl SqliteTx<'_> {
             0 => Chain::from_bytes([0; 32]),
             seq => self.position(log, seq)?.ok_or_else(|| Error::corrupt("a log with a gap"))?.chain,
         };
-        for operation in &dropped {
-            let hash = ChangeHash::from_bytes(operation.body.hash());
-            if let Some(document) = self.document_row(operation.envelope.entry)? {
-                // The heads kept in memory may name a change that is gone now.
-                document.settled = false;
-                let id = document.id;
-                self.fresh.remove(&(id, hash));
-            }
+        for (at, operation) in (seq + 1..).zip(&dropped) {
+            let hash = operation.body.hash();
+            let Some(document) = self.document_row(operation.envelope.entry)? else { continue };
+            // The heads kept in memory may name a change that is gone now.
+            document.settled = false;
+            let id = document.id;
+            self.fresh.remove(&(id, ChangeHash::from_bytes(hash)));
+            self.conn
+                .prepare_cached("DELETE FROM places WHERE document = ?1 AND key = ?2 AND id = ?3")
+                .and_then(|mut delete| delete.execute(params![id, index_key(&hash), row.key(at).unwrap_or(0)]))
+                .map_err(db)?;
         }
-        for table in ["operations", "heads"] {
+        self.cut_block(row.key(seq + 1)?)?;
+        for table in ["operations", "blocks", "heads"] {
             self.conn
                 .prepare_cached(&format!("DELETE FROM {table} WHERE id BETWEEN ?1 AND ?2"))
                 .and_then(|mut delete| {
@@ -295,4 +303,9 @@ impl SqliteTx<'_> {
         self.set_log(log, Position { seq, chain })?;
         Ok(dropped)
     }
+}
+
+fn head_of(log: LogId, key: i64, bytes: &[u8]) -> Result<Head> {
+    let HeadRow { chain, knew, signature } = codec::decode("head", 16 << 10, bytes)?;
+    Ok(Head { log, position: Position { seq: seq_of(key), chain }, knew, signature })
 }

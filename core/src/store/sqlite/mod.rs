@@ -7,6 +7,7 @@ mod doctor;
 mod documents;
 mod logs;
 pub mod open;
+mod packs;
 #[doc(hidden)]
 pub mod pages;
 mod projection;

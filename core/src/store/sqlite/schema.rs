@@ -2,15 +2,18 @@
 //!
 //! Every row has an integer key. A random id of 16 or 32 bytes stands once, in a unique index beside its integer, and
 //! everything else refers to the integer. An operation's key *is* its place: the log's row number in the upper 23 bits,
-//! its sequence number in the lower 40, so that a log is one run of the table and needs no index of its own.
+//! its sequence number in the lower 40, so that a log is one run of a table and needs no index of its own. An operation
+//! stands once: in a row of `operations` while it is new, later in one of the `blocks`, whose key is its first one's.
 //!
 //! | table | a row is | truth or derived |
 //! |---|---|---|
 //! | `settings` | a small value that a transaction covers | truth (the digest: derived) |
 //! | `statements`, `certificates` | one of them, as it came | truth |
 //! | `logs` | a log, and how far it is held | truth |
-//! | `operations` | a line of a log; `key` is its hash's first eight bytes, `size` its length on the wire | truth (`ready`: derived) |
-//! | `heads` | what an author signed at a place: tips and signature | truth |
+//! | `operations` | a line of a log that is not packed yet | truth |
+//! | `blocks` | a run of lines, packed, as it is sent; `chain` is the one before its first | truth |
+//! | `heads` | what an author signed at a place: the chain there, tips and signature | truth |
+//! | `places` | where a document's operation stands; `key` is its hash's first eight bytes | derived |
 //! | `documents` | an entry, its heads, how many changes wait, what of it is stale, how often it changed | derived |
 //! | `waits` | a change that waits for another | derived |
 //! | `blobs` | bytes that an operation brought or ended, and which chunks are here | truth |
@@ -47,14 +50,16 @@ const TABLES: &str = "
         id INTEGER PRIMARY KEY, device BLOB NOT NULL, incarnation BLOB NOT NULL,
         seq INTEGER NOT NULL, chain BLOB NOT NULL, UNIQUE (device, incarnation)) STRICT;
 
-    -- The body comes last: everything before it is read without following a long row to its other pages.
-    CREATE TABLE operations (
-        id INTEGER PRIMARY KEY, document INTEGER NOT NULL, kind INTEGER NOT NULL, ready INTEGER,
-        size INTEGER NOT NULL, key INTEGER NOT NULL, hash BLOB NOT NULL, chain BLOB NOT NULL,
-        envelope BLOB NOT NULL, body BLOB) STRICT;
+    -- The line comes last: everything before it is read without following a long row to its other pages.
+    CREATE TABLE operations (id INTEGER PRIMARY KEY, chain BLOB NOT NULL, line BLOB NOT NULL) STRICT;
+    CREATE TABLE blocks (
+        id INTEGER PRIMARY KEY, count INTEGER NOT NULL, len INTEGER NOT NULL, chain BLOB NOT NULL,
+        bytes BLOB NOT NULL) STRICT;
     -- Finds a change by its hash, and all of a document's operations. Eight bytes tell any two honest changes apart;
-    -- the row's whole hash is compared all the same.
-    CREATE INDEX operations_document ON operations (document, key);
+    -- the whole hash is compared all the same. `ready` is NULL of what is no change, or has no body any more.
+    CREATE TABLE places (
+        document INTEGER NOT NULL, key INTEGER NOT NULL, id INTEGER NOT NULL, ready INTEGER,
+        PRIMARY KEY (document, key, id)) STRICT, WITHOUT ROWID;
 
     CREATE TABLE heads (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
 

@@ -5,11 +5,11 @@ use super::*;
 use crate::crypto::Secret;
 use crate::id::EntryId;
 use crate::journal::Kind;
-use crate::log::{MAX_BATCH, Operation};
+use crate::log::{Block, MAX_BATCH, Operation, Unpacker};
 use crate::store::conformance::world::{Doc, Journal, Seeded};
 use crate::store::derived::{Filter, list_query};
-use crate::store::rules::{self, Identity};
-use crate::store::tx::{DocumentState, Setting, StorageExt};
+use crate::store::rules::{self, Identity, Packing};
+use crate::store::tx::{DocumentState, Setting, StorageExt, Tx};
 use crate::store::words::Query;
 use crate::time::Day;
 
@@ -92,6 +92,13 @@ impl Made {
             .unwrap()
     }
 
+    /// Packs all but the newest operations. Answers how many.
+    fn pack(&self, keep: u64) -> u64 {
+        let packing = Packing { keep, at_least: 0, ..Packing::default() };
+        let pack = || self.store.write(|tx| rules::pack(tx, &self.identity, &packing)).unwrap();
+        std::iter::from_fn(|| Some(pack()).filter(|packed| *packed > 0)).sum()
+    }
+
     fn stale(&self) -> Vec<EntryId> {
         self.store.stale(9).unwrap()
     }
@@ -132,10 +139,93 @@ fn an_erased_entry_leaves_no_row_and_no_word_in_any_page() {
     assert!(!holds(b"zanzibarite") && !holds(b"quokkalike"));
     assert_eq!(made.found("zanzibarite"), 0);
     for (table, count) in made.rows_of(entry(1)) {
-        assert_eq!(count > 0, table == "operations", "{table}");
+        assert_eq!(count > 0, table == "places", "{table}");
     }
     assert_eq!(made.stale(), [entry(2)]);
     assert_eq!(made.problems(), [""; 0]);
+}
+
+#[test]
+fn an_erased_entry_leaves_no_word_in_any_block() {
+    let mut made = made();
+    // Short and in a block that is not compressed, so that its words would be seen in the page.
+    let (mut gone, mut kept) = (Doc::new(1), Doc::new(2));
+    for n in 0..3 {
+        made.change(entry(1), gone.write(&format!("xylofuge {n}")));
+        made.change(entry(2), kept.write(&format!("quagmire {n}")));
+        assert_eq!(made.pack(0), 2);
+    }
+    made.change(entry(1), gone.write("xylofuge unpacked"));
+    let path = made.folder.path().join("journal.db");
+    let scratch = tempfile::tempdir().unwrap();
+    let words = || {
+        let blocks: Vec<Vec<u8>> = made
+            .store
+            .read_sql(|tx| {
+                let mut all = tx.conn()?.prepare("SELECT id, count, len, bytes FROM blocks").unwrap();
+                let block = |row: &rusqlite::Row<'_>| {
+                    Ok(Block { operations: row.get(1)?, len: row.get(2)?, bytes: row.get(3)? })
+                };
+                let blocks: Vec<Block> = all.query_map([], block).unwrap().map(Result::unwrap).collect();
+                let mut unpacker = Unpacker::default();
+                let lines = |block: &Block| {
+                    unpacker.lines(block).unwrap().map(|line| line.unwrap().whole.to_vec()).collect::<Vec<_>>().concat()
+                };
+                Ok(blocks.iter().map(lines).collect())
+            })
+            .unwrap();
+        assert!(made.store.connections().checkpoint().unwrap());
+        let pages = decrypted_pages(&path, &KEY, scratch.path()).unwrap();
+        let holds =
+            |word: &[u8]| [&pages, &blocks.concat()].map(|place| place.windows(word.len()).any(|at| at == word));
+        [holds(b"xylofuge"), holds(b"quagmire")]
+    };
+    assert_eq!(words(), [[true, true], [true, true]]);
+    let erased = made.store.write(|tx| rules::erase(tx, &made.identity, &mut Seeded::new(3), entry(1))).unwrap();
+    assert!(erased.is_some());
+    assert_eq!(words(), [[false, false], [true, true]]);
+    assert_eq!(made.problems(), [""; 0]);
+    assert_eq!(made.store.read(|tx| tx.changes(entry(2))).unwrap().len(), 3);
+}
+
+/// What a cold entry costs: never more blocks than it has changes, and each once.
+#[test]
+fn an_entry_is_read_out_of_as_few_blocks_as_it_stands_in() {
+    let mut made = made();
+    let mut docs: Vec<Doc> = (1..=40).map(Doc::new).collect();
+    let noise = |n: usize| {
+        let mut bytes = [0; 700];
+        crate::time::Entropy::fill(&mut Seeded::new(n as u64), &mut bytes);
+        data_encoding::BASE64.encode(&bytes)
+    };
+    for round in 0..6 {
+        let commit = docs.iter_mut().enumerate().map(|(n, doc)| {
+            let chunk = doc.write(&noise(round * 100 + n));
+            Operation::change(entry(n as u8), chunk, Vec::new(), Vec::new()).unwrap()
+        });
+        let commit = commit.collect();
+        made.append(commit);
+    }
+    assert_eq!(made.pack(0), 240);
+    let read = |made: &Made, n: u8| {
+        made.store.read_sql(|tx| {
+            let changes = tx.changes(entry(n))?;
+            Ok((changes.len(), tx.blocks_unpacked()))
+        })
+    };
+    let blocks: i64 = made
+        .store
+        .read_sql(|tx| Ok(tx.conn()?.query_row("SELECT count(*) FROM blocks", [], |row| row.get(0)).unwrap()))
+        .unwrap();
+    assert!((4..=6).contains(&blocks), "{blocks}");
+    for n in 0..40 {
+        let (changes, unpacked) = read(&made, n).unwrap();
+        assert_eq!(changes, 6);
+        assert!(unpacked <= 6 && unpacked <= blocks as u64, "{unpacked}");
+    }
+    // Not packed, nothing is unpacked.
+    made.change(entry(77), Doc::new(77).write("new"));
+    assert_eq!(read(&made, 77).unwrap(), (1, 0));
 }
 
 #[test]
@@ -145,7 +235,7 @@ fn a_document_without_heads_has_no_derived_rows_and_keeps_its_log() {
     made.derive(entry(1), &story());
     made.store.write(|tx| tx.set_document(entry(1), &DocumentState::default())).unwrap();
     for (table, count) in made.rows_of(entry(1)) {
-        assert_eq!(count > 0, table == "operations", "{table}");
+        assert_eq!(count > 0, table == "places", "{table}");
     }
     assert_eq!((made.found("zanzibarite"), made.stale()), (0, Vec::new()));
     assert_eq!(made.store.read(|tx| tx.changes(entry(1))).unwrap().len(), 1);
@@ -213,27 +303,46 @@ fn the_list_is_read_from_its_index_in_order() {
 
 #[test]
 fn the_doctor_finds_each_kind_of_damage() {
-    let damages: [(&str, &[&str]); 10] = [
-        ("UPDATE operations SET chain = zeroblob(32) WHERE id & 0xff = 2", &["logs"]),
-        ("UPDATE operations SET hash = zeroblob(32) WHERE id & 0xff = 2", &["logs"]),
-        ("UPDATE operations SET body = NULL WHERE id & 0xff = 3", &["logs", "documents", "digest"]),
-        ("UPDATE heads SET bytes = (SELECT bytes FROM heads WHERE id & 0xff = 1)", &["logs"]),
+    const EVERYWHERE: &[&str] = &["logs", "documents", "digest"];
+    let either: [(&str, &[&str]); 6] = [
+        ("UPDATE heads SET bytes = CAST(x'00' || substr(bytes, 2) AS BLOB) WHERE id & 0xff = 3", &["logs"]),
         ("DELETE FROM heads WHERE id & 0xff = 3", &["logs"]),
-        ("DELETE FROM operations WHERE id & 0xff = 2", &["logs", "documents", "digest"]),
         ("UPDATE documents SET pending = 1", &["documents"]),
-        ("UPDATE operations SET ready = 0 WHERE id & 0xff = 2", &["documents"]),
+        ("UPDATE places SET ready = 0 WHERE id & 0xff = 2", &["documents"]),
         ("UPDATE settings SET value = zeroblob(32) WHERE key = 'digest'", &["digest"]),
         ("INSERT INTO texts VALUES (99, x'00')", &["rows"]),
     ];
-    for (damage, expected) in damages {
+    let lines: [(&str, &[&str]); 5] = [
+        ("UPDATE operations SET chain = zeroblob(32) WHERE id & 0xff = 2", &["logs"]),
+        (
+            "UPDATE operations SET line = (SELECT line FROM operations WHERE id & 0xff = 1) WHERE id & 0xff = 3",
+            EVERYWHERE,
+        ),
+        ("UPDATE heads SET bytes = (SELECT bytes FROM heads WHERE id & 0xff = 1)", &["logs"]),
+        ("DELETE FROM operations WHERE id & 0xff = 2", EVERYWHERE),
+        ("DELETE FROM places WHERE id & 0xff = 3", &["documents", "digest", "rows"]),
+    ];
+    let blocks: [(&str, &[&str]); 5] = [
+        ("UPDATE blocks SET chain = zeroblob(32)", &["logs"]),
+        ("UPDATE blocks SET count = count - 1", EVERYWHERE),
+        ("UPDATE blocks SET len = len + 1", EVERYWHERE),
+        ("UPDATE blocks SET bytes = substr(bytes, 1, length(bytes) - 1)", EVERYWHERE),
+        ("DELETE FROM blocks", EVERYWHERE),
+    ];
+    let all = either.iter().map(|case| (false, case)).chain(either.iter().map(|case| (true, case)));
+    let all = all.chain(lines.iter().map(|case| (false, case))).chain(blocks.iter().map(|case| (true, case)));
+    for (packed, (damage, expected)) in all {
         let mut made = made();
         let mut doc = Doc::new(1);
         for n in 0..3 {
             made.change(entry(1), doc.write(&n.to_string()));
         }
+        if packed {
+            assert_eq!(made.pack(0), 3);
+        }
         assert_eq!(made.problems(), [""; 0]);
         made.sql(damage);
-        assert_eq!(made.problems(), expected, "{damage}");
+        assert_eq!(made.problems(), *expected, "{damage}, packed: {packed}");
     }
 }
 

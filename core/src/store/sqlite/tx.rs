@@ -10,14 +10,13 @@ use std::fmt;
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::body::{Opener, Squeezer};
 use super::documents::DocumentRow;
 use super::logs::LogRow;
 use crate::error::{Error, Result};
 use crate::id::{BlobId, ChangeHash, EntryId, LogId, StatementId};
-use crate::log::{BlobRef, Certificate, Head, Operation, Position};
+use crate::log::{Batch, BlobRef, Block, Certificate, Head, Operation, Placed, Position, Unpacker};
 use crate::store::error::StoreError;
-use crate::store::tx::{DocumentState, Setting, StoredChange, Tx, WantedBlob};
+use crate::store::tx::{DocumentState, Setting, StoredChange, Tx, Unpacked, WantedBlob};
 
 /// SQLite's failure as ours.
 pub(super) fn db(error: rusqlite::Error) -> Error {
@@ -43,8 +42,9 @@ pub struct SqliteTx<'a> {
     pub(super) next_document: Option<i64>,
     /// Changes that this transaction appended and that nobody has spoken of since: not known to [`Tx::change_ready`].
     pub(super) fresh: HashSet<(i64, ChangeHash)>,
-    pub(super) squeezer: Squeezer,
-    pub(super) opener: Opener,
+    pub(super) unpacker: Unpacker,
+    /// Blocks unpacked: what a cold entry costs.
+    pub(super) unpacked: u64,
 }
 
 impl fmt::Debug for SqliteTx<'_> {
@@ -62,8 +62,8 @@ impl<'a> SqliteTx<'a> {
             documents: HashMap::new(),
             next_document: None,
             fresh: HashSet::new(),
-            squeezer: Squeezer::default(),
-            opener: Opener::default(),
+            unpacker: Unpacker::default(),
+            unpacked: 0,
         }
     }
 
@@ -163,6 +163,24 @@ impl Tx for SqliteTx<'_> {
     fn append(&mut self, log: LogId, operations: &[(Position, Operation)], head: &Head) -> Result<()> {
         self.writing()?;
         self.append_run(log, operations, head)
+    }
+
+    fn append_batch(&mut self, batch: &Batch, placed: &[Placed], packed: bool) -> Result<()> {
+        self.writing()?;
+        self.append_batch_run(batch, placed, packed)
+    }
+
+    fn blocks(&mut self, log: LogId, from: u64, to: u64) -> Result<Vec<Block>> {
+        self.blocks_of(log, from, to)
+    }
+
+    fn unpacked(&mut self, log: LogId, bytes: usize) -> Result<Option<Unpacked>> {
+        self.first_unpacked(log, bytes)
+    }
+
+    fn pack(&mut self, log: LogId, from: u64, to: u64, blocks: &[Block]) -> Result<()> {
+        self.writing()?;
+        self.pack_run(log, from, to, blocks)
     }
 
     fn truncate(&mut self, log: LogId, seq: u64) -> Result<Vec<Operation>> {

@@ -12,7 +12,7 @@ use afterword_core::id::EntryId;
 use afterword_core::journal::{Kind, NewEntry};
 use afterword_core::log::Operation;
 use afterword_core::store::error::StoreResult;
-use afterword_core::store::rules::{self, Identity};
+use afterword_core::store::rules::{self, Identity, Packing};
 use afterword_core::store::sqlite::open::Vouched;
 use afterword_core::store::vault::{self, Home, PlatformVault, Unlock};
 use afterword_core::store::{SqliteStore, StorageExt, derived};
@@ -106,6 +106,7 @@ pub(crate) fn fill(root: &Path, keys: &Keys, count: usize, words: usize, derive:
             }
             Ok(())
         })?;
+        while store.write(|tx| rules::pack(tx, &identity, &Packing::default()))? > 0 {}
     }
     Ok(store.pause()?)
 }

@@ -1,0 +1,32 @@
+//! Packing in the background: older operations move into blocks while nobody waits for the store.
+
+use std::time::{Duration, Instant};
+
+use super::Engine;
+use super::shared::Shared;
+use crate::error::Result;
+use crate::store::StorageExt;
+use crate::store::rules::{self, Packing};
+
+/// How many imported entries may lie unpacked: what is packed while it comes leaves no room behind in the file.
+pub(super) const IMPORTED: u64 = 128;
+
+impl Engine {
+    /// Packs older operations for at most `budget`, in transactions of under 20 ms. Answers how many were packed.
+    pub fn pack(&self, budget: Duration) -> Result<u64> {
+        pack(&self.shared, budget)
+    }
+}
+
+/// See [`Engine::pack`].
+pub(super) fn pack(shared: &Shared, budget: Duration) -> Result<u64> {
+    let (started, mut all) = (Instant::now(), 0);
+    while started.elapsed() < budget {
+        let packed = shared.store.write(|tx| rules::pack(tx, &shared.identity, &Packing::default()))?;
+        if packed == 0 {
+            break;
+        }
+        all += packed;
+    }
+    Ok(all)
+}
