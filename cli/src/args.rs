@@ -168,7 +168,7 @@ pub enum Command {
     Attach {
         /// The entry
         id: String,
-        /// The file, at most 10 MB
+        /// The file, at most 16 GiB
         file: PathBuf,
         /// A caption
         #[arg(long)]

@@ -330,13 +330,18 @@ pub(crate) fn blocks() -> Vec<Vec<u8>> {
 }
 
 pub(crate) fn chunk(data: &[u8]) -> bool {
-    let Ok(chunk) = Chunk::decode(data) else { return false };
+    let Ok(chunk) = Chunk::decode(data.to_vec()) else { return false };
     assert_eq!(chunk.encode(), data, "a chunk has one encoding");
     true
 }
 
 pub(crate) fn chunks() -> Vec<Vec<u8>> {
-    let chunk = |index, bytes: &[u8]| Chunk { blob: BlobId::from_bytes([0xb1; 32]), index, bytes: bytes.to_vec() };
+    let chunk = |index, bytes: &[u8]| Chunk {
+        entry: EntryId::from_bytes([14; 16]),
+        blob: BlobId::from_bytes([0xb1; 32]),
+        index,
+        bytes: bytes.to_vec(),
+    };
     vec![chunk(0, b"").encode(), chunk(300, &[9; 500]).encode()]
 }
 

@@ -7,11 +7,12 @@
 use std::cell::OnceCell;
 
 use afterword_core::crypto::Secret;
-use afterword_core::error::{Error, Result};
-use afterword_core::id::{BlobId, Incarnation};
+use afterword_core::error::Result;
+use afterword_core::id::{BlobId, EntryId, Incarnation};
 use afterword_core::log::Operation;
 use afterword_core::membership::Statement;
 use afterword_core::store::memory::Snapshot;
+use afterword_core::store::blobs::Taken;
 use afterword_core::store::rules::{self, ChainPoint, Claim, Identity, UnfilledBlob};
 use afterword_core::store::{MemoryStore, Setting, StorageExt, WantedBlob};
 use afterword_core::sync::{BlobBytes, Config, Message, Mode, PROTOCOL, Session, Stream, frame, serve_request};
@@ -30,16 +31,16 @@ const PEER: u8 = 0x12;
 struct NoBlobs;
 
 impl BlobBytes for NoBlobs {
-    fn read_chunk(&self, _: &WantedBlob, _: u32) -> Result<Vec<u8>> {
-        Err(Error::corrupt("there are no blobs here"))
+    fn read(&self, _: &WantedBlob, _: &[u32]) -> Result<Vec<Vec<u8>>> {
+        Ok(Vec::new())
     }
-    fn write_chunk(&self, _: &WantedBlob, _: u32, _: &[u8], _: &mut dyn Entropy) -> Result<()> {
+    fn store(&self, _: &WantedBlob, _: &[(u32, &[u8])], _: &mut dyn Entropy) -> Result<Taken> {
+        Ok(Taken::default())
+    }
+    fn finish(&self, _: &WantedBlob) -> Result<()> {
         Ok(())
     }
-    fn finish(&self, _: &WantedBlob) -> Result<bool> {
-        Ok(false)
-    }
-    fn remove(&self, _: BlobId) -> Result<()> {
+    fn remove(&self, _: EntryId, _: BlobId) -> Result<()> {
         Ok(())
     }
 }
@@ -146,7 +147,11 @@ fn messages() -> Vec<Message> {
         Message::Common { log: log(HERE), seq: 1 },
         Message::Batch { generation: 1, batch },
         Message::Ack { generation: 1, batches: 1 },
-        Message::Want(vec![UnfilledBlob { id: BlobId::from_bytes([0xb1; 32]), bitmap: vec![1] }]),
+        Message::Want(vec![UnfilledBlob {
+            entry: EntryId::from_bytes([14; 16]),
+            id: BlobId::from_bytes([0xb1; 32]),
+            bitmap: vec![1],
+        }]),
         Message::Sent { chunks: 0 },
         Message::Settled { answered: 1, batches: 1, hash: [5; 16] },
         Message::WhoAreYou,

@@ -35,8 +35,8 @@ pub use own::{ExportedPerson, VERSION};
 
 /// A text file larger than this is not something a person wrote in one sitting.
 pub const MAX_TEXT: u64 = 8 << 20;
-/// An attachment may not be larger than this.
-pub const MAX_ATTACHMENT: u64 = 10 << 20;
+/// An attachment that an import brings may not be larger than this: it is held in memory. `attach` takes larger ones.
+pub const MAX_ATTACHMENT: u64 = 512 << 20;
 
 /// Something that was not understood or not taken, and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

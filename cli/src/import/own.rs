@@ -324,7 +324,7 @@ fn convert(file: FileEntry) -> Result<Own, &'static str> {
         let data = match a.data {
             None => Bytes::Missing,
             Some(text) if text.len() as u64 > MAX_ATTACHMENT.div_ceil(3) * 4 => {
-                return Err("an attachment in it is larger than 10 MB");
+                return Err("an attachment in it is larger than 512 MB");
             }
             Some(text) => {
                 let data = data_encoding::BASE64.decode(text.as_bytes());

@@ -34,6 +34,10 @@ pub enum Domain {
     RecoverySeal,
     /// The key that seals a device's blobs at rest, from the database key.
     BlobKey,
+    /// The key that seals one blob's file, from the former and the file's name.
+    BlobFileKey,
+    /// The name of a blob's file, from its entry and its own name.
+    BlobFile,
     /// The value by which a vault knows the database key again.
     VaultCheck,
     /// The key under which a vault's contents are authenticated, from the database key.
@@ -59,6 +63,8 @@ impl Domain {
             Self::RecoverySign => "afterword 2026 recovery ed25519 v1",
             Self::RecoverySeal => "afterword 2026 recovery x25519 v1",
             Self::BlobKey => "afterword 2026 blob key v1",
+            Self::BlobFileKey => "afterword 2026 blob file key v1",
+            Self::BlobFile => "afterword 2026 blob file v1",
             Self::VaultCheck => "afterword 2026 vault check v1",
             Self::VaultTag => "afterword 2026 vault tag key v1",
             Self::VaultFile => "afterword 2026 vault file v1",

@@ -2,12 +2,14 @@
 //!
 //! The rule that must never be broken: a key has one purpose, and its type says which.
 
+mod blob;
 mod derived;
 mod hash;
 mod keys;
 mod phrase;
 mod seal;
 
+pub use blob::{BlobKey, Node, PartKey, join, node, part_overhead};
 pub use derived::Derived;
 pub use hash::{Domain, HashKey, Hasher};
 pub use keys::{

@@ -3,8 +3,9 @@
 use crate::error::Result;
 use crate::log::{Envelope, MAX_BATCH, Operation};
 use crate::store::StorageExt;
+use crate::store::blobs::{CHUNK, Shape};
 use crate::store::rules;
-use crate::sync::BlobBytes;
+use crate::sync::{BlobBytes, STORE_SLICE};
 
 use super::shared::Shared;
 
@@ -51,15 +52,20 @@ pub(super) fn adopt(old: &Shared, new: &Shared) -> Result<()> {
 
 fn copy_blobs(old: &Shared, new: &Shared) -> Result<()> {
     for held in old.store.read(|tx| tx.blobs(false))?.into_iter().filter(|blob| blob.here) {
-        let wanted = new.store.read(|tx| tx.blob(held.blob.id))?;
-        let Some(wanted) = wanted.filter(|wanted| !wanted.here) else { continue };
-        let chunks = <dyn BlobBytes>::chunks(held.blob.len);
-        for index in 0..u32::try_from(chunks).unwrap_or(u32::MAX) {
-            let bytes = BlobBytes::read_chunk(&old.blobs, &held, index)?;
-            BlobBytes::write_chunk(&new.blobs, &wanted, index, &bytes, &mut new.entropy.clone())?;
+        let wanted = new.store.read(|tx| tx.blob(held.entry, held.blob.id))?;
+        let (Some(wanted), Some(shape)) = (wanted.filter(|wanted| !wanted.here), Shape::new(held.blob.len)) else {
+            continue;
+        };
+        let order: Vec<u32> = (0..shape.parts()).filter_map(|at| Some(shape.in_order(at)? as u32)).collect();
+        let mut taken = 0;
+        for slice in order.chunks(STORE_SLICE / CHUNK as usize) {
+            let bytes = BlobBytes::read(&old.blobs, &held, slice)?;
+            let parts: Vec<_> = slice.iter().copied().zip(bytes.iter().map(Vec::as_slice)).collect();
+            taken += BlobBytes::store(&new.blobs, &wanted, &parts, &mut new.entropy.clone())?.parts.len();
         }
-        if BlobBytes::finish(&new.blobs, &wanted)? {
-            new.store.write(|tx| tx.set_blob(wanted.blob.id, &[], true))?;
+        if taken == order.len() {
+            BlobBytes::finish(&new.blobs, &wanted)?;
+            new.store.write(|tx| tx.set_blob(wanted.entry, wanted.blob.id, &[], true))?;
         }
     }
     Ok(())

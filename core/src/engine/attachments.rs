@@ -11,14 +11,10 @@ use crate::error::{Code, Error, Result};
 use crate::id::{AttachmentId, BlobId, EntryId};
 use crate::journal::Attachment;
 use crate::log::BlobRef;
-use crate::store::blobs::{self, BlobStore};
-use crate::store::error::StoreError;
+use crate::store::blobs::{BlobStore, Taken};
 use crate::store::{StorageExt, WantedBlob};
 use crate::sync::BlobBytes;
 use crate::time::{Entropy, random};
-
-/// The longest file that can be attached, in bytes.
-const MAX_FILE: u64 = 10 << 20;
 
 /// What is said of a file when it is attached.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -50,43 +46,28 @@ impl NewFile {
 impl Engine {
     /// Attaches what `reader` gives. The bytes are sealed and durable before the entry names them.
     pub fn attach(&self, id: EntryId, reader: &mut dyn Read, file: NewFile) -> Result<(AttachmentId, Written)> {
-        let blob = self.take_in(reader)?;
+        let blob = self.take_in(id, reader)?;
         let attached = self.edit_with_blobs(id, |editor, _, _| {
             let attachment = editor.add_attachment(&file.attachment(&blob))?;
             Ok((attachment, vec![blob.clone()], Vec::new()))
         });
         if attached.is_err() {
             // Nothing names these bytes; what can't be removed now is found by `doctor`.
-            let _ = self.shared.blobs.remove(&blob.id);
+            let _ = self.shared.blobs.remove(id, &blob.id);
         }
-        let attached = attached?;
-        // From here on the entry names them: whatever fails, they stay.
-        self.mark_here(&blob)?;
-        Ok(attached)
+        attached
     }
 
-    /// Seals bytes under a fresh key of their own and says what to call them.
-    pub(super) fn take_in(&self, reader: &mut dyn Read) -> Result<BlobRef> {
+    /// Seals bytes for an entry under a fresh key of their own and says what to call them.
+    pub(super) fn take_in(&self, entry: EntryId, reader: &mut dyn Read) -> Result<BlobRef> {
         let mut entropy = self.shared.entropy.clone();
         let key = HashKey::from_bytes(random(&mut entropy));
-        let mut limited = reader.take(MAX_FILE + 1);
-        let (id, len) = self.shared.blobs.import(&mut limited, &key, &mut entropy)?;
-        if len > MAX_FILE || len == 0 {
-            self.shared.blobs.remove(&id)?;
-            let why = if len == 0 { "the file to attach is empty" } else { "the file to attach is longer than 10 MB" };
-            return Err(Error::invalid(
-                why,
-                "nothing was changed; attach another file, or a smaller version of this one",
-            ));
+        let blob = self.shared.blobs.import(entry, reader, &key, &mut entropy)?;
+        if blob.len == 0 {
+            self.shared.blobs.remove(entry, &blob.id)?;
+            return Err(Error::invalid("the file to attach is empty", "nothing was changed; attach another file"));
         }
-        Ok(BlobRef { id, key: *key.as_bytes(), len })
-    }
-
-    /// The bytes of a blob that a commit has brought are all here.
-    pub(super) fn mark_here(&self, blob: &BlobRef) -> Result<()> {
-        self.shared.store.write(|tx| tx.set_blob(blob.id, &[], true))?;
-        self.shared.changed();
-        Ok(())
+        Ok(blob)
     }
 
     /// Takes an attachment off an entry; its bytes go from every device.
@@ -104,7 +85,7 @@ impl Engine {
     pub fn extract(&self, id: EntryId, attachment: AttachmentId, writer: &mut dyn Write) -> Result<u64> {
         let shown = self.show(id)?;
         let attachment = find(&shown.entry.attachments, attachment)?;
-        let held = self.shared.store.read(|tx| tx.blob(attachment.blob))?.filter(|blob| blob.here);
+        let held = self.shared.store.read(|tx| tx.blob(id, attachment.blob))?.filter(|blob| blob.here);
         let Some(held) = held else {
             return Err(Error::new(
                 Code::NotFound,
@@ -112,7 +93,7 @@ impl Engine {
                 "sync with a device that has them",
             ));
         };
-        self.shared.blobs.export(&held.blob.id, held.blob.len, writer)?;
+        self.shared.blobs.export(id, &held.blob, writer)?;
         Ok(held.blob.len)
     }
 
@@ -128,26 +109,24 @@ fn find(attachments: &[Attachment], id: AttachmentId) -> Result<&Attachment> {
 }
 
 impl BlobBytes for BlobStore {
-    fn read_chunk(&self, blob: &WantedBlob, index: u32) -> Result<Vec<u8>> {
-        Ok(Self::read_chunk(self, &blob.blob.id, blob.blob.len, index.into())?.to_vec())
+    fn read(&self, blob: &WantedBlob, parts: &[u32]) -> Result<Vec<Vec<u8>>> {
+        let read = Self::read(self, blob.entry, &blob.blob, parts)?;
+        Ok(read.into_iter().map(|mut bytes| std::mem::take(&mut *bytes)).collect())
     }
 
-    fn write_chunk(&self, blob: &WantedBlob, index: u32, bytes: &[u8], entropy: &mut dyn Entropy) -> Result<()> {
-        Self::write_chunk(self, &blob.blob.id, blob.blob.len, index.into(), bytes, entropy)?;
-        Ok(self.flush(&blob.blob.id)?)
+    fn store(&self, blob: &WantedBlob, parts: &[(u32, &[u8])], entropy: &mut dyn Entropy) -> Result<Taken> {
+        Ok(Self::store(self, blob.entry, &blob.blob, parts, entropy)?)
     }
 
-    fn finish(&self, blob: &WantedBlob) -> Result<bool> {
-        match Self::finish(self, &blob.blob.id, &blob.blob.hash_key(), blob.blob.len) {
-            Ok(()) => Ok(true),
-            Err(StoreError::Corrupt(_)) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
+    fn alone(&self) -> Result<Box<dyn Send>> {
+        Ok(Box::new(Self::alone(self)?))
     }
 
-    fn remove(&self, blob: BlobId) -> Result<()> {
-        Ok(Self::remove(self, &blob)?)
+    fn finish(&self, blob: &WantedBlob) -> Result<()> {
+        Ok(Self::finish(self, blob.entry, &blob.blob.id)?)
+    }
+
+    fn remove(&self, entry: EntryId, blob: BlobId) -> Result<()> {
+        Ok(Self::remove(self, entry, &blob)?)
     }
 }
-
-const _: () = assert!(blobs::CHUNK == <dyn BlobBytes>::CHUNK, "sessions and files cut blobs alike");

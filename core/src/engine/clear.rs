@@ -11,9 +11,9 @@ use crate::store::StorageExt;
 pub(super) fn clear_away(shared: &Shared) -> Result<()> {
     let (unwanted, certificates) =
         shared.store.read(|tx| Ok((tx.unwanted_blobs()?, tx.certificates()?.len() as u64)))?;
-    for blob in unwanted {
-        shared.blobs.remove(&blob)?;
-        shared.store.write(|tx| tx.forget_blob(blob))?;
+    for (entry, blob) in unwanted {
+        shared.blobs.remove(entry, &blob)?;
+        shared.store.write(|tx| tx.forget_blob(entry, blob))?;
     }
     if certificates > shared.cleared.load(Ordering::Relaxed) && shared.store.connections().checkpoint()? {
         shared.cleared.store(certificates, Ordering::Relaxed);

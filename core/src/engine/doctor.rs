@@ -113,12 +113,12 @@ impl Engine {
             if !wanted.here {
                 continue;
             }
-            if self.shared.blobs.verify(&wanted.blob.id, &wanted.blob.hash_key(), wanted.blob.len)? {
+            if self.shared.blobs.verify(wanted.entry, &wanted.blob)? {
                 whole += 1;
             } else {
                 // Asked for again at the next sync.
-                self.shared.store.write(|tx| tx.set_blob(wanted.blob.id, &[], false))?;
-                self.shared.blobs.remove(&wanted.blob.id)?;
+                self.shared.store.write(|tx| tx.set_blob(wanted.entry, wanted.blob.id, &[], false))?;
+                self.shared.blobs.remove(wanted.entry, &wanted.blob.id)?;
                 damaged += 1;
             }
         }

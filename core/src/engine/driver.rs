@@ -19,6 +19,8 @@ const ROOM: usize = 64 << 10;
 /// Pieces that wait for a stream's flow control.
 const WRITE_AHEAD: usize = 4;
 const TICK: Duration = Duration::from_millis(500);
+/// How long the end of a session waits for bytes of blobs that have come already.
+const SALVAGE: Duration = Duration::from_millis(20);
 
 /// How a session ended, and what it cost.
 #[derive(Debug, Clone)]
@@ -66,7 +68,13 @@ pub(super) async fn run(
     let begun = Instant::now();
     let cpu = shared.clock.cpu_ms();
     let mut session = Session::new(Config { mode, planted: None });
-    let ended = drive(&shared, &connection, &mut session, mode, (begun, cpu), &mut news, &mut stop, &tell).await;
+    let mut chunks_in = None;
+    let ended =
+        drive(&shared, &connection, &mut session, mode, (begun, cpu), &mut news, &mut stop, &tell, &mut chunks_in)
+            .await;
+    // A session that came to its end has nothing left to come.
+    let cut = !matches!(ended, Ok(Ended::Here(_) | Ended::There(0 | 1)));
+    salvage(&shared, connection.peer(), &mut session, chunks_in.filter(|_| cut)).await;
     let (code, equal, error) = match ended {
         Ok(Ended::Here(close)) => {
             let error = sentence(&close, session.settled());
@@ -104,6 +112,29 @@ pub(super) async fn run(
     outcome.error = error;
     outcome.wire = connection.finish(code, b"").await;
     outcome
+}
+
+/// Stores what came of blobs before the end, so that no more of them is sent again than was on its way.
+async fn salvage(
+    shared: &Arc<Shared>,
+    peer: DeviceId,
+    session: &mut Session,
+    chunks_in: Option<mpsc::Receiver<Vec<u8>>>,
+) {
+    if let Some(mut pieces) = chunks_in {
+        while let Ok(Some(bytes)) = tokio::time::timeout(SALVAGE, pieces.recv()).await {
+            if session.receive(Stream::Blobs, &bytes).is_err() {
+                break;
+            }
+        }
+    }
+    let Some(request) = session.salvage() else { return };
+    let shared = shared.clone();
+    let store = move || {
+        serve_request(&shared.store, &shared.blobs, &shared.identity, &mut shared.entropy.clone(), &peer, request)
+    };
+    // What can't be stored now comes again at the next sync.
+    let _ = tokio::task::spawn_blocking(store).await;
 }
 
 /// What the session came to until now.
@@ -148,12 +179,27 @@ fn outlet(mut stream: SendStream) -> Outlet {
     let (queue, mut pieces) = mpsc::channel::<Vec<u8>>(WRITE_AHEAD);
     tokio::spawn(async move {
         while let Some(piece) = pieces.recv().await {
-            if stream.write_all(&piece).await.is_err() {
+            if stream.write_chunk(piece.into()).await.is_err() {
                 return;
             }
         }
     });
     Outlet { queue, held: None }
+}
+
+/// The bytes of blobs that a stream brings, put together by a task: a stream gives one datagram's worth at a time, and
+/// the session's loop would turn once for each. Ends with the stream; an error is the connection's, which says so itself.
+fn inlet(mut stream: RecvStream) -> mpsc::Receiver<Vec<u8>> {
+    let (queue, pieces) = mpsc::channel::<Vec<u8>>(WRITE_AHEAD);
+    tokio::spawn(async move {
+        let mut buffer = vec![0; READ];
+        while let Ok(Some(read)) = stream.read(&mut buffer).await {
+            if queue.send(buffer[..read].to_vec()).await.is_err() {
+                return;
+            }
+        }
+    });
+    pieces
 }
 
 #[allow(clippy::too_many_arguments, reason = "the one loop that everything meets in")]
@@ -166,6 +212,7 @@ async fn drive(
     news: &mut watch::Receiver<u64>,
     stop: &mut watch::Receiver<bool>,
     tell: &mpsc::UnboundedSender<Told>,
+    chunks_in: &mut Option<mpsc::Receiver<Vec<u8>>>,
 ) -> Result<Ended> {
     let peer = connection.peer();
     let streams = async {
@@ -178,7 +225,6 @@ async fn drive(
     };
     let mut control_out = outlet(send);
     let mut chunks_out: Option<Outlet> = None;
-    let mut chunks_in: Option<RecvStream> = None;
     let (answer, mut answers) = mpsc::channel::<Result<Reply>>(1);
     let mut tick = tokio::time::interval(TICK);
     news.mark_unchanged();
@@ -254,7 +300,7 @@ async fn drive(
                 Err(_) => return Err(unreachable("the other device broke off")),
             },
             stream = connection.accept_blobs(), if chunks_in.is_none() => match stream {
-                Ok(stream) => chunks_in = Some(stream),
+                Ok(stream) => *chunks_in = Some(inlet(stream)),
                 Err(error) => return over(error),
             },
             permit = async { match &chunks_out { Some(out) => out.queue.clone().reserve_owned().await, None => std::future::pending().await } },
@@ -263,15 +309,13 @@ async fn drive(
                     permit.send(bytes);
                 }
             }
-            chunk = async { match &mut chunks_in { Some(stream) => stream.read_chunk(READ, true).await, None => std::future::pending().await } },
-                if reading && chunks_in.is_some() => match chunk {
-                Ok(Some(chunk)) => {
+            piece = async { match chunks_in.as_mut() { Some(pieces) => pieces.recv().await, None => std::future::pending().await } },
+                if chunks_in.is_some() && session.wants_chunks() => match piece {
+                Some(bytes) => {
                     session.progress(begun.elapsed().as_millis() as u64);
-                    let _ = session.receive(Stream::Blobs, &chunk.bytes);
+                    let _ = session.receive(Stream::Blobs, &bytes);
                 }
-                Ok(None) => chunks_in = None,
-                Err(ReadError::ConnectionLost(error)) => return over(error),
-                Err(_) => return Err(unreachable("the other device broke off")),
+                None => *chunks_in = None,
             },
             changed = news.changed() => {
                 if changed.is_ok() {

@@ -155,7 +155,7 @@ impl Engine {
             let people = derived::people(tx)?;
             let mut here = Vec::new();
             for attachment in &entry.attachments {
-                let held: Option<WantedBlob> = tx.blob(attachment.blob)?;
+                let held: Option<WantedBlob> = tx.blob(id, attachment.blob)?;
                 here.push((attachment.blob, held.is_some_and(|blob| blob.here)));
             }
             Ok(Shown { entry, people, here, unreadable: (refused + pending) as u64 })
@@ -283,9 +283,11 @@ pub(super) fn append_change(
     brings: Vec<BlobRef>,
     ends: Vec<crate::id::BlobId>,
 ) -> Result<()> {
+    let here: Vec<_> = brings.iter().map(|blob| blob.id).collect();
     let operation = Operation::change(id, chunk, brings, ends)?;
     rules::append(tx, &shared.identity, &mut shared.entropy.clone(), vec![operation])?;
-    Ok(())
+    // Their bytes were durable before; there is no moment at which the entry names them and they count as missing.
+    here.into_iter().try_for_each(|blob| tx.set_blob(id, blob, &[], true))
 }
 
 /// Derives what was written while its document is at hand, and says what there is now. A document that is not `whole`

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::Engine;
 use super::shared::{Shared, SharedEntropy};
-use crate::crypto::{ChunkKey, DeviceKey, Domain, HashKey, RecoveryPhrase, SealingKey, Secret};
+use crate::crypto::{BlobKey, DeviceKey, Domain, HashKey, RecoveryPhrase, SealingKey, Secret};
 use crate::error::{Code, Error, Result};
 use crate::id::JournalId;
 use crate::membership::{Newcomer, Signer, Statement};
@@ -128,9 +128,11 @@ impl Engine {
         identity: Identity,
         environment: Environment,
     ) -> Result<Self> {
-        let blob_key = ChunkKey::from_bytes(*HashKey::derive(Domain::BlobKey, key.expose()).as_bytes());
+        let blob_key = BlobKey::from_bytes(*HashKey::derive(Domain::BlobKey, key.expose()).as_bytes());
         let blobs = BlobStore::new(&home.blobs(), blob_key)?;
         let Environment { clock, entropy } = environment;
+        // What can't be removed now is tried again at the next opening.
+        let _ = blobs.sweep(clock.now());
         Ok(Self::from_shared(Shared::new(home, store, blobs, identity, clock, entropy), key.clone()))
     }
 }

@@ -73,7 +73,7 @@ impl Engine {
         let id = EntryId::from_bytes(id);
         let mut brought = Vec::new();
         for attachment in &imported.attachments {
-            brought.push((self.take_in(&mut attachment.bytes.as_slice())?, attachment.file.clone()));
+            brought.push((self.take_in(id, &mut attachment.bytes.as_slice())?, attachment.file.clone()));
         }
         self.commit(|shared, tx| {
             // By itself, so that two devices that read one source begin with the same bytes.
@@ -96,9 +96,6 @@ impl Engine {
             derived::put_all(tx, &own.entry()?)
         })?;
         self.pack_imported()?;
-        for (blob, _) in &brought {
-            self.mark_here(blob)?;
-        }
         Ok(Imported::Created(id))
     }
 
@@ -125,7 +122,7 @@ impl Engine {
         for attachment in &entry.attachments {
             // Bytes that the export did not have are not wanted from anyone: the attachment stays, without them.
             if let Some(bytes) = bytes(attachment)? {
-                let blob = self.take_in(&mut bytes.as_slice())?;
+                let blob = self.take_in(entry.id, &mut bytes.as_slice())?;
                 let mut kept = attachment.clone();
                 (kept.blob, kept.bytes) = (blob.id, blob.len);
                 copy.attachments.push(kept);
@@ -143,9 +140,6 @@ impl Engine {
             derived::put_all(tx, &document.entry()?)
         })?;
         self.pack_imported()?;
-        for blob in &brought {
-            self.mark_here(blob)?;
-        }
         Ok(Imported::Created(entry.id))
     }
 

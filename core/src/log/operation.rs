@@ -8,7 +8,7 @@ use crate::crypto::{Domain, HashKey, Hasher};
 use crate::id::{BlobId, EntryId, LogId};
 
 /// The longest blob that an envelope may name, in bytes.
-pub const MAX_BLOB: u64 = 1 << 40;
+pub const MAX_BLOB: u64 = 16 << 30;
 const MAX_ENVELOPE: usize = 64 << 10;
 const MAX_RECORD: usize = 1 << 20;
 

@@ -1,8 +1,12 @@
-//! Attachments' bytes at rest: one file per blob, sealed chunk by chunk, never more than two chunks in memory.
+//! Attachments' bytes at rest: one file per blob, sealed part by part, never more than a few parts in memory.
 //!
-//! `file = SealChunk_k(place(0), c₀) ‖ SealChunk_k(place(1), c₁) ‖ …` with 64 KiB chunks, the last one shorter, and
-//! `place(i) = "…" ‖ blob ‖ i ‖ length`; so a chunk moved, swapped, or kept from a blob of another length does not open.
-//! A blob that is still arriving is a file of its full size with holes; which chunks it has, the database knows.
+//! A blob is cut into the parts of [`tree`]: chunks, then the nodes above them. `file = SealPart_k(place(0), p₀) ‖
+//! SealPart_k(place(1), p₁) ‖ …`, `k` for this file alone and `place(i) = attachment's key ‖ i ‖ length`; so a part moved,
+//! swapped, or kept from another blob does not open. A blob that is still arriving is a file of its full size with holes;
+//! which parts it has, the database knows, and each was checked against its parent before it was written.
+
+mod sealed;
+mod tree;
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
@@ -11,40 +15,35 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use crate::crypto::{ChunkKey, HashKey, Hasher, chunk_overhead};
-use crate::id::BlobId;
+use self::sealed::{Nodes, Run, Sealed, damaged, failed};
+pub use self::tree::{CHUNK, Shape, has, parts_of, set};
+use crate::crypto::{BlobKey, Domain, HashKey, Hasher};
+use crate::id::{BlobId, EntryId};
+use crate::log::{BlobRef, MAX_BLOB};
 use crate::store::error::{StoreError, StoreResult};
 use crate::store::vault::{make_folder, new_file, sync_folder};
 use crate::time::{Entropy, Timestamp, random};
 
-/// Bytes of a blob in one chunk; the last has the rest.
-pub const CHUNK: u64 = 64 * 1024;
-/// The longest blob there is: 16 GiB.
-pub const MAX_BLOB: u64 = 16 << 30;
 /// A file that an import left behind is swept away when it is this old.
 const LEFTOVER_AGE_MS: i64 = 24 * 60 * 60 * 1000;
-
-const OVERHEAD: u64 = chunk_overhead() as u64;
-
-/// How many chunks a blob of `length` bytes has. An empty one has none.
-pub const fn chunks(length: u64) -> u64 {
-    length.div_ceil(CHUNK)
-}
-
-/// How many bytes the chunk `index` of a blob of `length` bytes has; `None` where there is no such chunk.
-pub const fn chunk_len(length: u64, index: u64) -> Option<usize> {
-    if index >= chunks(length) {
-        return None;
-    }
-    let rest = length - index * CHUNK;
-    Some(if rest < CHUNK { rest as usize } else { CHUNK as usize })
+/// What became of parts that came for a blob.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Taken {
+    /// Which parts are now durable here.
+    pub parts: Vec<u32>,
+    /// How many were not what the blob has there.
+    pub damaged: u64,
+    /// Parts that were here and can't be read any more: to be fetched again.
+    pub lost: Vec<u32>,
+    /// The whole blob is here already, checked.
+    pub whole: bool,
 }
 
 /// The folder of sealed blobs.
 #[derive(Clone)]
 pub struct BlobStore {
     folder: PathBuf,
-    key: ChunkKey,
+    key: BlobKey,
 }
 
 impl fmt::Debug for BlobStore {
@@ -53,63 +52,48 @@ impl fmt::Debug for BlobStore {
     }
 }
 
-/// A blob's place among sealed bytes: all that a chunk is bound to, besides its number.
-#[derive(Clone, Copy)]
-struct Of<'a> {
-    name: &'a [u8; 32],
-    length: u64,
+fn too_long() -> StoreError {
+    StoreError::Invalid("an attachment is longer than 16 GiB".to_owned())
 }
 
-impl Of<'_> {
-    fn place(&self, index: u64) -> Vec<u8> {
-        let mut place = b"afterword blob chunk v1\0".to_vec();
-        place.extend(self.name);
-        place.extend(index.to_le_bytes());
-        place.extend(self.length.to_le_bytes());
-        place
-    }
-
-    fn sealed_len(&self) -> u64 {
-        self.length + chunks(self.length) * OVERHEAD
-    }
-}
-
-fn failed(error: &io::Error) -> StoreError {
-    StoreError::io("an attachment's file could not be read or written", error)
-}
-
-fn damaged() -> StoreError {
-    StoreError::Corrupt("an attachment's file is damaged or incomplete".to_owned())
-}
-
-fn checked(blob: &BlobId, length: u64) -> StoreResult<Of<'_>> {
-    if length > MAX_BLOB {
-        return Err(StoreError::Invalid("an attachment is longer than 16 GiB".to_owned()));
-    }
-    Ok(Of { name: blob.as_bytes(), length })
+/// The name of a blob's file. A blob belongs to one entry, and its file does: were two entries to name one blob, each has
+/// a file of its own, and what ends one does not touch the other.
+fn file_name(entry: EntryId, blob: &BlobId) -> [u8; 32] {
+    Hasher::new(Domain::BlobFile).update(entry.as_bytes()).update(blob.as_bytes()).finish()
 }
 
 impl BlobStore {
     /// The blobs in `folder`, which is made if need be, sealed under `key`.
-    pub fn new(folder: &Path, key: ChunkKey) -> StoreResult<Self> {
+    pub fn new(folder: &Path, key: BlobKey) -> StoreResult<Self> {
         make_folder(folder)?;
         Ok(Self { folder: folder.to_owned(), key })
     }
 
-    /// Takes in everything that `reader` gives: its name under `key`, its length. Durable when this returns.
+    fn sealed(&self, file: &[u8; 32], attachment: &HashKey, length: u64, bound: u64) -> StoreResult<Sealed> {
+        let key = self.key.of(file).map_err(|_| StoreError::Internal("a key could not be made".to_owned()))?;
+        let shape = Shape::new(length).ok_or_else(too_long)?;
+        Ok(Sealed { shape, key, attachment: attachment.clone(), length: bound })
+    }
+
+    fn of(&self, entry: EntryId, blob: &BlobRef) -> StoreResult<Sealed> {
+        self.sealed(&file_name(entry, &blob.id), &blob.hash_key(), blob.len, blob.len)
+    }
+
+    /// Takes in everything that `reader` gives, for `entry`: its name under `key`, its length. Durable when this returns.
     ///
     /// The name is known only at the end, and the seals are bound to it; so the bytes are first sealed under a random
     /// name and then once more under their own, and are never on the disk in clear.
     pub fn import(
         &self,
+        entry: EntryId,
         reader: &mut dyn Read,
         key: &HashKey,
         entropy: &mut dyn Entropy,
-    ) -> StoreResult<(BlobId, u64)> {
+    ) -> StoreResult<BlobRef> {
         let arriving: [u8; 32] = random(entropy);
         let arriving_path = self.leftover(&arriving);
         let sealed_path = self.leftover(&random(entropy));
-        let done = self.import_by(reader, key, &arriving, &arriving_path, &sealed_path, entropy);
+        let done = self.import_by(entry, reader, key, &arriving, &arriving_path, &sealed_path, entropy);
         // On success only the first is still there. What can't be removed now is swept later.
         let _ = fs::remove_file(&arriving_path);
         if done.is_err() {
@@ -118,21 +102,24 @@ impl BlobStore {
         done
     }
 
+    #[allow(clippy::too_many_arguments, reason = "the two files of an import, so that its caller can remove them")]
     fn import_by(
         &self,
+        entry: EntryId,
         reader: &mut dyn Read,
         key: &HashKey,
         arriving: &[u8; 32],
         arriving_path: &Path,
         sealed_path: &Path,
         entropy: &mut dyn Entropy,
-    ) -> StoreResult<(BlobId, u64)> {
+    ) -> StoreResult<BlobRef> {
         let mut hasher = Hasher::keyed(key);
         let mut length = 0;
         // The length is not known yet, so the first seal is bound to none.
-        let first = Of { name: arriving, length: 0 };
+        let first = self.sealed(arriving, key, MAX_BLOB, 0)?;
         let mut file = new_file(arriving_path).map_err(|error| failed(&error))?;
         let mut buffer = Zeroizing::new(vec![0; CHUNK as usize]);
+        let mut sealed = Vec::new();
         loop {
             let read = fill(reader, &mut buffer)
                 .map_err(|error| StoreError::io("the file to attach could not be read", &error))?;
@@ -141,103 +128,160 @@ impl BlobStore {
             }
             let chunk = &buffer[..read];
             hasher.update(chunk);
-            let sealed = self.seal(first, length / CHUNK, chunk, entropy)?;
+            sealed.clear();
+            first.seal(length / CHUNK, chunk, entropy, &mut sealed)?;
             file.write_all(&sealed).map_err(|error| failed(&error))?;
             length += read as u64;
             if length > MAX_BLOB {
                 return Err(StoreError::Invalid("the file to attach is longer than 16 GiB".to_owned()));
             }
         }
-        let blob = BlobId::from_bytes(hasher.finish());
-        let of = checked(&blob, length)?;
+        let blob = BlobRef { id: BlobId::from_bytes(hasher.finish()), key: *key.as_bytes(), len: length };
+        let of = self.of(entry, &blob)?;
 
         file.seek(SeekFrom::Start(0)).map_err(|error| failed(&error))?;
         let mut target = new_file(sealed_path).map_err(|error| failed(&error))?;
-        for index in 0..chunks(length) {
-            let mut sealed = vec![0; chunk_len(length, index).unwrap_or(0) + chunk_overhead()];
-            file.read_exact(&mut sealed).map_err(|error| failed(&error))?;
-            let chunk = self.key.open(&first.place(index), &sealed).map_err(|_| damaged())?;
-            target.write_all(&self.seal(of, index, &chunk, entropy)?).map_err(|error| failed(&error))?;
+        let mut nodes = Nodes::default();
+        for part in 0..of.shape.chunks() {
+            let chunk = first.read_next(&mut file, part, of.shape.part_len(part).unwrap_or(0))?;
+            of.write(&mut target, part, &chunk, entropy)?;
+            if of.shape.parent(part).is_some()
+                && let Some(node) = of.shape.node(key, part, &chunk)
+            {
+                nodes.push(&of, &mut target, 0, node, entropy)?;
+            }
         }
+        nodes.finish(&of, &mut target, entropy)?;
         target.sync_all().map_err(|error| failed(&error))?;
-        self.rename(sealed_path, &self.path(&blob))?;
-        Ok((blob, length))
+        self.rename(sealed_path, &self.path(entry, &blob.id))?;
+        Ok(blob)
     }
 
-    /// Stores one chunk of a blob that is arriving. Not durable before [`BlobStore::flush`].
-    pub fn write_chunk(
+    /// Waits until nobody else, in this process or another, stores parts; they wait until this is dropped.
+    pub fn alone(&self) -> StoreResult<File> {
+        let folder = File::open(&self.folder).map_err(|error| failed(&error))?;
+        folder.lock().map_err(|error| failed(&error))?;
+        Ok(folder)
+    }
+
+    /// Stores parts of a blob that is arriving, each checked against the part above it. Durable when this returns.
+    pub fn store(
         &self,
-        blob: &BlobId,
-        length: u64,
-        index: u64,
-        chunk: &[u8],
+        entry: EntryId,
+        blob: &BlobRef,
+        parts: &[(u32, &[u8])],
         entropy: &mut dyn Entropy,
-    ) -> StoreResult<()> {
-        let of = checked(blob, length)?;
-        if chunk_len(length, index) != Some(chunk.len()) {
-            return Err(StoreError::Invalid("a chunk of an attachment has the wrong number or length".to_owned()));
+    ) -> StoreResult<Taken> {
+        let of = self.of(entry, blob)?;
+        let mut taken = Taken::default();
+        if self.has(entry, &blob.id) {
+            // Named before the database knew of it, or another blob's under the same name: looked at once, and settled.
+            taken.whole = self.verify(entry, blob)?;
+            if taken.whole {
+                return Ok(taken);
+            }
+            self.remove(entry, &blob.id)?;
         }
-        let sealed = self.seal(of, index, chunk, entropy)?;
-        let mut file = self.part(blob, of)?;
-        file.seek(SeekFrom::Start(index * (CHUNK + OVERHEAD)))
-            .and_then(|_| file.write_all(&sealed))
-            .map_err(|error| failed(&error))
+        let mut file = self.part(entry, &blob.id, &of)?;
+        let mut above: Option<(u64, Zeroizing<Vec<u8>>)> = None;
+        let mut run = Run::default();
+        for (part, bytes) in parts {
+            let index = u64::from(*part);
+            let parent = of.shape.parent(index).map(|(parent, _)| parent);
+            if let Some(parent) = parent
+                && above.as_ref().is_none_or(|(held, _)| *held != parent)
+            {
+                run.write(&mut file)?;
+                above = match of.read(&mut file, parent) {
+                    Ok(nodes) => Some((parent, nodes)),
+                    Err(StoreError::Corrupt(_)) => {
+                        if taken.lost.last() != Some(&(parent as u32)) {
+                            taken.lost.push(parent as u32);
+                        }
+                        None
+                    }
+                    Err(error) => return Err(error),
+                };
+            }
+            let known = |parent| above.as_ref().filter(|(held, _)| *held == parent).map(|(_, nodes)| nodes.as_slice());
+            match of.shape.is_part(&blob.id, &of.attachment, index, bytes, known) {
+                Some(true) => {
+                    run.push(&of, &mut file, index, bytes, entropy)?;
+                    taken.parts.push(*part);
+                }
+                Some(false) => taken.damaged += 1,
+                // It came before what it is known by: a later Want asks for both.
+                None => {}
+            }
+        }
+        run.write(&mut file)?;
+        file.sync_data().map_err(|error| failed(&error))?;
+        Ok(taken)
     }
 
-    /// Makes the chunks written so far durable. Before the database says that they are here.
-    pub fn flush(&self, blob: &BlobId) -> StoreResult<()> {
-        let file = match OpenOptions::new().write(true).open(self.part_path(blob)) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-            other => other.map_err(|error| failed(&error))?,
+    /// Whether the whole blob is here: under its name, not as an arriving file.
+    pub fn has(&self, entry: EntryId, blob: &BlobId) -> bool {
+        self.path(entry, blob).exists()
+    }
+
+    /// Parts of a whole blob or of one that is arriving and has them, as many as can be read before the first that is
+    /// missing or damaged.
+    pub fn read(&self, entry: EntryId, blob: &BlobRef, parts: &[u32]) -> StoreResult<Vec<Zeroizing<Vec<u8>>>> {
+        let of = self.of(entry, blob)?;
+        let mut file = match self.open(entry, &blob.id) {
+            Err(StoreError::NotFound(_)) => return Ok(Vec::new()),
+            other => other?,
         };
-        file.sync_all().and_then(|()| sync_folder(&self.folder)).map_err(|error| failed(&error))
+        let mut read = Vec::with_capacity(parts.len());
+        for part in parts {
+            match of.read(&mut file, u64::from(*part)) {
+                Ok(bytes) => read.push(bytes),
+                Err(StoreError::Corrupt(_)) => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(read)
     }
 
-    /// Whether the whole blob is here: under its name, not as an arriving part.
-    pub fn has(&self, blob: &BlobId) -> bool {
-        self.path(blob).exists()
-    }
-
-    /// One chunk, of a whole blob or of a part that has it.
-    pub fn read_chunk(&self, blob: &BlobId, length: u64, index: u64) -> StoreResult<Zeroizing<Vec<u8>>> {
-        let of = checked(blob, length)?;
-        self.read_from(&mut self.open(blob)?, of, index)
-    }
-
-    /// Whether the blob here (whole, or a part) has exactly the bytes it is named by. Damage and missing chunks are
-    /// `false`; an error means that nobody can tell.
-    pub fn verify(&self, blob: &BlobId, key: &HashKey, length: u64) -> StoreResult<bool> {
-        let mut hasher = Hasher::keyed(key);
-        match self.each_chunk(blob, length, |chunk| {
-            hasher.update(chunk);
-            Ok(())
-        }) {
-            Ok(()) => Ok(hasher.finish() == *blob.as_bytes()),
+    /// Whether the blob here (whole, or arriving) has exactly the bytes it is named by, and the nodes above them. Damage
+    /// and missing parts are `false`; an error means that nobody can tell.
+    pub fn verify(&self, entry: EntryId, blob: &BlobRef) -> StoreResult<bool> {
+        match self.verify_parts(entry, blob) {
             Err(StoreError::Corrupt(_) | StoreError::NotFound(_)) => Ok(false),
-            Err(error) => Err(error),
+            other => other,
         }
     }
 
-    /// Gives a blob whose last chunk has come its name. If the bytes are not those it is named by, the part is
-    /// removed, and must be fetched anew.
-    pub fn finish(&self, blob: &BlobId, key: &HashKey, length: u64) -> StoreResult<()> {
-        let of = checked(blob, length)?;
-        if self.has(blob) {
-            return Ok(());
+    fn verify_parts(&self, entry: EntryId, blob: &BlobRef) -> StoreResult<bool> {
+        let (of, mut file) = self.open_whole(entry, blob)?;
+        let mut above: Option<(u64, Zeroizing<Vec<u8>>)> = None;
+        for position in 0..of.shape.parts() {
+            let Some(part) = of.shape.in_order(position) else { return Ok(false) };
+            if let Some((parent, _)) = of.shape.parent(part)
+                && above.as_ref().is_none_or(|(held, _)| *held != parent)
+            {
+                above = Some((parent, of.read(&mut file, parent)?));
+            }
+            let bytes = of.read(&mut file, part)?;
+            let known = |_| above.as_ref().map(|(_, nodes)| nodes.as_slice());
+            if of.shape.is_part(&blob.id, &of.attachment, part, &bytes, known) != Some(true) {
+                return Ok(false);
+            }
         }
-        // An empty blob has no chunk that could have made its file.
-        let part = self.part(blob, of)?;
-        if !self.verify(blob, key, length)? {
-            self.remove(blob)?;
-            return Err(StoreError::Corrupt("an attachment arrived with other bytes than it is named by".to_owned()));
+        Ok(of.shape.parts() > 0 || *blob.id.as_bytes() == Hasher::keyed(&of.attachment).finish())
+    }
+
+    /// Gives a blob whose parts have all been stored its name. It may have it already.
+    pub fn finish(&self, entry: EntryId, blob: &BlobId) -> StoreResult<()> {
+        match fs::rename(self.part_path(entry, blob), self.path(entry, blob)) {
+            Err(error) if error.kind() == ErrorKind::NotFound && self.has(entry, blob) => Ok(()),
+            other => other.and_then(|()| sync_folder(&self.folder)).map_err(|error| failed(&error)),
         }
-        part.sync_all().map_err(|error| failed(&error))?;
-        self.rename(&self.part_path(blob), &self.path(blob))
     }
 
     /// Removes a blob, whole or in part. It may be gone already.
-    pub fn remove(&self, blob: &BlobId) -> StoreResult<()> {
-        for path in [self.path(blob), self.part_path(blob)] {
+    pub fn remove(&self, entry: EntryId, blob: &BlobId) -> StoreResult<()> {
+        for path in [self.path(entry, blob), self.part_path(entry, blob)] {
             match fs::remove_file(path) {
                 Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed(&error)),
                 _ => {}
@@ -248,25 +292,12 @@ impl BlobStore {
 
     /// Writes a blob's bytes in clear to `writer`. Bytes that are not the blob's are never written; but a damaged chunk
     /// may come after whole ones, so a writer to a file should rename it only after this returned.
-    pub fn export(&self, blob: &BlobId, length: u64, writer: &mut dyn Write) -> StoreResult<()> {
-        self.each_chunk(blob, length, |chunk| {
-            writer.write_all(chunk).map_err(|error| StoreError::io("the attachment could not be written", &error))
+    pub fn export(&self, entry: EntryId, blob: &BlobRef, writer: &mut dyn Write) -> StoreResult<()> {
+        let (of, mut file) = self.open_whole(entry, blob)?;
+        (0..of.shape.chunks()).try_for_each(|part| {
+            let chunk = of.read(&mut file, part)?;
+            writer.write_all(&chunk).map_err(|error| StoreError::io("the attachment could not be written", &error))
         })
-    }
-
-    /// Every blob that has a file here, and whether it is whole. For `doctor`, and to remove what no log names.
-    pub fn list(&self) -> StoreResult<Vec<(BlobId, bool)>> {
-        let mut found = Vec::new();
-        for entry in fs::read_dir(&self.folder).map_err(|error| failed(&error))? {
-            let name = entry.map_err(|error| failed(&error))?.file_name();
-            let name = name.to_string_lossy();
-            let (id, whole) = name.strip_suffix(".part").map_or((&*name, true), |id| (id, false));
-            if let Ok(blob) = id.parse() {
-                found.push((blob, whole));
-            }
-        }
-        found.sort();
-        Ok(found)
     }
 
     /// Removes what killed imports left behind, once it is a day old; another process may be importing now.
@@ -286,55 +317,34 @@ impl BlobStore {
         Ok(())
     }
 
-    fn each_chunk(
-        &self,
-        blob: &BlobId,
-        length: u64,
-        mut take: impl FnMut(&[u8]) -> StoreResult<()>,
-    ) -> StoreResult<()> {
-        let of = checked(blob, length)?;
-        let mut file = self.open(blob)?;
-        if file.metadata().map_err(|error| failed(&error))?.len() != of.sealed_len() {
+    fn open_whole(&self, entry: EntryId, blob: &BlobRef) -> StoreResult<(Sealed, File)> {
+        let of = self.of(entry, blob)?;
+        let file = self.open(entry, &blob.id)?;
+        if file.metadata().map_err(|error| failed(&error))?.len() != of.file_len() {
             return Err(damaged());
         }
-        (0..chunks(length)).try_for_each(|index| take(&self.read_from(&mut file, of, index)?))
-    }
-
-    fn read_from(&self, file: &mut File, of: Of<'_>, index: u64) -> StoreResult<Zeroizing<Vec<u8>>> {
-        let length = chunk_len(of.length, index)
-            .ok_or_else(|| StoreError::Invalid("an attachment has no such chunk".to_owned()))?;
-        let mut sealed = vec![0; length + chunk_overhead()];
-        file.seek(SeekFrom::Start(index * (CHUNK + OVERHEAD))).map_err(|error| failed(&error))?;
-        match file.read_exact(&mut sealed) {
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Err(damaged()),
-            other => other.map_err(|error| failed(&error))?,
-        }
-        self.key.open(&of.place(index), &sealed).map_err(|_| damaged())
-    }
-
-    fn seal(&self, of: Of<'_>, index: u64, chunk: &[u8], entropy: &mut dyn Entropy) -> StoreResult<Vec<u8>> {
-        self.key
-            .seal(&of.place(index), chunk, entropy)
-            .map_err(|_| StoreError::Internal("a chunk could not be sealed".to_owned()))
+        Ok((of, file))
     }
 
     /// The file of an arriving blob, made at its full size: a disk that is too full for a hole is rare, one that fills
-    /// up is found when a chunk is written.
-    fn part(&self, blob: &BlobId, of: Of<'_>) -> StoreResult<File> {
-        let path = self.part_path(blob);
+    /// up is found when a part is written.
+    fn part(&self, entry: EntryId, blob: &BlobId, of: &Sealed) -> StoreResult<File> {
+        let path = self.part_path(entry, blob);
         let file = match OpenOptions::new().read(true).write(true).open(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => new_file(&path),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                new_file(&path).and_then(|file| sync_folder(&self.folder).map(|()| file))
+            }
             other => other,
         }
         .map_err(|error| failed(&error))?;
-        if file.metadata().map_err(|error| failed(&error))?.len() != of.sealed_len() {
-            file.set_len(of.sealed_len()).map_err(|error| failed(&error))?;
+        if file.metadata().map_err(|error| failed(&error))?.len() != of.file_len() {
+            file.set_len(of.file_len()).map_err(|error| failed(&error))?;
         }
         Ok(file)
     }
 
-    fn open(&self, blob: &BlobId) -> StoreResult<File> {
-        for path in [self.path(blob), self.part_path(blob)] {
+    fn open(&self, entry: EntryId, blob: &BlobId) -> StoreResult<File> {
+        for path in [self.path(entry, blob), self.part_path(entry, blob)] {
             match File::open(path) {
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 other => return other.map_err(|error| failed(&error)),
@@ -347,13 +357,13 @@ impl BlobStore {
         fs::rename(from, to).and_then(|()| sync_folder(&self.folder)).map_err(|error| failed(&error))
     }
 
-    /// The name is a keyed hash, so it says nothing about the bytes.
-    fn path(&self, blob: &BlobId) -> PathBuf {
-        self.folder.join(blob.to_string())
+    /// The name is a hash over two random ones, so it says nothing about the bytes.
+    fn path(&self, entry: EntryId, blob: &BlobId) -> PathBuf {
+        self.folder.join(data_encoding::HEXLOWER.encode(&file_name(entry, blob)))
     }
 
-    fn part_path(&self, blob: &BlobId) -> PathBuf {
-        self.folder.join(format!("{blob}.part"))
+    fn part_path(&self, entry: EntryId, blob: &BlobId) -> PathBuf {
+        self.path(entry, blob).with_extension("part")
     }
 
     fn leftover(&self, name: &[u8; 32]) -> PathBuf {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::tx::{DocumentState, Setting, Storage, StoredChange, Tx, Unpacked, WantedBlob};
 use crate::error::{Error, Result};
 use crate::id::{BlobId, ChangeHash, EntryId, LogId, StatementId};
-use crate::log::{Batch, BlobRef, Block, Certificate, Head, Operation, OperationKind, Placed, Position};
+use crate::log::{Batch, BlobRef, Block, Certificate, Head, Operation, OperationKind, Placed, Position, codec};
 
 #[derive(Debug, Clone, Default)]
 struct Log {
@@ -17,9 +17,8 @@ struct Log {
     packed: BTreeSet<u64>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 struct Blob {
-    entry: EntryId,
     blob: Option<BlobRef>,
     ended: bool,
     bitmap: Vec<u8>,
@@ -42,7 +41,7 @@ struct State {
     erased: BTreeSet<EntryId>,
     logs: BTreeMap<LogId, Log>,
     documents: BTreeMap<EntryId, Document>,
-    blobs: BTreeMap<BlobId, Blob>,
+    blobs: BTreeMap<(EntryId, BlobId), Blob>,
 }
 
 /// A store whose commits last as long as the process.
@@ -351,57 +350,59 @@ impl Tx for MemoryTx {
                 *operation = operation.clone().without_body();
             }
         }
-        for blob in state.blobs.values_mut().filter(|blob| blob.entry == entry) {
+        for (_, blob) in state.blobs.iter_mut().filter(|((of, _), _)| *of == entry) {
             blob.ended = true;
         }
         Ok(())
     }
 
     fn bring_blob(&mut self, entry: EntryId, blob: &BlobRef) -> Result<()> {
-        let fresh = Blob { entry, blob: None, ended: false, bitmap: Vec::new(), here: false };
-        let row = self.write()?.blobs.entry(blob.id).or_insert(fresh);
-        row.blob.get_or_insert_with(|| blob.clone());
+        let row = self.write()?.blobs.entry((entry, blob.id)).or_default();
+        let lower = |held: &BlobRef| codec::encode(blob) < codec::encode(held);
+        if row.blob.as_ref().is_none_or(lower) {
+            row.blob = Some(blob.clone());
+            if !row.ended {
+                row.bitmap.clear();
+                row.here = false;
+            }
+        }
         Ok(())
     }
 
     fn end_blob(&mut self, entry: EntryId, blob: BlobId) -> Result<()> {
-        let fresh = Blob { entry, blob: None, ended: true, bitmap: Vec::new(), here: false };
-        self.write()?.blobs.entry(blob).or_insert(fresh).ended = true;
+        self.write()?.blobs.entry((entry, blob)).or_default().ended = true;
         Ok(())
     }
 
     fn blobs(&mut self, unfilled: bool) -> Result<Vec<WantedBlob>> {
-        let wanted = self.state.blobs.values().filter(|row| !row.ended && (!row.here || !unfilled));
+        let wanted = self.state.blobs.iter().filter(|(_, row)| !row.ended && (!row.here || !unfilled));
         Ok(wanted.filter_map(as_wanted).collect())
     }
 
-    fn blob(&mut self, blob: BlobId) -> Result<Option<WantedBlob>> {
-        Ok(self.state.blobs.get(&blob).filter(|row| !row.ended).and_then(as_wanted))
+    fn blob(&mut self, entry: EntryId, blob: BlobId) -> Result<Option<WantedBlob>> {
+        let found = self.state.blobs.get_key_value(&(entry, blob)).filter(|(_, row)| !row.ended);
+        Ok(found.and_then(as_wanted))
     }
 
-    fn set_blob(&mut self, blob: BlobId, bitmap: &[u8], here: bool) -> Result<()> {
-        if let Some(row) = self.write()?.blobs.get_mut(&blob) {
+    fn set_blob(&mut self, entry: EntryId, blob: BlobId, bitmap: &[u8], here: bool) -> Result<()> {
+        if let Some(row) = self.write()?.blobs.get_mut(&(entry, blob)) {
             row.bitmap = bitmap.to_vec();
             row.here = here;
         }
         Ok(())
     }
 
-    fn unwanted_blobs(&mut self) -> Result<Vec<BlobId>> {
+    fn unwanted_blobs(&mut self) -> Result<Vec<(EntryId, BlobId)>> {
         let gone = self.state.blobs.iter().filter(|(_, row)| row.ended && (row.here || !row.bitmap.is_empty()));
-        Ok(gone.map(|(id, _)| *id).collect())
+        Ok(gone.map(|(name, _)| *name).collect())
     }
 
-    fn forget_blob(&mut self, blob: BlobId) -> Result<()> {
-        if let Some(row) = self.write()?.blobs.get_mut(&blob) {
-            row.bitmap.clear();
-            row.here = false;
-        }
-        Ok(())
+    fn forget_blob(&mut self, entry: EntryId, blob: BlobId) -> Result<()> {
+        self.set_blob(entry, blob, &[], false)
     }
 }
 
-fn as_wanted(row: &Blob) -> Option<WantedBlob> {
+fn as_wanted(((entry, _), row): (&(EntryId, BlobId), &Blob)) -> Option<WantedBlob> {
     let blob = row.blob.clone()?;
-    Some(WantedBlob { blob, entry: row.entry, bitmap: row.bitmap.clone(), here: row.here })
+    Some(WantedBlob { blob, entry: *entry, bitmap: row.bitmap.clone(), here: row.here })
 }

@@ -87,7 +87,7 @@ pub struct WantedBlob {
     pub blob: BlobRef,
     /// The entry it belongs to.
     pub entry: EntryId,
-    /// Which chunks are here: bit `i` (least significant first) is chunk `i`. Empty before the first.
+    /// Which parts are here: bit `i` (least significant first) is part `i`. Empty before the first.
     pub bitmap: Vec<u8>,
     /// Whether all of it is here, checked.
     pub here: bool,
@@ -165,20 +165,22 @@ pub trait Tx {
     /// Removes a document with all that is derived from it, the bodies of all its operations, and its blobs.
     fn drop_document(&mut self, entry: EntryId) -> Result<()>;
 
-    /// An operation brought `blob`. No effect where it was brought or ended before.
+    /// An operation brought `blob`. A blob belongs to one entry: what another entry says of the same name is another
+    /// row. No effect where it was ended before; brought twice with another key or length, the lower encoding counts,
+    /// in whichever order they come, and nothing of it is here.
     fn bring_blob(&mut self, entry: EntryId, blob: &BlobRef) -> Result<()>;
     /// An operation ended `blob`: for ever, also if the operation that brings it comes later.
     fn end_blob(&mut self, entry: EntryId, blob: BlobId) -> Result<()>;
-    /// Blobs that are brought, not ended, not erased. `unfilled` leaves out those that are here.
+    /// Blobs that are brought, not ended, not erased, by entry and name. `unfilled` leaves out those that are here.
     fn blobs(&mut self, unfilled: bool) -> Result<Vec<WantedBlob>>;
-    /// One blob that is wanted, here or not.
-    fn blob(&mut self, blob: BlobId) -> Result<Option<WantedBlob>>;
-    /// Notes which chunks of a blob are here.
-    fn set_blob(&mut self, blob: BlobId, bitmap: &[u8], here: bool) -> Result<()>;
-    /// Blobs that are no longer wanted and whose bytes must go, with what they were.
-    fn unwanted_blobs(&mut self) -> Result<Vec<BlobId>>;
+    /// One blob of an entry that is wanted, here or not.
+    fn blob(&mut self, entry: EntryId, blob: BlobId) -> Result<Option<WantedBlob>>;
+    /// Notes which parts of a blob are here.
+    fn set_blob(&mut self, entry: EntryId, blob: BlobId, bitmap: &[u8], here: bool) -> Result<()>;
+    /// Blobs that are no longer wanted and whose bytes must go.
+    fn unwanted_blobs(&mut self) -> Result<Vec<(EntryId, BlobId)>>;
     /// The bytes of an unwanted blob are gone.
-    fn forget_blob(&mut self, blob: BlobId) -> Result<()>;
+    fn forget_blob(&mut self, entry: EntryId, blob: BlobId) -> Result<()>;
 }
 
 /// A store of one journal: something that runs transactions.

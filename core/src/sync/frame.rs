@@ -7,15 +7,20 @@ pub const FRAME_VERSION: u8 = 1;
 
 /// One frame around `payload`: version byte, length as unsigned LEB128, payload.
 pub fn frame(payload: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(payload.len() + 6);
+    frame_of(&[payload])
+}
+
+/// One frame around a payload that lies in pieces.
+pub(super) fn frame_of(pieces: &[&[u8]]) -> Vec<u8> {
+    let mut len = pieces.iter().map(|piece| piece.len()).sum::<usize>();
+    let mut out = Vec::with_capacity(len + 6);
     out.push(FRAME_VERSION);
-    let mut len = payload.len();
     while len >= 0x80 {
         out.push((len & 0x7f) as u8 | 0x80);
         len >>= 7;
     }
     out.push(len as u8);
-    out.extend_from_slice(payload);
+    pieces.iter().for_each(|piece| out.extend_from_slice(piece));
     out
 }
 
@@ -23,13 +28,15 @@ pub fn frame(payload: &[u8]) -> Vec<u8> {
 #[derive(Debug)]
 pub struct FrameReader {
     buffer: Vec<u8>,
+    /// Bytes of the buffer that were given out; they go when more comes, not frame by frame.
+    given: usize,
     cap: usize,
 }
 
 impl FrameReader {
     /// A reader that refuses payloads longer than `cap` before anything is kept of them.
     pub fn new(cap: usize) -> Self {
-        Self { buffer: Vec::new(), cap }
+        Self { buffer: Vec::new(), given: 0, cap }
     }
 
     /// From now on payloads may be this long.
@@ -39,17 +46,19 @@ impl FrameReader {
 
     /// Bytes held of an unfinished frame.
     pub fn held(&self) -> usize {
-        self.buffer.len()
+        self.buffer.len() - self.given
     }
 
     /// Takes bytes; [`FrameReader::payload`] then gives the payloads that they completed.
     pub fn push(&mut self, bytes: &[u8]) {
+        self.buffer.drain(..std::mem::take(&mut self.given));
         self.buffer.extend_from_slice(bytes);
     }
 
     /// The next whole payload.
     pub fn payload(&mut self) -> Result<Option<Vec<u8>>, SessionError> {
-        let Some((&version, rest)) = self.buffer.split_first() else { return Ok(None) };
+        let waiting = &self.buffer[self.given..];
+        let Some((&version, rest)) = waiting.split_first() else { return Ok(None) };
         if version != FRAME_VERSION {
             return Err(if version > FRAME_VERSION { SessionError::TooNew } else { SessionError::Malformed("frame") });
         }
@@ -64,12 +73,11 @@ impl FrameReader {
                     return Err(SessionError::FrameTooLong { len, cap: self.cap });
                 }
                 let start = index + 2;
-                if self.buffer.len() < start + len {
-                    return Ok(None);
+                let payload = waiting.get(start..start + len).map(<[u8]>::to_vec);
+                if payload.is_some() {
+                    self.given += start + len;
                 }
-                let payload = self.buffer[start..start + len].to_vec();
-                self.buffer.drain(..start + len);
-                return Ok(Some(payload));
+                return Ok(payload);
             }
         }
         Ok(None)

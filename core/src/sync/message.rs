@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::SessionError;
-use crate::id::{BlobId, LogId, StatementId};
+use super::frame::frame_of;
+use crate::id::{BlobId, EntryId, LogId, StatementId};
 use crate::log::{Batch, Certificate, codec};
+use crate::store::blobs::CHUNK;
 use crate::store::rules::{ChainPoint, Claim, UnfilledBlob};
 
 /// The protocol's version, in [`Message::Hello`].
@@ -13,8 +15,8 @@ pub const PROTOCOL: u16 = 1;
 pub const MAX_INTRODUCTION: usize = 64 << 10;
 /// The longest payload from a member: one batch, with room for what is around it.
 pub const MAX_PAYLOAD: usize = Batch::MAX_LEN + 1024;
-/// The longest payload on the blob stream: one chunk.
-pub const MAX_CHUNK_PAYLOAD: usize = (64 << 10) + 128;
+/// The longest payload on the blob stream: one part of a blob.
+pub const MAX_CHUNK_PAYLOAD: usize = CHUNK as usize + 128;
 /// The most claims, names or points in one message.
 const MAX_LIST: usize = 1 << 16;
 
@@ -90,7 +92,7 @@ pub enum Message {
     },
     /// Blobs that the sender has not all of.
     Want(Vec<UnfilledBlob>),
-    /// How many chunks were put on the blob stream in answer to the last `Want`.
+    /// How many parts were put on the blob stream in answer to the last `Want`.
     Sent {
         /// The count.
         chunks: u64,
@@ -129,25 +131,53 @@ impl Message {
     }
 }
 
-/// One chunk on the blob stream.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// One part of a blob on the blob stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chunk {
+    /// The entry that the blob belongs to.
+    pub entry: EntryId,
     /// The blob.
     pub blob: BlobId,
-    /// Which chunk of it.
+    /// Which part of it.
     pub index: u32,
     /// Its bytes in the clear; the connection encrypts, and each device seals at rest with its own key.
     pub bytes: Vec<u8>,
 }
 
+/// All of a [`Chunk`] before its bytes: entry, blob, index, length. Written apart so that the bytes are copied as one.
+type ChunkHeader = (EntryId, BlobId, u32, u32);
+
 impl Chunk {
+    fn header(&self) -> Vec<u8> {
+        let header: ChunkHeader = (self.entry, self.blob, self.index, self.bytes.len() as u32);
+        codec::encode(&header)
+    }
+
     /// The payload of its frame.
     pub fn encode(&self) -> Vec<u8> {
-        codec::encode(self)
+        [&self.header()[..], &self.bytes].concat()
+    }
+
+    /// Its frame.
+    pub fn frame(&self) -> Vec<u8> {
+        frame_of(&[&self.header(), &self.bytes])
     }
 
     /// The chunk in a frame's payload.
-    pub fn decode(payload: &[u8]) -> Result<Self, SessionError> {
-        codec::decode("chunk", MAX_CHUNK_PAYLOAD, payload).map_err(|_| SessionError::Malformed("chunk"))
+    pub fn decode(mut payload: Vec<u8>) -> Result<Self, SessionError> {
+        let malformed = SessionError::Malformed("chunk");
+        if payload.len() > MAX_CHUNK_PAYLOAD {
+            return Err(malformed);
+        }
+        let Ok(((entry, blob, index, length), rest)) = postcard::take_from_bytes::<ChunkHeader>(&payload) else {
+            return Err(malformed);
+        };
+        let header = payload.len() - rest.len();
+        let canonical = codec::encode(&(entry, blob, index, length)).len() == header;
+        if !canonical || rest.len() != length as usize || rest.len() as u64 > CHUNK {
+            return Err(malformed);
+        }
+        payload.drain(..header);
+        Ok(Self { entry, blob, index, bytes: payload })
     }
 }

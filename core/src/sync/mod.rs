@@ -18,21 +18,27 @@
 //! `Missing`), then each log in sequence (`Batch`, `Ack`), then blobs (`Want`, chunks, `Sent`), then `Settled` with the
 //! new `Hello` hash. A session that stays open repeats the part that news calls for.
 
+#[cfg(test)]
+mod blob_tests;
+mod blobs;
 mod costs;
 mod frame;
 #[cfg(test)]
 mod golden;
 mod message;
 mod request;
+mod request_blobs;
 mod session;
 mod steps;
 #[cfg(test)]
 mod tests;
 
+pub use blobs::STORE_SLICE;
 pub use costs::Costs;
 pub use frame::{FRAME_VERSION, FrameReader, frame};
 pub use message::{Chunk, MAX_CHUNK_PAYLOAD, MAX_INTRODUCTION, MAX_PAYLOAD, Message, PROTOCOL};
-pub use request::{Answer, BlobBytes, Reply, Request, serve_request};
+pub use request::{Answer, Reply, Request, serve_request};
+pub use request_blobs::BlobBytes;
 pub use session::{Close, Config, Event, Mode, Session, Stream};
 
 /// What makes a session end early.

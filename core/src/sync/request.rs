@@ -1,47 +1,14 @@
 //! What a session asks of the store, and the one function that answers.
 
-use crate::error::{Error, Result};
-use crate::id::{BlobId, DeviceId, LogId, StatementId};
+use super::message::Chunk;
+use super::request_blobs::{BlobBytes, read_parts, store_parts, unfilled};
+use crate::error::Result;
+use crate::id::{DeviceId, LogId, StatementId};
 use crate::log::{Batch, Certificate, OpenBatch};
 use crate::membership::Statement;
 use crate::store::rules::{self, ChainPoint, Claim, Comparison, Identity, Received, Standing, Summary, UnfilledBlob};
-use crate::store::{Storage, StorageExt, Tx, WantedBlob};
+use crate::store::{Storage, StorageExt, Tx};
 use crate::time::Entropy;
-
-/// Where the bytes of blobs are. Chunks are 64 KiB long but for the last.
-pub trait BlobBytes: Send + Sync + std::fmt::Debug {
-    /// One chunk of a blob that is (at least there) here.
-    fn read_chunk(&self, blob: &WantedBlob, index: u32) -> Result<Vec<u8>>;
-    /// Stores one chunk durably.
-    fn write_chunk(&self, blob: &WantedBlob, index: u32, bytes: &[u8], entropy: &mut dyn Entropy) -> Result<()>;
-    /// Whether the whole blob hashes to its name. If not, its bytes are dropped.
-    fn finish(&self, blob: &WantedBlob) -> Result<bool>;
-    /// Removes a blob's bytes.
-    fn remove(&self, blob: BlobId) -> Result<()>;
-}
-
-impl dyn BlobBytes {
-    /// Length of a chunk in bytes.
-    pub const CHUNK: u64 = 64 << 10;
-
-    /// How many chunks a blob of `len` bytes has.
-    pub fn chunks(len: u64) -> u64 {
-        len.div_ceil(Self::CHUNK)
-    }
-}
-
-/// Whether bit `index` is set.
-pub(super) fn has(bitmap: &[u8], index: u64) -> bool {
-    bitmap.get((index / 8) as usize).is_some_and(|byte| byte & (1 << (index % 8)) != 0)
-}
-
-fn set(bitmap: &mut Vec<u8>, index: u64) {
-    let byte = (index / 8) as usize;
-    if bitmap.len() <= byte {
-        bitmap.resize(byte + 1, 0);
-    }
-    bitmap[byte] |= 1 << (index % 8);
-}
 
 /// What a session asks of the store. One at a time, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,10 +49,10 @@ pub enum Request {
     Recompute,
     /// Blobs that are not all here.
     Unfilled,
-    /// The next chunk that we have and the peer does not: of these blobs, from this place in the list on.
-    ReadChunk(Vec<UnfilledBlob>, usize, u32),
-    /// Stores a chunk.
-    StoreChunk(BlobId, u32, Vec<u8>),
+    /// The next parts that we have and the peer does not, of this blob from this place in the order of sending on.
+    ReadParts(UnfilledBlob, u32),
+    /// Stores parts of blobs.
+    StoreParts(Vec<Chunk>),
 }
 
 /// The store's answer.
@@ -117,14 +84,23 @@ pub enum Answer {
     Recomputed(u64),
     /// To [`Request::Unfilled`].
     Unfilled(Vec<UnfilledBlob>),
-    /// To [`Request::ReadChunk`]: the chunk and where to go on, or nothing more.
-    Chunk(Option<(BlobId, u32, Vec<u8>, usize)>),
-    /// To [`Request::StoreChunk`]: whether that filled the blob, and whether it turned out damaged.
-    StoredChunk {
-        /// The blob is whole.
-        filled: bool,
-        /// The blob's bytes were not what its name says, and were dropped.
-        damaged: bool,
+    /// To [`Request::ReadParts`].
+    Parts {
+        /// The parts.
+        parts: Vec<Chunk>,
+        /// Where to go on.
+        next: Option<u32>,
+        /// There will be no more of this blob here than there is now.
+        whole: bool,
+    },
+    /// To [`Request::StoreParts`].
+    StoredParts {
+        /// How many were dealt with.
+        parts: u64,
+        /// How many blobs that made whole.
+        filled: u64,
+        /// How many parts were not what their blob has there, and were not taken.
+        damaged: u64,
     },
 }
 
@@ -207,11 +183,9 @@ pub fn serve_request(
         Request::Recompute => {
             write(storage, identity, peer, |tx| Ok(Answer::Recomputed(rules::recompute_all(tx, identity)?)))
         }
-        Request::Unfilled => read(&mut |tx| Ok(Answer::Unfilled(rules::summary(tx)?.unfilled))),
-        Request::ReadChunk(wanted, at, index) => read_chunk(storage, blobs, identity, peer, &wanted, at, index),
-        Request::StoreChunk(blob, index, bytes) => {
-            store_chunk(storage, blobs, identity, entropy, peer, blob, index, &bytes)
-        }
+        Request::Unfilled => unfilled(storage, identity, peer),
+        Request::ReadParts(want, position) => read_parts(storage, blobs, identity, peer, &want, position),
+        Request::StoreParts(parts) => store_parts(storage, blobs, identity, entropy, peer, &parts),
     }
 }
 
@@ -283,96 +257,4 @@ fn store_missing(
     // The statements may have been the peer's own removal: its standing is read again.
     let standing = storage.read(|tx| rules::standing(tx, identity, peer))?;
     Ok(Reply { standing, ..reply })
-}
-
-fn read_chunk(
-    storage: &dyn Storage,
-    blobs: &dyn BlobBytes,
-    identity: &Identity,
-    peer: &DeviceId,
-    wanted: &[UnfilledBlob],
-    mut at: usize,
-    mut index: u32,
-) -> Result<Reply> {
-    while let Some(want) = wanted.get(at) {
-        let (standing, held) = storage.read(|tx| Ok((rules::standing(tx, identity, peer)?, tx.blob(want.id)?)))?;
-        if standing != Standing::Member {
-            return Ok(Reply { standing, answer: Answer::Done, wrote: false });
-        }
-        if let Some(held) = held {
-            let chunks = <dyn BlobBytes>::chunks(held.blob.len);
-            while u64::from(index) < chunks {
-                let here = held.here || has(&held.bitmap, index.into());
-                if here && !has(&want.bitmap, index.into()) {
-                    let bytes = blobs.read_chunk(&held, index)?;
-                    let answer = Answer::Chunk(Some((want.id, index, bytes, at)));
-                    return Ok(Reply { standing, answer, wrote: false });
-                }
-                index += 1;
-            }
-        }
-        at += 1;
-        index = 0;
-    }
-    let standing = storage.read(|tx| rules::standing(tx, identity, peer))?;
-    Ok(Reply { standing, answer: Answer::Chunk(None), wrote: false })
-}
-
-#[allow(clippy::too_many_arguments, reason = "one chunk's place and bytes, and the four things every request has")]
-fn store_chunk(
-    storage: &dyn Storage,
-    blobs: &dyn BlobBytes,
-    identity: &Identity,
-    entropy: &mut dyn Entropy,
-    peer: &DeviceId,
-    id: BlobId,
-    index: u32,
-    bytes: &[u8],
-) -> Result<Reply> {
-    let (standing, held) = storage.read(|tx| Ok((rules::standing(tx, identity, peer)?, tx.blob(id)?)))?;
-    let nothing = Answer::StoredChunk { filled: false, damaged: false };
-    let Some(held) = held.filter(|held| standing == Standing::Member && !held.here) else {
-        return Ok(Reply { standing, answer: nothing, wrote: false });
-    };
-    let chunks = <dyn BlobBytes>::chunks(held.blob.len);
-    let start = u64::from(index) * <dyn BlobBytes>::CHUNK;
-    let expected = held.blob.len.saturating_sub(start).min(<dyn BlobBytes>::CHUNK);
-    if u64::from(index) >= chunks || bytes.len() as u64 != expected {
-        return Err(Error::new(
-            crate::error::Code::Refused,
-            "a chunk of a wrong length was refused",
-            "nothing was changed; it is asked for again at the next sync",
-        ));
-    }
-    if held.bitmap.is_empty() {
-        // Noted before the first byte is written, so that whatever ends the blob finds that there are bytes to remove.
-        storage.write(|tx| match tx.blob(id)? {
-            Some(now) if now.bitmap.is_empty() && !now.here => tx.set_blob(id, &[0], false),
-            _ => Ok(()),
-        })?;
-    }
-    blobs.write_chunk(&held, index, bytes, entropy)?;
-    // Read again inside the transaction: another process may have stored another chunk meanwhile. The last chunk is not
-    // noted by itself: were the power to go before the whole is checked, every bit would be set and nobody would send
-    // or check anything any more.
-    let filled = storage.write(|tx| {
-        let Some(mut now) = tx.blob(id)? else { return Ok(None) };
-        set(&mut now.bitmap, index.into());
-        let filled = !now.here && (0..chunks).all(|chunk| has(&now.bitmap, chunk));
-        if !filled {
-            tx.set_blob(id, &now.bitmap, now.here)?;
-        }
-        Ok(Some(filled))
-    })?;
-    let Some(filled) = filled else {
-        // Ended meanwhile, and its bytes removed before this chunk was written.
-        blobs.remove(id)?;
-        return Ok(Reply { standing, answer: nothing, wrote: true });
-    };
-    let whole = filled && blobs.finish(&held)?;
-    if filled {
-        storage.write(|tx| tx.set_blob(id, &[], whole))?;
-    }
-    let answer = Answer::StoredChunk { filled: whole, damaged: filled && !whole };
-    Ok(Reply { standing, answer, wrote: true })
 }

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::SessionError;
+use super::blobs::Blobs;
 use super::costs::Costs;
 use super::frame::{FrameReader, frame};
 use super::message::{Chunk, MAX_CHUNK_PAYLOAD, MAX_INTRODUCTION, MAX_PAYLOAD, Message, PROTOCOL};
 use super::request::{Reply, Request};
 use crate::id::LogId;
 use crate::log::Batch;
-use crate::store::rules::{Claim, Outgoing, Planted, Summary, UnfilledBlob};
+use crate::store::rules::{Claim, Outgoing, Planted, Summary};
 
 /// Bytes of batches that may be sent and not acknowledged, and bytes received that may wait for the store.
 pub(super) const WINDOW: usize = 4 << 20;
@@ -68,7 +69,7 @@ pub enum Event {
     Diverged,
     /// Heads were made again from the headers, and this many documents were different.
     Recomputed(u64),
-    /// A blob's bytes were not what its name says; it is asked for again.
+    /// A part of a blob was not what the blob has there; it was not taken, and is asked for again.
     DamagedBlob,
 }
 
@@ -121,24 +122,6 @@ pub(super) struct Sending {
     pub(super) acked: u64,
 }
 
-/// Blobs in both directions.
-#[derive(Debug, Default)]
-pub(super) struct Blobs {
-    /// Whether our wants were looked up since anything came.
-    pub(super) looked: bool,
-    /// Whether we ever said `Want`: only then may chunks come, at any time, since news may bring more of them.
-    pub(super) asked: bool,
-    /// Whether a `Want` of ours is not yet answered in full.
-    pub(super) awaiting: bool,
-    pub(super) expected: Option<u64>,
-    pub(super) stored: u64,
-    /// What the peer last wanted, and how far we are in answering.
-    pub(super) theirs: Vec<UnfilledBlob>,
-    pub(super) answering: Option<(usize, u32)>,
-    pub(super) reading: bool,
-    pub(super) sent: u64,
-}
-
 /// One session, from the first frame to the last.
 #[derive(Debug)]
 pub struct Session {
@@ -153,7 +136,6 @@ pub struct Session {
     /// Bytes in the last request that stores batches.
     slice: usize,
     pub(super) out: VecDeque<Vec<u8>>,
-    pub(super) out_chunks: VecDeque<Vec<u8>>,
     pub(super) events: VecDeque<Event>,
     pub(super) close: Option<Close>,
     pub(super) costs: Costs,
@@ -215,7 +197,6 @@ impl Session {
             inputs: VecDeque::new(),
             slice: 0,
             out: VecDeque::new(),
-            out_chunks: VecDeque::new(),
             events: VecDeque::new(),
             close: None,
             costs: Costs::default(),
@@ -280,7 +261,7 @@ impl Session {
                 self.chunks.push(bytes);
                 while self.close.is_none() {
                     let Some(payload) = self.chunks.payload()? else { break };
-                    self.chunk(Chunk::decode(&payload)?)?;
+                    self.chunk(Chunk::decode(payload)?)?;
                 }
             }
         }
@@ -313,15 +294,13 @@ impl Session {
         if !self.requests.contains(&Request::Summary) {
             self.requests.push_back(Request::Summary);
         }
-        if !self.blobs.theirs.is_empty() && self.blobs.answering.is_none() {
-            // A blob that the peer wants may have come from somewhere else.
-            self.blobs.answering = Some((0, 0));
-        }
+        self.answer_again();
         self.advance();
     }
 
     /// It is `now`, in milliseconds of the caller's monotonic time.
     pub fn tick(&mut self, now: u64) {
+        self.hurry();
         if self.close.is_some() || (self.reported.is_some() && self.config.mode == Mode::Live) {
             self.last_progress = now;
         } else if now.saturating_sub(self.last_progress) >= STALLED_AFTER && !self.outstanding {
@@ -346,7 +325,7 @@ impl Session {
         if self.outstanding || self.close.is_some() {
             return None;
         }
-        let request = self.requests.pop_front()?;
+        let request = self.requests.pop_front().or_else(|| self.store_step())?;
         self.outstanding = true;
         Some(request)
     }
@@ -374,11 +353,7 @@ impl Session {
                 self.waiting_for_answer = true;
                 Some(bytes)
             }
-            Stream::Blobs => {
-                let bytes = self.out_chunks.pop_front();
-                self.advance();
-                bytes
-            }
+            Stream::Blobs => self.next_part(),
         }
     }
 
@@ -486,12 +461,8 @@ impl Session {
             }
             Message::Batch { generation, batch } => self.batch(generation, &batch)?,
             Message::Ack { generation, batches } => self.acknowledge(generation, batches)?,
-            Message::Want(blobs) => {
-                self.blobs.theirs = blobs;
-                self.blobs.answering = Some((0, 0));
-                self.blobs.sent = 0;
-            }
-            Message::Sent { chunks } => self.blobs.expected = Some(chunks),
+            Message::Want(blobs) => self.wanted(blobs),
+            Message::Sent { chunks } => self.sent(chunks),
             Message::Settled { answered, batches, hash } => {
                 self.their_settled = Some((answered, batches, hash));
                 self.reported = None;
@@ -540,17 +511,6 @@ impl Session {
                 self.slice = waiting;
             }
         }
-        Ok(())
-    }
-
-    fn chunk(&mut self, chunk: Chunk) -> Result<(), SessionError> {
-        if !self.blobs.asked {
-            return Err(SessionError::OutOfTurn("a chunk that nobody asked for"));
-        }
-        self.costs.received_bytes += chunk.bytes.len() as u64;
-        self.inputs.push_back((chunk.bytes.len(), 0));
-        self.requests.push_back(Request::StoreChunk(chunk.blob, chunk.index, chunk.bytes));
-        self.advance();
         Ok(())
     }
 }

@@ -1,19 +1,16 @@
 //! What the session does next: on an answer of the store, and whenever anything moved.
 
 use super::SessionError;
-use super::frame::frame;
-use super::message::{Chunk, Message, PROTOCOL};
+use super::message::{Message, PROTOCOL};
 use super::request::{Answer, Reply, Request};
-use super::session::{Blobs, Close, Event, Mode, Session, Stand, WINDOW};
+use super::session::{Close, Event, Mode, Session, Stand, WINDOW};
 use crate::log::Batch;
-use crate::store::rules::{Claim, Comparison, Outgoing, Planted, Received, Standing, Summary, UnfilledBlob};
+use crate::store::rules::{Claim, Comparison, Outgoing, Planted, Received, Standing, Summary};
 
 /// Compares after which a session that gets no further stops trying.
 const MAX_ROUNDS: u32 = 16;
 /// How often two settled sides may find that they differ before they leave it at that.
 const MAX_DISAGREEMENTS: u32 = 2;
-/// Chunks that may wait to be sent.
-const CHUNKS_AHEAD: usize = 8;
 
 impl Session {
     // ---- answers ------------------------------------------------------------------------------------------------
@@ -68,18 +65,8 @@ impl Session {
                 self.look_again();
             }
             Answer::Unfilled(unfilled) => self.unfilled(unfilled),
-            Answer::Chunk(chunk) => self.read_chunk(chunk),
-            Answer::StoredChunk { filled, damaged } => {
-                self.inputs.pop_front();
-                self.blobs.stored += 1;
-                self.unsettle();
-                if filled {
-                    self.events.push_back(Event::BlobFilled);
-                }
-                if damaged {
-                    self.events.push_back(Event::DamagedBlob);
-                }
-            }
+            Answer::Parts { parts, next, whole } => self.read_parts(parts, next, whole),
+            Answer::StoredParts { parts, filled, damaged } => self.stored_parts(parts, filled, damaged),
         }
         Ok(())
     }
@@ -296,33 +283,6 @@ impl Session {
         Ok(())
     }
 
-    fn unfilled(&mut self, unfilled: Vec<UnfilledBlob>) {
-        self.blobs.looked = true;
-        if !unfilled.is_empty() && !self.blobs.awaiting {
-            self.blobs =
-                Blobs { asked: true, awaiting: true, expected: None, stored: 0, ..std::mem::take(&mut self.blobs) };
-            self.say(&Message::Want(unfilled));
-        }
-    }
-
-    fn read_chunk(&mut self, chunk: Option<(crate::id::BlobId, u32, Vec<u8>, usize)>) {
-        self.blobs.reading = false;
-        match chunk {
-            Some((blob, index, bytes, at)) => {
-                if self.blobs.answering.is_some() {
-                    self.blobs.answering = Some((at, index + 1));
-                    self.blobs.sent += 1;
-                    self.costs.sent_bytes += bytes.len() as u64;
-                    self.out_chunks.push_back(frame(&Chunk { blob, index, bytes }.encode()));
-                }
-            }
-            None => {
-                self.blobs.answering = None;
-                self.say(&Message::Sent { chunks: self.blobs.sent });
-            }
-        }
-    }
-
     // ---- what is next -------------------------------------------------------------------------------------------
 
     fn pair(&self) -> Option<(u32, u32)> {
@@ -345,13 +305,7 @@ impl Session {
                 self.requests.push_back(Request::ReadBatch(next.log, next.after));
             }
         }
-        if let Some((at, index)) = self.blobs.answering
-            && !self.blobs.reading
-            && self.out_chunks.len() < CHUNKS_AHEAD
-        {
-            self.blobs.reading = true;
-            self.requests.push_back(Request::ReadChunk(self.blobs.theirs.clone(), at, index));
-        }
+        self.answer_step();
         if planned {
             self.settle_step();
         }
@@ -378,19 +332,12 @@ impl Session {
             && !self.outstanding
             && sending.outgoing.is_empty()
             && sending.in_flight.is_empty()
-            && self.blobs.answering.is_none();
+            && !self.blobs.is_answering();
         if !idle {
             return;
         }
-        if !self.blobs.looked {
-            self.requests.push_back(Request::Unfilled);
+        if !self.blobs_settled() {
             return;
-        }
-        if self.blobs.awaiting {
-            if self.blobs.expected.is_none_or(|expected| self.blobs.stored < expected) {
-                return;
-            }
-            self.blobs.awaiting = false;
         }
         if self.reported.is_some() {
             return;

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::*;
 use crate::crypto::HashKey;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::id::{BlobId, EntryId};
 use crate::log::Operation;
+use crate::store::blobs::Taken;
 use crate::store::conformance::world::{Doc, Journal, Seeded, key};
 use crate::store::rules::{self, Identity};
 use crate::store::{MemoryStore, Setting, StorageExt, WantedBlob};
@@ -17,16 +18,16 @@ use crate::time::Entropy;
 struct NoBlobs;
 
 impl BlobBytes for NoBlobs {
-    fn read_chunk(&self, _: &WantedBlob, _: u32) -> Result<Vec<u8>> {
-        Err(Error::internal("no blobs here"))
+    fn read(&self, _: &WantedBlob, _: &[u32]) -> Result<Vec<Vec<u8>>> {
+        Ok(Vec::new())
     }
-    fn write_chunk(&self, _: &WantedBlob, _: u32, _: &[u8], _: &mut dyn Entropy) -> Result<()> {
-        Err(Error::internal("no blobs here"))
+    fn store(&self, _: &WantedBlob, _: &[(u32, &[u8])], _: &mut dyn Entropy) -> Result<Taken> {
+        Ok(Taken::default())
     }
-    fn finish(&self, _: &WantedBlob) -> Result<bool> {
-        Ok(false)
+    fn finish(&self, _: &WantedBlob) -> Result<()> {
+        Ok(())
     }
-    fn remove(&self, _: BlobId) -> Result<()> {
+    fn remove(&self, _: EntryId, _: BlobId) -> Result<()> {
         Ok(())
     }
 }

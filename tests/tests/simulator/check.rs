@@ -120,7 +120,7 @@ fn look(tx: &mut dyn Tx, device: &Device, ledger: &mut Ledger) -> Check<BTreeSet
         if store(tx.is_erased(blob.entry))? {
             return broken(Rule::ErasedIsErased, format!("{me:?} wants a blob of {:?}, which is erased", blob.entry));
         }
-        if blob.here && !device.blobs.held().contains_key(&blob.blob.id) {
+        if blob.here && !device.blobs.held().contains_key(&(blob.entry, blob.blob.id)) {
             return broken(Rule::NothingIsLost, format!("{me:?} says that a blob is here whose bytes are not"));
         }
     }
@@ -197,7 +197,9 @@ pub(super) fn final_state(device: &Device) -> Check<BTreeMap<EntryId, (String, V
         return broken(Rule::EqualLogsEqualHeads, format!("making heads again changed {changed} documents"));
     }
     let wanted = store(storage.read(|tx| tx.blobs(false)))?;
-    if let Some(blob) = device.blobs.held().keys().find(|id| wanted.iter().all(|wanted| wanted.blob.id != **id)) {
+    if let Some(blob) =
+        device.blobs.held().keys().find(|id| wanted.iter().all(|wanted| (wanted.entry, wanted.blob.id) != **id))
+    {
         return broken(Rule::ErasedIsErased, format!("bytes of {blob:?} are still here, and nothing wants them"));
     }
     Ok(texts)

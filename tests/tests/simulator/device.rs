@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use afterword_core::crypto::{DeviceKey, SealingKey, Secret};
 use afterword_core::error::{Error, Result};
-use afterword_core::id::{BlobId, DeviceId, EntryId, JournalId, LogId};
+use afterword_core::id::{DeviceId, EntryId, JournalId, LogId};
 use afterword_core::log::{Envelope, Head, Operation, OperationKind};
 use afterword_core::membership::{Newcomer, Signer, Statement, Statements};
 use afterword_core::store::rules::{self, Identity, Packing, Planted};
@@ -16,7 +16,7 @@ use afterword_core::time::{Timestamp, random};
 use automerge::transaction::{CommitOptions, Transactable};
 use automerge::{ActorId, AutoCommit, Change, ObjType, ROOT, ReadDoc};
 
-use super::disk::{Blobs, Disk, Factory, Power, Powered, blob_ref};
+use super::disk::{Blobs, Disk, Factory, Held, Power, Powered, blob_ref};
 use super::rng::Rng;
 
 /// What must not happen, and did: the rule that was broken, and how it showed.
@@ -63,7 +63,7 @@ pub(super) fn broken<T>(rule: Rule, detail: impl Into<String>) -> Check<T> {
 #[derive(Clone)]
 pub(super) struct HomeCopy {
     disk: Rc<dyn Any>,
-    blobs: BTreeMap<BlobId, BTreeMap<u32, Vec<u8>>>,
+    blobs: Held,
     vector: Option<BTreeMap<LogId, afterword_core::log::Position>>,
     pub(super) held: BTreeSet<(EntryId, [u8; 32])>,
 }
@@ -248,7 +248,7 @@ impl Device {
                 let length = if self.rng.chance(10) { 70_000 } else { 1 + self.rng.below(200) };
                 let bytes = vec![self.rng.next() as u8; length];
                 let blob = blob_ref(random(&mut self.rng), &bytes);
-                self.blobs.put(blob.id, &bytes);
+                self.blobs.put(entry, &blob, &bytes);
                 doc.put(&marks, blob.id.to_string(), true).map_err(refused)?;
                 brings.push(blob);
             }
@@ -277,7 +277,7 @@ impl Device {
             }
             let head = rules::append(tx, &self.identity, &mut self.rng, vec![operation])?;
             // The bytes were there before the commit that speaks of them.
-            brings.iter().try_for_each(|blob| tx.set_blob(blob.id, &[], true))?;
+            brings.iter().try_for_each(|blob| tx.set_blob(entry, blob.id, &[], true))?;
             Ok(Some(head))
         })?;
         Ok(head)
@@ -329,9 +329,9 @@ impl Device {
     /// Bytes of blobs that nobody wants any more go.
     pub(super) fn sweep(&mut self) -> Result<()> {
         let storage = self.storage();
-        for blob in storage.read(|tx| tx.unwanted_blobs())? {
-            afterword_core::sync::BlobBytes::remove(&*self.blobs, blob)?;
-            storage.write(|tx| tx.forget_blob(blob))?;
+        for (entry, blob) in storage.read(|tx| tx.unwanted_blobs())? {
+            afterword_core::sync::BlobBytes::remove(&*self.blobs, entry, blob)?;
+            storage.write(|tx| tx.forget_blob(entry, blob))?;
         }
         Ok(())
     }
@@ -378,7 +378,7 @@ impl Device {
         self.disk.reopen();
         // Opening sweeps away bytes whose commit never came.
         let wanted = self.storage().read(|tx| tx.blobs(false)).unwrap_or_default();
-        self.blobs.held().retain(|id, _| wanted.iter().any(|wanted| wanted.blob.id == *id));
+        self.blobs.held().retain(|id, _| wanted.iter().any(|wanted| (wanted.entry, wanted.blob.id) == *id));
         self.open_again();
     }
 

@@ -8,8 +8,9 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use afterword_core::error::{Code, Error, Result};
-use afterword_core::id::{BlobId, LogId};
+use afterword_core::id::{BlobId, EntryId, LogId};
 use afterword_core::log::{BlobRef, Position};
+use afterword_core::store::blobs::{Shape, Taken, parts_of};
 use afterword_core::store::memory::Snapshot;
 use afterword_core::store::{MemoryStore, Storage, Tx, WantedBlob};
 use afterword_core::sync::BlobBytes;
@@ -135,18 +136,20 @@ impl Storage for Powered {
     }
 }
 
+/// Parts of blobs by entry, name and number.
+pub(super) type Held = BTreeMap<(EntryId, BlobId), BTreeMap<u32, Vec<u8>>>;
+
 /// Bytes of blobs, in memory.
 #[derive(Debug, Default)]
-pub(super) struct Blobs(pub(super) Mutex<BTreeMap<BlobId, BTreeMap<u32, Vec<u8>>>>);
+pub(super) struct Blobs(pub(super) Mutex<Held>);
 
 impl Blobs {
     /// Stores a whole blob, as attaching does before it commits.
-    pub(super) fn put(&self, id: BlobId, bytes: &[u8]) {
-        let chunks = bytes.chunks(<dyn BlobBytes>::CHUNK as usize).map(<[u8]>::to_vec);
-        self.held().insert(id, (0..).zip(chunks).collect());
+    pub(super) fn put(&self, entry: EntryId, blob: &BlobRef, bytes: &[u8]) {
+        self.held().insert((entry, blob.id), (0..).zip(parts_of(&blob.hash_key(), bytes)).collect());
     }
 
-    pub(super) fn held(&self) -> std::sync::MutexGuard<'_, BTreeMap<BlobId, BTreeMap<u32, Vec<u8>>>> {
+    pub(super) fn held(&self) -> std::sync::MutexGuard<'_, Held> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -159,30 +162,44 @@ pub(super) fn blob_ref(key: [u8; 32], bytes: &[u8]) -> BlobRef {
 }
 
 impl BlobBytes for Blobs {
-    fn read_chunk(&self, blob: &WantedBlob, index: u32) -> Result<Vec<u8>> {
+    fn read(&self, blob: &WantedBlob, parts: &[u32]) -> Result<Vec<Vec<u8>>> {
         let held = self.held();
-        let chunk = held.get(&blob.blob.id).and_then(|chunks| chunks.get(&index)).cloned();
-        chunk.ok_or_else(|| Error::internal("a chunk that the store calls held is not there"))
+        let held = held.get(&(blob.entry, blob.blob.id));
+        let part = |part: &u32| held.and_then(|parts| parts.get(part)).cloned();
+        let read: Option<Vec<_>> = parts.iter().map(part).collect();
+        read.ok_or_else(|| Error::internal("a part that the store calls held is not there"))
     }
 
-    fn write_chunk(&self, blob: &WantedBlob, index: u32, bytes: &[u8], _: &mut dyn Entropy) -> Result<()> {
-        self.held().entry(blob.blob.id).or_default().insert(index, bytes.to_vec());
+    fn store(&self, blob: &WantedBlob, parts: &[(u32, &[u8])], _: &mut dyn Entropy) -> Result<Taken> {
+        let mut held = self.held();
+        let held = held.entry((blob.entry, blob.blob.id)).or_default();
+        let shape = Shape::new(blob.blob.len).ok_or_else(|| Error::internal("too long for a simulation"))?;
+        let mut taken = Taken::default();
+        for (part, bytes) in parts {
+            let above = |parent: u64| held.get(&(parent as u32)).map(Vec::as_slice);
+            match shape.is_part(&blob.blob.id, &blob.blob.hash_key(), u64::from(*part), bytes, above) {
+                Some(true) => {
+                    held.insert(*part, bytes.to_vec());
+                    taken.parts.push(*part);
+                }
+                Some(false) => taken.damaged += 1,
+                None => {}
+            }
+        }
+        Ok(taken)
+    }
+
+    fn finish(&self, blob: &WantedBlob) -> Result<()> {
+        let held = self.held();
+        let parts = held.get(&(blob.entry, blob.blob.id)).map_or(0, BTreeMap::len) as u64;
+        if Shape::new(blob.blob.len).is_none_or(|shape| shape.parts() != parts) {
+            return Err(Error::internal("a blob was called whole that is not"));
+        }
         Ok(())
     }
 
-    fn finish(&self, blob: &WantedBlob) -> Result<bool> {
-        let mut held = self.held();
-        let bytes: Vec<u8> =
-            held.get(&blob.blob.id).into_iter().flat_map(|chunks| chunks.values().flatten()).copied().collect();
-        let whole = blob_ref(blob.blob.key, &bytes).id == blob.blob.id;
-        if !whole {
-            held.remove(&blob.blob.id);
-        }
-        Ok(whole)
-    }
-
-    fn remove(&self, blob: BlobId) -> Result<()> {
-        self.held().remove(&blob);
+    fn remove(&self, entry: EntryId, blob: BlobId) -> Result<()> {
+        self.held().remove(&(entry, blob));
         Ok(())
     }
 }

@@ -179,7 +179,11 @@ impl Link {
             Act::Receive(stream) => {
                 let wire = &mut other.wire[lane(stream)];
                 let piece = piece.min(wire.len());
-                if piece > 0 && (side.session.wants_input() || side.session.close().is_some()) {
+                let wants = match stream {
+                    Stream::Control => side.session.wants_input(),
+                    Stream::Blobs => side.session.wants_chunks(),
+                };
+                if piece > 0 && (wants || side.session.close().is_some()) {
                     let bytes: Vec<u8> = wire.drain(..piece).collect();
                     if side.session.close().is_none() {
                         // An error has closed the session; how it ended is looked at when it is over.
@@ -253,7 +257,7 @@ fn serve(side: &mut Side, homes: &mut [Device], peer: usize, request: Request, l
     };
     let reads = !matches!(
         request,
-        Request::StoreMissing { .. } | Request::StoreBatches(_) | Request::StoreChunk(..) | Request::Introduce(_)
+        Request::StoreMissing { .. } | Request::StoreBatches(_) | Request::StoreParts(_) | Request::Introduce(_)
     );
     let reply = match serve_request(&storage, &*blobs, &identity, &mut device.rng, &peer, request) {
         Ok(reply) => reply,

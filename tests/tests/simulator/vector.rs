@@ -80,9 +80,9 @@ impl Tx for VectorTx<'_> {
         bring_blob(entry: EntryId, blob: &BlobRef) -> ();
         end_blob(entry: EntryId, blob: BlobId) -> ();
         blobs(unfilled: bool) -> Vec<WantedBlob>;
-        blob(blob: BlobId) -> Option<WantedBlob>;
-        set_blob(blob: BlobId, bitmap: &[u8], here: bool) -> ();
-        unwanted_blobs() -> Vec<BlobId>;
-        forget_blob(blob: BlobId) -> ();
+        blob(entry: EntryId, blob: BlobId) -> Option<WantedBlob>;
+        set_blob(entry: EntryId, blob: BlobId, bitmap: &[u8], here: bool) -> ();
+        unwanted_blobs() -> Vec<(EntryId, BlobId)>;
+        forget_blob(entry: EntryId, blob: BlobId) -> ();
     }
 }

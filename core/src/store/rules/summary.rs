@@ -7,18 +7,28 @@ use super::identity::{Identity, Planted};
 use super::members;
 use crate::crypto::{Domain, Hasher};
 use crate::error::Result;
-use crate::id::{BlobId, Incarnation, LogId};
+use crate::id::{BlobId, EntryId, Incarnation, LogId};
 use crate::log::{Batch, MAX_BATCH, Position, Vector};
-use crate::store::tx::{Setting, Tx};
+use crate::store::tx::{Setting, Tx, WantedBlob};
 use crate::time::Entropy;
 
-/// A blob that is wanted and not all here, with the chunks that are.
+/// A blob that is wanted and not all here, with the parts that are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnfilledBlob {
+    /// The entry it belongs to.
+    pub entry: EntryId,
     /// Its name.
     pub id: BlobId,
-    /// Bit `i`, least significant first, is chunk `i`.
+    /// Bit `i`, least significant first, is part `i`.
     pub bitmap: Vec<u8>,
+}
+
+impl From<WantedBlob> for UnfilledBlob {
+    fn from(wanted: WantedBlob) -> Self {
+        // One bitmap for one set of parts: bytes of zeros at the end say nothing.
+        let len = wanted.bitmap.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        Self { entry: wanted.entry, id: wanted.blob.id, bitmap: wanted.bitmap[..len].to_vec() }
+    }
 }
 
 /// Everything of this store that a peer compares with its own.
@@ -47,7 +57,8 @@ impl Summary {
             hasher.update(&position.seq.to_le_bytes()).update(position.chain.as_bytes());
         }
         for blob in &self.unfilled {
-            hasher.update(blob.id.as_bytes()).update(&(blob.bitmap.len() as u64).to_le_bytes()).update(&blob.bitmap);
+            hasher.update(blob.entry.as_bytes()).update(blob.id.as_bytes());
+            hasher.update(&(blob.bitmap.len() as u64).to_le_bytes()).update(&blob.bitmap);
         }
         hasher.finish16()
     }
@@ -63,16 +74,8 @@ pub fn summary(tx: &mut dyn Tx) -> Result<Summary> {
         hasher.update(hash);
     }
     let digest = tx.setting(Setting::Digest)?.and_then(|bytes| bytes.try_into().ok()).unwrap_or_default();
-    let mut unfilled: Vec<_> = tx
-        .blobs(true)?
-        .into_iter()
-        .map(|wanted| {
-            // One bitmap for one set of chunks: bytes of zeros at the end say nothing.
-            let len = wanted.bitmap.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-            UnfilledBlob { id: wanted.blob.id, bitmap: wanted.bitmap[..len].to_vec() }
-        })
-        .collect();
-    unfilled.sort_unstable_by_key(|blob| blob.id);
+    let mut unfilled: Vec<UnfilledBlob> = tx.blobs(true)?.into_iter().map(UnfilledBlob::from).collect();
+    unfilled.sort_unstable_by_key(|blob| (blob.entry, blob.id));
     Ok(Summary {
         statements,
         certificates: hasher.finish16(),

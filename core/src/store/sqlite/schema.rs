@@ -16,7 +16,7 @@
 //! | `places` | where a document's operation stands; `key` is its hash's first eight bytes | derived |
 //! | `documents` | an entry, its heads, how many changes wait, what of it is stale, how often it changed | derived |
 //! | `waits` | a change that waits for another | derived |
-//! | `blobs` | bytes that an operation brought or ended, and which chunks are here | truth |
+//! | `blobs` | bytes that an operation brought or ended, and which parts are here | truth |
 //! | `entries`, `texts`, `snapshots`, `search`, `people` | list row, projection, opened document, words, names | derived |
 //! | `peers` | where a device was reached last | this device's own |
 
@@ -77,9 +77,8 @@ const TABLES: &str = "
     CREATE INDEX waits_change ON waits (document, change);
 
     CREATE TABLE blobs (
-        id INTEGER PRIMARY KEY, blob BLOB NOT NULL UNIQUE, document INTEGER NOT NULL, brought BLOB,
-        ended INTEGER NOT NULL, here INTEGER NOT NULL, bitmap BLOB NOT NULL) STRICT;
-    CREATE INDEX blobs_document ON blobs (document);
+        id INTEGER PRIMARY KEY, document INTEGER NOT NULL, blob BLOB NOT NULL, brought BLOB,
+        ended INTEGER NOT NULL, here INTEGER NOT NULL, bitmap BLOB NOT NULL, UNIQUE (document, blob)) STRICT;
     CREATE INDEX blobs_unfilled ON blobs (id) WHERE brought IS NOT NULL AND NOT ended AND NOT here;
     CREATE INDEX blobs_unwanted ON blobs (id) WHERE ended AND (here OR length(bitmap) > 0);
 

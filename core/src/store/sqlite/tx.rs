@@ -280,10 +280,11 @@ impl Tx for SqliteTx<'_> {
         let id = self.document_made(entry)?.id;
         self.conn
             .prepare_cached(
-                "INSERT INTO blobs (blob, document, brought, ended, here, bitmap) VALUES (?1, ?2, ?3, 0, 0, x'')
-                 ON CONFLICT DO UPDATE SET brought = excluded.brought WHERE brought IS NULL",
+                "INSERT INTO blobs (document, blob, brought, ended, here, bitmap) VALUES (?1, ?2, ?3, 0, 0, x'')
+                 ON CONFLICT DO UPDATE SET brought = excluded.brought, here = here AND ended,
+                 bitmap = iif(ended, bitmap, x'') WHERE brought IS NULL OR excluded.brought < brought",
             )
-            .and_then(|mut insert| insert.execute(params![blob.id.as_bytes(), id, crate::log::codec::encode(blob)]))
+            .and_then(|mut insert| insert.execute(params![id, blob.id.as_bytes(), crate::log::codec::encode(blob)]))
             .map(drop)
             .map_err(db)
     }
@@ -293,10 +294,10 @@ impl Tx for SqliteTx<'_> {
         let id = self.document_made(entry)?.id;
         self.conn
             .prepare_cached(
-                "INSERT INTO blobs (blob, document, ended, here, bitmap) VALUES (?1, ?2, 1, 0, x'')
+                "INSERT INTO blobs (document, blob, ended, here, bitmap) VALUES (?1, ?2, 1, 0, x'')
                  ON CONFLICT DO UPDATE SET ended = 1 WHERE NOT ended",
             )
-            .and_then(|mut insert| insert.execute(params![blob.as_bytes(), id]))
+            .and_then(|mut insert| insert.execute(params![id, blob.as_bytes()]))
             .map(drop)
             .map_err(db)
     }
@@ -305,29 +306,39 @@ impl Tx for SqliteTx<'_> {
         self.wanted(if unfilled { "NOT b.here" } else { "1" }, params![])
     }
 
-    fn blob(&mut self, blob: BlobId) -> Result<Option<WantedBlob>> {
-        Ok(self.wanted("b.blob = ?1", params![blob.as_bytes()])?.pop())
+    fn blob(&mut self, entry: EntryId, blob: BlobId) -> Result<Option<WantedBlob>> {
+        let which = "d.entry = ?1 AND b.blob = ?2";
+        Ok(self.wanted(which, params![entry.as_bytes(), blob.as_bytes()])?.pop())
     }
 
-    fn set_blob(&mut self, blob: BlobId, bitmap: &[u8], here: bool) -> Result<()> {
+    fn set_blob(&mut self, entry: EntryId, blob: BlobId, bitmap: &[u8], here: bool) -> Result<()> {
         self.writing()?;
+        self.write_documents()?;
         self.conn
-            .prepare_cached("UPDATE blobs SET bitmap = ?2, here = ?3 WHERE blob = ?1")
-            .and_then(|mut update| update.execute(params![blob.as_bytes(), bitmap, here]))
+            .prepare_cached(
+                "UPDATE blobs SET bitmap = ?3, here = ?4
+                 WHERE document = (SELECT id FROM documents WHERE entry = ?1) AND blob = ?2",
+            )
+            .and_then(|mut update| update.execute(params![entry.as_bytes(), blob.as_bytes(), bitmap, here]))
             .map(drop)
             .map_err(db)
     }
 
-    fn unwanted_blobs(&mut self) -> Result<Vec<BlobId>> {
+    fn unwanted_blobs(&mut self) -> Result<Vec<(EntryId, BlobId)>> {
         let mut all = self
             .conn
-            .prepare_cached("SELECT blob FROM blobs WHERE ended AND (here OR length(bitmap) > 0) ORDER BY blob")
+            .prepare_cached(
+                "SELECT d.entry, b.blob FROM blobs b JOIN documents d ON d.id = b.document
+                 WHERE b.ended AND (b.here OR length(b.bitmap) > 0) ORDER BY d.entry, b.blob",
+            )
             .map_err(db)?;
-        all.query_map([], |row| row.get(0).map(BlobId::from_bytes)).and_then(Iterator::collect).map_err(db)
+        all.query_map([], |row| Ok((EntryId::from_bytes(row.get(0)?), BlobId::from_bytes(row.get(1)?))))
+            .and_then(Iterator::collect)
+            .map_err(db)
     }
 
-    fn forget_blob(&mut self, blob: BlobId) -> Result<()> {
-        self.set_blob(blob, &[], false)
+    fn forget_blob(&mut self, entry: EntryId, blob: BlobId) -> Result<()> {
+        self.set_blob(entry, blob, &[], false)
     }
 }
 
@@ -338,7 +349,7 @@ impl SqliteTx<'_> {
             .conn
             .prepare_cached(&format!(
                 "SELECT b.brought, d.entry, b.bitmap, b.here FROM blobs b JOIN documents d ON d.id = b.document
-                 WHERE b.brought IS NOT NULL AND NOT b.ended AND {which} ORDER BY b.blob"
+                 WHERE b.brought IS NOT NULL AND NOT b.ended AND {which} ORDER BY d.entry, b.blob"
             ))
             .map_err(db)?;
         let mut rows = all.query(values).map_err(db)?;

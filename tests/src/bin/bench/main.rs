@@ -9,6 +9,7 @@
 mod deriving;
 mod figures;
 mod fill;
+mod photos;
 mod reading;
 mod syncing;
 
@@ -36,6 +37,7 @@ enum Half {
     Reading,
     Syncing,
     Deriving,
+    Photos,
 }
 
 impl Plan {
@@ -61,10 +63,11 @@ impl Plan {
                 "--only-reading" => plan.only = Some(Half::Reading),
                 "--only-syncing" => plan.only = Some(Half::Syncing),
                 "--only-deriving" => plan.only = Some(Half::Deriving),
+                "--only-photos" => plan.only = Some(Half::Photos),
                 "--words" => plan.words = number("--words")?,
                 other => {
                     return Err(format!(
-                        "unknown argument `{other}`; there are --quick, --most N, --words N, --only-reading, --only-syncing, --only-deriving"
+                        "unknown argument `{other}`; there are --quick, --most N, --words N, --only-reading, --only-syncing, --only-deriving, --only-photos"
                     ));
                 }
             }
@@ -96,6 +99,9 @@ fn main() -> ExitCode {
     }
     if measured.is_ok() && plan.only.is_none_or(|only| only == Half::Syncing) {
         measured = syncing::measure(&plan, &parts, &mut table);
+    }
+    if measured.is_ok() && plan.only.is_none_or(|only| only == Half::Photos) {
+        measured = photos::measure(&mut table);
     }
     if let Err(error) = measured {
         eprintln!("the benchmark broke off: {error}");

@@ -124,7 +124,7 @@ fn mega(bytes: u64) -> f64 {
 }
 
 /// A guest that has joined `host`'s journal, which is still empty.
-fn join(host: &Engine, root: &Path, keys: &Keys) -> Result<Engine> {
+pub(crate) fn join(host: &Engine, root: &Path, keys: &Keys) -> Result<Engine> {
     let (_stop, stopped) = watch::channel(false);
     let (tell, code) = mpsc::channel();
     std::thread::scope(|scope| {
@@ -145,7 +145,7 @@ fn join(host: &Engine, root: &Path, keys: &Keys) -> Result<Engine> {
 }
 
 /// Runs `work` while `host` serves.
-fn serving<R>(host: &Engine, work: impl FnOnce(SocketAddr) -> Result<R>) -> Result<R> {
+pub(crate) fn serving<R>(host: &Engine, work: impl FnOnce(SocketAddr) -> Result<R>) -> Result<R> {
     let (stop, stopped) = watch::channel(false);
     let (tell, listening) = mpsc::channel();
     std::thread::scope(|scope| {
@@ -164,7 +164,7 @@ fn serving<R>(host: &Engine, work: impl FnOnce(SocketAddr) -> Result<R>) -> Resu
     })
 }
 
-fn sync(guest: &Engine, address: SocketAddr) -> Result<(PeerReport, Outcome)> {
+pub(crate) fn sync(guest: &Engine, address: SocketAddr) -> Result<(PeerReport, Outcome)> {
     let options = SyncOptions { peer: Some(address), timeout: LIMIT, discover: None };
     let report = guest.sync(&options, |_, _| {})?;
     let peer = report.peers.into_iter().next().ok_or_else(|| Error::internal("nobody was synced with"))?;
