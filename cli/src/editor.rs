@@ -1,12 +1,13 @@
 //! `$EDITOR` on a private temporary file that leaves nothing behind and loses nothing.
 //!
-//! Each opening is a folder of its own, `edit-<random>`, mode 0700, in the journal's run folder:
+//! Each opening is a folder of its own, `edit-<random>`, mode 0700, in memory ([`crate::home::run_folders`]):
 //!
 //! - `entry.md` (0600) is what the editor sees; swap, backup and autosave files of most editors fall beside it;
 //! - `session.json` says which entry and heads it was opened at, and is locked for as long as the program lives. A lock
 //!   ends with its process, however that ends, so a folder whose lock can be had belongs to nobody any more.
 //!
-//! [`collect`] finds such folders at the next start and hands back what was typed. Only [`Session::wipe`] and
+//! [`collect`] finds such folders at the next start and hands back what was typed, with the files that the editor kept
+//! beside it: words that nobody saved are in there. Only [`Session::wipe`] and
 //! [`Recovered::wipe`] remove anything, and a caller wipes after the words are durable elsewhere: a crash between the
 //! two brings the same words back a second time, never none.
 
@@ -23,13 +24,17 @@ use afterword_core::id::{ChangeHash, EntryId};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::home::private_folder;
+use crate::home::{is_private, trusted_folder};
 use crate::output::io_error;
 
 const TEXT: &str = "entry.md";
 const SESSION: &str = "session.json";
 /// More than this was not typed by a person.
 const MOST: u64 = 16 << 20;
+/// The longest file of an editor's own that is kept: what can be attached.
+const MOST_BESIDE: u64 = 10 << 20;
+/// How many of them are kept.
+const FILES_BESIDE: usize = 8;
 
 /// What an editor was opened on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +68,20 @@ pub struct Recovered {
     pub base: Base,
     /// The words.
     pub text: Zeroizing<String>,
+    /// What the editor kept beside them.
+    pub beside: Vec<Beside>,
+    /// How many further files it kept that are too many or too large.
+    pub left_out: usize,
     session: Session,
+}
+
+/// A file of an editor's own, such as vim's swap file: words that were typed and not saved are in there.
+#[derive(Debug)]
+pub struct Beside {
+    /// Its name.
+    pub name: String,
+    /// Its bytes.
+    pub bytes: Zeroizing<Vec<u8>>,
 }
 
 impl Recovered {
@@ -83,12 +101,15 @@ impl Session {
                 Err(error) => last = Some(error),
             }
         }
-        let error = last.unwrap_or_else(|| io::Error::from(io::ErrorKind::NotFound));
-        Err(io_error("no private file could be made for the editor", &error))
+        let what = "the editor was not opened: there is no private folder in memory for its file";
+        let error = last.map_or_else(|| Error::new(Code::Refused, what, ""), |error| io_error(what, &error));
+        let hint = "set XDG_RUNTIME_DIR to a folder in memory that only you can enter, or give the text with --body, \
+                    --file or -";
+        Err(Error { hint: hint.to_owned(), ..error })
     }
 
     fn begin_in(folder: &Path, base: &Base, text: &str) -> io::Result<Self> {
-        private_folder(folder)?;
+        trusted_folder(folder)?;
         let mut builder = tempfile::Builder::new();
         builder.prefix("new-").rand_bytes(12);
         #[cfg(unix)]
@@ -142,27 +163,46 @@ impl Session {
         self.read().map_err(|why| failed(format!("left a file that could not be read: {why}")))
     }
 
-    /// The text as it stands. Where an editor was cut off it may have left newer words beside the file (nano's
-    /// `.save`, emacs' `#…#`); the latest counts.
+    /// The file with the text as it stands. Where an editor was cut off it may have left newer words beside the file
+    /// (nano's `.save`, emacs' `#…#`); the latest counts.
+    fn newest(&self) -> Option<PathBuf> {
+        let all = [TEXT.to_owned(), format!("{TEXT}.save"), format!("#{TEXT}#")].into_iter().filter_map(|name| {
+            let path = self.folder.join(name);
+            let meta = fs::symlink_metadata(&path).ok().filter(fs::Metadata::is_file)?;
+            Some((meta.modified().unwrap_or(SystemTime::UNIX_EPOCH), path))
+        });
+        all.max_by_key(|(at, _)| *at).map(|(_, path)| path)
+    }
+
     fn read(&self) -> Result<Zeroizing<String>, String> {
-        let newest = [TEXT.to_owned(), format!("{TEXT}.save"), format!("#{TEXT}#")]
-            .into_iter()
-            .filter_map(|name| {
-                let path = self.folder.join(name);
-                let meta = fs::symlink_metadata(&path).ok().filter(fs::Metadata::is_file)?;
-                Some((meta.modified().unwrap_or(SystemTime::UNIX_EPOCH), path))
-            })
-            .max_by_key(|(at, _)| *at);
-        let Some((_, path)) = newest else { return Err("it is gone".into()) };
-        let mut bytes = Zeroizing::new(Vec::new());
-        File::open(path)
-            .and_then(|file| file.take(MOST + 1).read_to_end(&mut bytes))
-            .map_err(|error| error.kind().to_string())?;
-        if bytes.len() as u64 > MOST {
-            return Err("it is larger than 16 MiB".into());
-        }
+        let bytes =
+            read_at_most(&self.newest().ok_or("it is gone")?, MOST).map_err(|error| error.kind().to_string())?;
+        let bytes = bytes.ok_or("it is larger than 16 MiB")?;
         // An editor set to another encoding must not cost the words.
         Ok(Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    /// What else the editor left in the folder that is not `known`: regular files with something in them. Answers how
+    /// many are not among them because they are too many or too large.
+    fn beside(&self, known: &[PathBuf]) -> io::Result<(Vec<Beside>, usize)> {
+        let mut paths: Vec<PathBuf> =
+            fs::read_dir(&self.folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?;
+        paths.sort();
+        let (mut found, mut left_out) = (Vec::new(), 0);
+        for path in paths {
+            let meta = fs::symlink_metadata(&path)?;
+            if known.contains(&path) || !meta.is_file() || meta.len() == 0 {
+                continue;
+            }
+            match read_at_most(&path, MOST_BESIDE)? {
+                Some(bytes) if found.len() < FILES_BESIDE => {
+                    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                    found.push(Beside { name, bytes });
+                }
+                _ => left_out += 1,
+            }
+        }
+        Ok((found, left_out))
     }
 
     /// Overwrites and removes every file of the session, and its folder.
@@ -188,6 +228,10 @@ pub fn chosen() -> Option<String> {
 pub fn collect(folders: &[PathBuf]) -> Result<Vec<Recovered>, Error> {
     let mut found = Vec::new();
     for folder in folders {
+        // Nothing was ever put into a folder that is somebody else's, whatever its name.
+        if !is_private(folder).unwrap_or(false) {
+            continue;
+        }
         let entries = match fs::read_dir(folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
@@ -225,14 +269,27 @@ fn take(folder: PathBuf) -> Option<Recovered> {
         heads: read.iter().flat_map(|note| &note.heads).filter_map(|head| head.parse().ok()).collect(),
     };
     let session = Session { folder, _note: note };
+    let untouched = |text: &str| read.as_ref().is_some_and(|note| note.text == fingerprint(text));
     // A file that cannot be read now may be readable later: leave it.
-    let text = session.read().ok()?;
-    let untouched = read.is_some_and(|note| note.text == fingerprint(&text));
-    if untouched || text.trim().is_empty() {
+    let newest = session.newest();
+    let text = if newest.is_some() { session.read().ok()? } else { Zeroizing::default() };
+    let mut known = vec![session.folder.join(SESSION)];
+    known.extend(newest);
+    let (mut beside, left_out) = session.beside(&known).ok()?;
+    beside.retain(|file| file.name != TEXT || !std::str::from_utf8(&file.bytes).is_ok_and(untouched));
+    let nothing_typed = untouched(&text) || text.trim().is_empty();
+    if nothing_typed && beside.is_empty() && left_out == 0 {
         let _ = session.wipe();
         return None;
     }
-    Some(Recovered { base, text, session })
+    Some(Recovered { base, text, beside, left_out, session })
+}
+
+/// All of a file, or none of one that is longer than `most` bytes.
+fn read_at_most(path: &Path, most: u64) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    let mut bytes = Zeroizing::new(Vec::new());
+    File::open(path)?.take(most + 1).read_to_end(&mut bytes)?;
+    Ok((bytes.len() as u64 <= most).then_some(bytes))
 }
 
 fn fingerprint(text: &str) -> String {
@@ -343,202 +400,4 @@ impl Drop for Deaf {
 
 #[cfg(test)]
 #[cfg(unix)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
-    use super::*;
-
-    /// One test at a time: a child that another test is just starting holds every open file, locks included, from its
-    /// fork to its exec, and a lock that was let go would still seem held.
-    fn alone() -> std::sync::MutexGuard<'static, ()> {
-        static ALONE: Mutex<()> = Mutex::new(());
-        ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn base() -> Base {
-        Base { entry: Some(EntryId::from_bytes([1; 16])), heads: vec![ChangeHash::from_bytes([2; 32])] }
-    }
-
-    /// An editor that is a shell script; `$1` is the file.
-    fn script(dir: &Path, body: &str) -> String {
-        let path = dir.join("fake editor.sh");
-        fs::write(&path, format!("#!/bin/sh\n{body}\n")).unwrap();
-        format!("sh '{}'", path.display())
-    }
-
-    fn begin(run: &Path, text: &str) -> Session {
-        Session::begin(&[run.to_owned()], &base(), text).unwrap()
-    }
-
-    /// What a killed process leaves: the files, and no lock.
-    fn crash(session: Session) -> PathBuf {
-        let folder = session.folder.clone();
-        drop(session);
-        folder
-    }
-
-    #[test]
-    fn an_edit_is_read_and_leaves_nothing() {
-        let _alone = alone();
-        let dir = tempfile::tempdir().unwrap();
-        let run = dir.path().join("run");
-        let session = begin(&run, "before\n");
-        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        assert_eq!(mode(&session.file()), 0o600);
-        assert_eq!(mode(&session.folder), 0o700);
-        assert_eq!(mode(&run), 0o700);
-        // It sees the old text, writes beside and renames, as vim does, and leaves a backup.
-        let editor =
-            script(dir.path(), "cp \"$1\" \"$1~\"; { cat \"$1~\"; echo after; } > \"$1.new\"; mv \"$1.new\" \"$1\"");
-        assert_eq!(*session.edit(&editor).unwrap(), "before\nafter\n");
-        session.wipe().unwrap();
-        assert_eq!(fs::read_dir(&run).unwrap().count(), 0);
-        assert!(collect(&[run]).unwrap().is_empty());
-    }
-
-    #[test]
-    fn words_typed_before_a_crash_come_back_once_and_only_when_wiped() {
-        let _alone = alone();
-        let dir = tempfile::tempdir().unwrap();
-        let run = [dir.path().join("run")];
-        let session = begin(&run[0], "before");
-        fs::write(session.file(), "before, and what was typed").unwrap();
-        crash(session);
-        for _ in 0..2 {
-            // Not wiped: a crash before the words are durable brings them back again.
-            let found = collect(&run).unwrap();
-            assert_eq!(found.len(), 1);
-            assert_eq!((&found[0].base, found[0].text.as_str()), (&base(), "before, and what was typed"));
-        }
-        collect(&run).unwrap().pop().unwrap().wipe().unwrap();
-        assert!(collect(&run).unwrap().is_empty());
-        assert_eq!(fs::read_dir(&run[0]).unwrap().count(), 0);
-    }
-
-    #[test]
-    fn a_live_session_is_left_alone() {
-        let _alone = alone();
-        let dir = tempfile::tempdir().unwrap();
-        let run = [dir.path().join("run")];
-        let session = begin(&run[0], "");
-        fs::write(session.file(), "still typing").unwrap();
-        assert!(collect(&run).unwrap().is_empty());
-        assert!(session.file().exists());
-        drop(session);
-        assert_eq!(collect(&run).unwrap().len(), 1);
-    }
-
-    /// A real second process holds the session and is killed with -9 in the middle of its edit.
-    #[test]
-    fn kill_9_of_the_program_and_its_editor_loses_nothing() {
-        const ROLE: &str = "AFTERWORD_TEST_EDITOR_RUN";
-        if let Some(run) = std::env::var_os(ROLE) {
-            let session = begin(Path::new(&run), "before");
-            let editor = std::env::var("AFTERWORD_TEST_EDITOR").unwrap();
-            let _ = session.edit(&editor);
-            return;
-        }
-        let _alone = alone();
-        let dir = tempfile::tempdir().unwrap();
-        let run = [dir.path().join("run")];
-        let ready = dir.path().join("ready");
-        let body = format!("printf 'typed' > \"$1\"; echo $$ > '{}'; exec sleep 60", ready.display());
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "editor::tests::kill_9_of_the_program_and_its_editor_loses_nothing"])
-            .env(ROLE, &run[0])
-            .env("AFTERWORD_TEST_EDITOR", script(dir.path(), &body))
-            .stdout(std::process::Stdio::null())
-            .spawn()
-            .unwrap();
-        let editor = loop {
-            match fs::read_to_string(&ready) {
-                Ok(pid) if pid.ends_with('\n') => break pid.trim().to_owned(),
-                _ => std::thread::sleep(Duration::from_millis(20)),
-            }
-        };
-        assert!(collect(&run).unwrap().is_empty(), "it is alive");
-        child.kill().unwrap();
-        child.wait().unwrap();
-        let found = collect(&run).unwrap();
-        assert_eq!(found.iter().map(|r| r.text.as_str()).collect::<Vec<_>>(), ["typed"]);
-        assert!(Command::new("kill").args(["-9", &editor]).status().unwrap().success());
-    }
-
-    #[test]
-    fn ctrl_c_during_an_edit_loses_nothing() {
-        let _alone = alone();
-        let dir = tempfile::tempdir().unwrap();
-        let session = begin(&dir.path().join("run"), "");
-        let editor = script(dir.path(), "trap '' INT HUP; kill -INT $PPID; kill -HUP $PPID; echo typed > \"$1\"");
-        assert_eq!(*session.edit(&editor).unwrap(), "typed\n");
-    }
-
-    #[test]
-    fn a_failed_editor_keeps_the_words_for_the_next_start() {
-        let _alone = alone();
-        let dir = tempfile::tempdir().unwrap();
-        let run = [dir.path().join("run")];
-        let session = begin(&run[0], "");
-        let error = session.edit(&script(dir.path(), "echo xyzzy > \"$1\"; exit 3")).unwrap_err();
-        assert!(error.hint.contains("kept") && !error.to_string().contains("xyzzy"), "{error}");
-        drop(session);
-        assert_eq!(*collect(&run).unwrap()[0].text, "xyzzy\n");
-        let session = begin(&run[0], "");
-        assert_eq!(session.edit("no-such-editor-at-all").unwrap_err().code, Code::NotFound);
-    }
-
-    #[test]
-    fn untouched_and_empty_files_are_wiped_and_not_handed_back() {
-        let _alone = alone();
-        let dir = tempfile::tempdir().unwrap();
-        let run = [dir.path().join("run")];
-        crash(begin(&run[0], "a template's prompts"));
-        let session = begin(&run[0], "");
-        fs::write(session.file(), " \n").unwrap();
-        crash(session);
-        assert!(collect(&run).unwrap().is_empty());
-        assert_eq!(fs::read_dir(&run[0]).unwrap().count(), 0);
-    }
-
-    #[test]
-    fn what_an_editor_saved_in_an_emergency_is_taken() {
-        let _alone = alone();
-        let dir = tempfile::tempdir().unwrap();
-        let run = [dir.path().join("run")];
-        let session = begin(&run[0], "before");
-        let save = session.folder.join("entry.md.save");
-        fs::write(&save, "before and more").unwrap();
-        let later = SystemTime::now() + Duration::from_secs(5);
-        File::options().write(true).open(&save).unwrap().set_modified(later).unwrap();
-        crash(session);
-        assert_eq!(*collect(&run).unwrap()[0].text, "before and more");
-    }
-
-    #[test]
-    fn a_file_written_into_a_wiped_folder_is_found_without_its_note() {
-        let _alone = alone();
-        let dir = tempfile::tempdir().unwrap();
-        let run = [dir.path().join("run")];
-        let session = begin(&run[0], "before");
-        fs::write(session.file(), "typed on").unwrap();
-        fs::remove_file(crash(session).join(SESSION)).unwrap();
-        let found = collect(&run).unwrap();
-        assert_eq!((found[0].base.entry, found[0].text.as_str()), (None, "typed on"));
-    }
-
-    #[test]
-    fn the_next_folder_serves_where_the_first_cannot() {
-        let _alone = alone();
-        let dir = tempfile::tempdir().unwrap();
-        let taken = dir.path().join("taken");
-        fs::write(&taken, "").unwrap();
-        let session = Session::begin(&[taken, dir.path().join("run")], &base(), "").unwrap();
-        assert!(session.file().starts_with(dir.path().join("run")));
-    }
-
-    #[test]
-    fn commands_split_as_people_mean_them() {
-        assert_eq!(split_words("code --wait"), ["code", "--wait"]);
-        assert_eq!(split_words(" '/a b/vim' -c \"set tw=0\" ''"), ["/a b/vim", "-c", "set tw=0", ""]);
-    }
-}
+mod tests;

@@ -15,6 +15,7 @@ pub mod program;
 pub mod relay;
 pub mod rng;
 pub mod running;
+pub mod terminal;
 pub mod trace;
 
 pub use budget::{Budget, not_run, seed};

@@ -74,6 +74,12 @@ const TOOLS: &[Tool] = &[
         purpose: "the network namespace that mDNS is tested in",
         source: Source::Debian("util-linux"),
     },
+    Tool {
+        name: "script",
+        probe: ("script", &["--version"]),
+        purpose: "the terminal that editors and progress bars are tested on",
+        source: Source::Debian("bsdutils"),
+    },
 ];
 
 impl Tool {

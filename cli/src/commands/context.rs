@@ -5,8 +5,11 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use afterword_core::crypto::Secret;
-use afterword_core::engine::{Engine, Environment, SharedEntropy};
+use afterword_core::engine::{
+    Engine, Environment, Imported, ImportedAttachment, ImportedEntry, NewFile, SharedEntropy,
+};
 use afterword_core::error::{Code, Error};
+use afterword_core::id::EntryId;
 use afterword_core::journal::{Kind, NewEntry};
 use afterword_core::store::error::{StoreError, StoreResult};
 use afterword_core::store::vault::{self, Home, PlatformVault, Unlock, UnlockKind};
@@ -14,7 +17,7 @@ use afterword_core::time::{Clock, Day, Entropy, Timestamp, random};
 use tokio::sync::watch;
 
 use crate::args::Global;
-use crate::editor;
+use crate::editor::{self, Beside, Recovered};
 use crate::home::{self, run_folders};
 use crate::json::VaultKind;
 use crate::key::{self, Given, Key, Keyring, OsKeyring};
@@ -161,20 +164,14 @@ impl Context {
             Err(error) => return self.out.note(&sentence(&error)),
         };
         for recovered in found {
-            let new = NewEntry {
-                kind: Kind::Note,
-                title: "Recovered text".to_owned(),
-                body: recovered.text.to_string(),
-                sections: Vec::new(),
-                happened: None,
-            };
-            // Wiped only once the words are durable in the journal.
-            let saved = engine.create_entry(new).and_then(|written| recovered.wipe().map(|()| written));
-            match saved {
-                Ok(written) => self.out.note(&format!(
-                    "Text from an editor that was cut off is now the entry {:.8}, \"Recovered text\".",
-                    written.id.to_string()
-                )),
+            match keep(engine, &recovered) {
+                Ok(id) => {
+                    self.out.note(&kept(id, &recovered));
+                    // Wiped only now that the words are durable in the journal.
+                    if let Err(error) = recovered.wipe() {
+                        self.out.note(&sentence(&error));
+                    }
+                }
                 Err(error) => self.out.note(&sentence(&error)),
             }
         }
@@ -194,6 +191,56 @@ impl Context {
         let name: String = name.unwrap_or_default().trim().chars().filter(|c| !c.is_control()).take(100).collect();
         if name.is_empty() { "laptop".to_owned() } else { name }
     }
+}
+
+/// Makes an entry of what an editor left. Of the same words it is made once, also where they could not be wiped.
+fn keep(engine: &Engine, recovered: &Recovered) -> Result<EntryId, Error> {
+    let mut key = blake3::Hasher::new_derive_key("afterword recovered text v1");
+    key.update(&(recovered.text.len() as u64).to_le_bytes()).update(recovered.text.as_bytes());
+    for file in &recovered.beside {
+        key.update(&(file.bytes.len() as u64).to_le_bytes()).update(&file.bytes);
+    }
+    let attachment = |file: &Beside| ImportedAttachment {
+        file: NewFile {
+            mime: mime_guess::mime::APPLICATION_OCTET_STREAM.essence_str().to_owned(),
+            caption: Some(file.name.clone()),
+            ..NewFile::default()
+        },
+        bytes: file.bytes.to_vec(),
+    };
+    let imported = engine.import_entry(ImportedEntry {
+        key: *key.finalize().as_bytes(),
+        new: NewEntry {
+            kind: Kind::Note,
+            title: "Recovered text".to_owned(),
+            body: engine.people()?.stored(&recovered.text, ""),
+            sections: Vec::new(),
+            happened: None,
+        },
+        marks: Vec::new(),
+        attachments: recovered.beside.iter().map(attachment).collect(),
+        written_at: SystemClock.now(),
+    })?;
+    let (Imported::Created(id) | Imported::Unchanged(id)) = imported;
+    Ok(id)
+}
+
+/// What is said of it.
+fn kept(id: EntryId, recovered: &Recovered) -> String {
+    let mut said =
+        format!("Text from an editor that was cut off is now the entry {:.8}, \"Recovered text\".", id.to_string());
+    if !recovered.beside.is_empty() {
+        let names: Vec<_> = recovered.beside.iter().map(|file| file.name.as_str()).collect();
+        said += &format!(
+            " What the editor had not saved is attached to it ({}): `afterword extract` gives it back, and `vim -r` reads \
+             a swap file.",
+            names.join(", ")
+        );
+    }
+    if recovered.left_out > 0 {
+        said += &format!(" {} more files of the editor's were too large or too many to keep.", recovered.left_out);
+    }
+    said
 }
 
 /// Turns true when the person, or the system, asks the program to stop.

@@ -4,6 +4,7 @@ mod attachments;
 mod canary;
 mod demo;
 mod devices;
+mod editor;
 mod joining;
 mod journal;
 mod networks;
