@@ -9,6 +9,7 @@ mod joining;
 mod journal;
 mod networks;
 mod processes;
+mod progress;
 mod removal;
 mod rollback;
 mod shapes;
