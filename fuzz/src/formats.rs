@@ -322,7 +322,7 @@ pub(crate) fn block(data: &[u8]) -> bool {
 pub(crate) fn blocks() -> Vec<Vec<u8>> {
     let long = Operation::new(operations()[1].envelope.clone(), vec![b'a'; 3000]);
     let some: Vec<_> = operations().into_iter().chain(long).collect();
-    let blocks = [Block::pack(&some), Block::pack(&some[..1]), Block::pack(&vec![some.clone(); 50].concat())].concat();
+    let blocks = [Block::pack(&some), Block::pack(&some[..1]), Block::pack(some.iter().cycle().take(200))].concat();
     let written = blocks.iter().map(|block| {
         [&block.operations.to_le_bytes()[..], &block.len.to_le_bytes(), &block.bytes].concat()
     });

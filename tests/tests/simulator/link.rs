@@ -272,7 +272,8 @@ fn serve(side: &mut Side, homes: &mut [Device], peer: usize, request: Request, l
         Answer::Plan(_) => device.told.extend(told),
         Answer::Received(all) => {
             let stored = all.iter().map(|(_, _, received)| matches!(received, Received::Stored { .. }));
-            let stored = own.into_iter().zip(stored).filter(|(log, stored)| *stored && log.device == device.id());
+            let us = device.id();
+            let stored = own.into_iter().zip(stored).filter(|(log, stored)| *stored && log.device == us);
             device.told.extend(stored.map(|(log, _)| log));
         }
         _ => {}

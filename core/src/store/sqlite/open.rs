@@ -28,6 +28,9 @@ const LOOK: Duration = Duration::from_millis(1);
 pub const GAP: Duration = Duration::from_millis(3);
 /// Pages in the log before SQLite moves them into the file: 4 MiB.
 const AUTOCHECKPOINT: u32 = 512;
+/// KiB of pages that the writer keeps. A first sync inserts random ids; an index that does not fit here is read, and
+/// decrypted, again for each of them.
+const WRITER_CACHE: u32 = 8 << 10;
 const PLAIN_SQLITE: &[u8; 16] = b"SQLite format 3\0";
 
 /// The tables, as a numbered format and the function that brings an older database (0: an empty one) to it.
@@ -139,6 +142,8 @@ fn set_up(connection: &mut Connection, key: &Secret, role: Role) -> rusqlite::Re
     ))?;
     if role == Role::Reader {
         connection.execute_batch("PRAGMA query_only = ON")?;
+    } else {
+        connection.execute_batch(&format!("PRAGMA cache_size = -{WRITER_CACHE}"))?;
     }
     Ok(())
 }

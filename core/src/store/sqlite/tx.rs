@@ -42,6 +42,8 @@ pub struct SqliteTx<'a> {
     pub(super) next_document: Option<i64>,
     /// Changes that this transaction appended and that nobody has spoken of since: not known to [`Tx::change_ready`].
     pub(super) fresh: HashSet<(i64, ChangeHash)>,
+    /// Whether there is any certificate at all, once that was asked: where there is none, nothing is looked up.
+    any_erased: Option<bool>,
     pub(super) unpacker: Unpacker,
     /// Blocks unpacked: what a cold entry costs.
     pub(super) unpacked: u64,
@@ -62,6 +64,7 @@ impl<'a> SqliteTx<'a> {
             documents: HashMap::new(),
             next_document: None,
             fresh: HashSet::new(),
+            any_erased: None,
             unpacker: Unpacker::default(),
             unpacked: 0,
         }
@@ -120,6 +123,16 @@ impl Tx for SqliteTx<'_> {
     }
 
     fn is_erased(&mut self, entry: EntryId) -> Result<bool> {
+        let any = match self.any_erased {
+            Some(any) => any,
+            None => {
+                let mut any = self.conn.prepare_cached("SELECT 1 FROM certificates LIMIT 1").map_err(db)?;
+                *self.any_erased.insert(any.exists([]).map_err(db)?)
+            }
+        };
+        if !any {
+            return Ok(false);
+        }
         self.conn
             .prepare_cached("SELECT 1 FROM certificates WHERE entry = ?1")
             .and_then(|mut found| found.exists([entry.as_bytes()]))
@@ -128,6 +141,7 @@ impl Tx for SqliteTx<'_> {
 
     fn add_certificate(&mut self, certificate: &Certificate) -> Result<bool> {
         self.writing()?;
+        self.any_erased = None;
         let (hash, entry, bytes) = (certificate.hash(), certificate.entry, certificate.encode());
         self.conn
             .prepare_cached("INSERT INTO certificates (hash, entry, bytes) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")
