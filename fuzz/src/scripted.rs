@@ -90,7 +90,7 @@ pub(crate) fn session(data: &[u8]) -> bool {
     store.restore(&snapshot);
     let identity = identity();
     let mut entropy = Fixed::new(9);
-    let mut session = Session::new(Config { mode: Mode::Live, planted: None });
+    let mut session = Session::new(Config::new(Mode::Live));
     let mut requests = 0;
     let mut settle = |session: &mut Session| {
         while let Some(request) = session.poll_request() {

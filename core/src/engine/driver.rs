@@ -67,7 +67,7 @@ pub(super) async fn run(
 ) -> Outcome {
     let begun = Instant::now();
     let cpu = shared.clock.cpu_ms();
-    let mut session = Session::new(Config { mode, planted: None });
+    let mut session = Session::new(Config::new(mode));
     let mut chunks_in = None;
     let ended =
         drive(&shared, &connection, &mut session, mode, (begun, cpu), &mut news, &mut stop, &tell, &mut chunks_in)

@@ -231,8 +231,13 @@ pub struct Unpacker {
 }
 
 impl Unpacker {
-    /// The lines of a block. Answers no more than the block's length says, and an error where there is less.
+    /// The lines of a block.
     pub fn lines<'a>(&'a mut self, block: &Block) -> Result<Lines<'a>, DecodeError> {
+        Ok(Lines { left: block.operations, rest: self.unpack(block)? })
+    }
+
+    /// The bytes of a block's lines: as many as its length says, or an error.
+    pub fn unpack(&mut self, block: &Block) -> Result<&[u8], DecodeError> {
         let malformed = DecodeError::Malformed { what: "block of a log" };
         let len = block.len as usize;
         if !block.is_within_bounds() {
@@ -256,7 +261,7 @@ impl Unpacker {
         if self.raw.len() != len {
             return Err(malformed);
         }
-        Ok(Lines { rest: &self.raw, left: block.operations })
+        Ok(&self.raw)
     }
 }
 
@@ -265,6 +270,13 @@ impl Unpacker {
 pub struct Lines<'a> {
     rest: &'a [u8],
     left: u32,
+}
+
+impl<'a> Lines<'a> {
+    /// The lines that `bytes` are, as [`Unpacker::unpack`] gave them.
+    pub fn of(bytes: &'a [u8], operations: u32) -> Self {
+        Self { rest: bytes, left: operations }
+    }
 }
 
 impl<'a> Iterator for Lines<'a> {

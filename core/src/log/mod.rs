@@ -24,7 +24,7 @@ mod operation;
 use std::collections::BTreeMap;
 
 pub use batch::{Batch, BatchError, MAX_BATCH, OpenBatch, Placed, without_bodies};
-pub use block::{BLOCK, Block, Line, Packer, Unpacker, line};
+pub use block::{BLOCK, Block, Line, Lines, Packer, Unpacker, line};
 pub use certificate::Certificate;
 pub use change::{ChangeHeader, MAX_CHANGE};
 pub use codec::DecodeError;

@@ -12,8 +12,6 @@ use crate::id::LogId;
 use crate::log::Batch;
 use crate::store::rules::{Claim, Outgoing, Planted, Summary};
 
-/// Bytes of batches that may be sent and not acknowledged, and bytes received that may wait for the store.
-pub(super) const WINDOW: usize = 4 << 20;
 /// Bytes of batches that one transaction takes in, if no single one is longer.
 const SLICE: usize = 1 << 20;
 /// About what is kept of an operation that was looked through, beside its bytes.
@@ -35,8 +33,18 @@ pub enum Mode {
 pub struct Config {
     /// Whether it ends by itself.
     pub mode: Mode,
+    /// Bytes of batches that may be sent and not acknowledged, and bytes received that may wait for the store: what a
+    /// session takes of memory, whatever the journal's size. A single batch may be longer.
+    pub window: usize,
     #[doc(hidden)]
     pub planted: Option<Planted>,
+}
+
+impl Config {
+    /// A session of this mode with a window of 4 MiB.
+    pub fn new(mode: Mode) -> Self {
+        Self { mode, window: 4 << 20, planted: None }
+    }
 }
 
 /// The session's streams.
@@ -317,7 +325,7 @@ impl Session {
 
     /// Whether more bytes should be read from the network now.
     pub fn wants_input(&self) -> bool {
-        self.inputs.iter().map(|(bytes, _)| bytes).sum::<usize>() < WINDOW && self.close.is_none()
+        self.inputs.iter().map(|(bytes, _)| bytes).sum::<usize>() < self.config.window && self.close.is_none()
     }
 
     /// The next request for the store, if none is out.

@@ -3,7 +3,7 @@
 use super::SessionError;
 use super::message::{Message, PROTOCOL};
 use super::request::{Answer, Reply, Request};
-use super::session::{Close, Event, Mode, Session, Stand, WINDOW};
+use super::session::{Close, Event, Mode, Session, Stand};
 use crate::log::Batch;
 use crate::store::rules::{Claim, Comparison, Outgoing, Planted, Received, Standing, Summary};
 
@@ -298,7 +298,7 @@ impl Session {
         let planned = self.planned.is_some() && self.planned == self.pair();
         if planned && !self.sending.reading && !self.sending.outgoing.is_empty() {
             let flying: usize = self.sending.in_flight.iter().sum();
-            if flying < WINDOW
+            if flying < self.config.window
                 && let Some(next) = self.sending.outgoing.front()
             {
                 self.sending.reading = true;

@@ -44,7 +44,7 @@ impl Side {
     fn new(journal: &Journal, seed: u8) -> Self {
         let store = Arc::new(MemoryStore::new());
         let identity = journal.settle(&*store, seed);
-        let session = Session::new(Config { mode: Mode::Live, planted: None });
+        let session = Session::new(Config::new(Mode::Live));
         Self { store, identity, entropy: Seeded::new(seed.into()), session, events: Vec::new() }
     }
 
@@ -100,7 +100,7 @@ fn a_wrong_digest_is_made_again_from_the_headers_and_both_are_equal() {
     b.store.write(|tx| tx.set_setting(Setting::Digest, &[7; 32])).unwrap();
     let journal = Journal::new(&[1, 2]);
     let mut again = Side { store: a, ..Side::new(&journal, 1) };
-    b.session = Session::new(Config { mode: Mode::Live, planted: None });
+    b.session = Session::new(Config::new(Mode::Live));
     b.events.clear();
     talk(&mut again, &mut b);
     assert!(b.events.contains(&Event::Recomputed(1)), "{:?}", b.events);

@@ -58,6 +58,9 @@ pub(super) enum Act {
     Receive(Stream),
 }
 
+/// Much smaller than a program's, so that it fills.
+const WINDOW: usize = 4096;
+
 pub(super) const ACTS: [Act; 8] = [
     Act::Ask,
     Act::Serve,
@@ -86,7 +89,7 @@ impl Link {
     pub(super) fn new(homes: [usize; 2], modes: [Mode; 2], planted: Option<Planted>) -> Self {
         let side = |at: usize| Side {
             home: homes[at],
-            session: Session::new(Config { mode: modes[at], planted }),
+            session: Session::new(Config { planted, window: WINDOW, ..Config::new(modes[at]) }),
             request: None,
             reply: None,
             news: false,

@@ -8,7 +8,7 @@ use super::logs::{LogRow, seq_of};
 use super::tx::{SqliteTx, db, int, uint};
 use crate::error::{Error, Result};
 use crate::id::{Chain, LogId};
-use crate::log::{BLOCK, Block, Line, Operation, Packer, Position, without_bodies};
+use crate::log::{BLOCK, Block, Line, Lines, Operation, Packer, Position, without_bodies};
 use crate::store::tx::Unpacked;
 
 /// A block as it lies in its row.
@@ -16,6 +16,13 @@ struct BlockRow {
     key: i64,
     chain: Chain,
     block: Block,
+}
+
+/// The block that was unpacked last.
+pub(super) struct OpenBlock {
+    key: i64,
+    end: i64,
+    lines: Vec<u8>,
 }
 
 const COLUMNS: &str = "SELECT id, count, len, chain, bytes FROM blocks";
@@ -80,10 +87,24 @@ impl SqliteTx<'_> {
         self.unpacked
     }
 
-    /// Calls `each` with the line of every one of these keys, ascending. Unpacks each block once.
+    /// Calls `each` with the line of every one of these keys, ascending. Unpacks each block once, and the last one not
+    /// again if it is the next one too: entries that are read one after the other often stand together.
     pub(super) fn lines(&mut self, keys: &[i64], mut each: impl FnMut(usize, Line<'_>) -> Result<()>) -> Result<()> {
         let mut at = 0;
         while let Some(&key) = keys.get(at) {
+            if let Some(open) = self.open_block.take_if(|open| (open.key..open.end).contains(&key)) {
+                for (line, key) in Lines::of(&open.lines, (open.end - open.key) as u32).zip(open.key..) {
+                    let line = line?;
+                    if keys.get(at) == Some(&key) {
+                        each(at, line)?;
+                        at += 1;
+                    } else if keys.get(at).is_none_or(|next| *next >= open.end) {
+                        break;
+                    }
+                }
+                self.open_block = Some(open);
+                continue;
+            }
             let row: Option<Vec<u8>> = self
                 .conn
                 .prepare_cached("SELECT line FROM operations WHERE id = ?1")
@@ -96,15 +117,8 @@ impl SqliteTx<'_> {
             }
             let row = self.block_with(key)?.ok_or_else(|| Error::corrupt("an operation is missing"))?;
             self.count_unpacked();
-            for (line, key) in self.unpacker.lines(&row.block)?.zip(row.key..) {
-                let line = line?;
-                if keys.get(at) == Some(&key) {
-                    each(at, line)?;
-                    at += 1;
-                } else if keys.get(at).is_none_or(|next| *next >= row.end()) {
-                    break;
-                }
-            }
+            let lines = self.unpacker.unpack(&row.block)?.to_vec();
+            self.open_block = Some(OpenBlock { key: row.key, end: row.end(), lines });
         }
         Ok(())
     }
@@ -237,6 +251,7 @@ impl SqliteTx<'_> {
     }
 
     pub(super) fn pack_run(&mut self, log: LogId, from: u64, to: u64, blocks: &[Block]) -> Result<()> {
+        self.open_block = None;
         let Some((first, last)) = self.keys(log, from, to)? else { return Ok(()) };
         let mut key = first;
         for block in blocks {
@@ -258,6 +273,7 @@ impl SqliteTx<'_> {
 
     /// Cuts off what a block holds from this key on, where one begins before it.
     pub(super) fn cut_block(&mut self, key: i64) -> Result<()> {
+        self.open_block = None;
         let Some(row) = self.block_with(key)?.filter(|row| row.key < key) else { return Ok(()) };
         let mut packer = Packer::default();
         let mut position = Position { seq: seq_of(row.key) - 1, chain: row.chain };
@@ -287,6 +303,7 @@ impl SqliteTx<'_> {
 
     /// Replaces the bodies of these operations, all of one document, by their hashes.
     pub(super) fn drop_bodies(&mut self, entry: crate::id::EntryId, keys: &[i64]) -> Result<()> {
+        self.open_block = None;
         let mut rows = BTreeMap::new();
         let mut blocks: Vec<BlockRow> = Vec::new();
         for key in keys {

@@ -12,6 +12,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::documents::DocumentRow;
 use super::logs::LogRow;
+use super::packs::OpenBlock;
 use crate::error::{Error, Result};
 use crate::id::{BlobId, ChangeHash, EntryId, LogId, StatementId};
 use crate::log::{Batch, BlobRef, Block, Certificate, Head, Operation, Placed, Position, Unpacker};
@@ -45,6 +46,7 @@ pub struct SqliteTx<'a> {
     /// Whether there is any certificate at all, once that was asked: where there is none, nothing is looked up.
     any_erased: Option<bool>,
     pub(super) unpacker: Unpacker,
+    pub(super) open_block: Option<OpenBlock>,
     /// Blocks unpacked: what a cold entry costs.
     pub(super) unpacked: u64,
 }
@@ -66,6 +68,7 @@ impl<'a> SqliteTx<'a> {
             fresh: HashSet::new(),
             any_erased: None,
             unpacker: Unpacker::default(),
+            open_block: None,
             unpacked: 0,
         }
     }
