@@ -1,4 +1,5 @@
-//! What every backend must do, case by case: the same tests over memory and over SQLite.
+//! What every backend must do, case by case: the same tests over memory and over SQLite, and over both with every
+//! operation packed as soon as it is written.
 //!
 //! [`primitives`] are cases over the bare transaction, [`history`] over the rules of the log with several devices.
 
@@ -14,6 +15,15 @@ macro_rules! cases {
         }
         mod sqlite {
             $(#[test] fn $name() { super::$name(&crate::store::conformance::world::sqlite); })*
+        }
+    };
+    ($($name:ident),* $(,)?; packed too) => {
+        crate::store::conformance::cases![$($name),*];
+        mod packed_memory {
+            $(#[test] fn $name() { super::$name(&crate::store::conformance::world::packed_memory); })*
+        }
+        mod packed_sqlite {
+            $(#[test] fn $name() { super::$name(&crate::store::conformance::world::packed_sqlite); })*
         }
     };
 }

@@ -25,7 +25,8 @@ cases![
     a_forged_or_foreign_batch_is_refused,
     blobs_come_and_go_with_their_operations,
     wrong_heads_are_made_again,
-    a_change_in_two_logs_is_one_change,
+    a_change_in_two_logs_is_one_change;
+    packed too
 ];
 
 fn pair(make: &Make) -> [Device; 2] {

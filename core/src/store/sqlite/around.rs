@@ -64,6 +64,16 @@ impl SqliteStore {
         })
     }
 
+    /// How many bytes of the file each table and index takes, the largest first.
+    pub fn sizes(&self) -> Result<Vec<(String, u64)>> {
+        self.read_sql(|tx| {
+            let sizes = "SELECT name, sum(pgsize) FROM dbstat GROUP BY name ORDER BY 2 DESC";
+            let mut sizes = tx.conn()?.prepare(sizes).map_err(db)?;
+            let sizes = sizes.query_map([], |row| Ok((row.get(0)?, uint(row.get(1)?))));
+            sizes.and_then(Iterator::collect).map_err(db)
+        })
+    }
+
     /// Drops everything that is made from the logs, so that it is made again. The logs are not touched.
     pub fn drop_derived(&self) -> Result<()> {
         self.write_sql(|tx| {

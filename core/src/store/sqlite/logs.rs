@@ -1,6 +1,6 @@
 //! Logs in their tables: appending a run, finding places and heads, dropping a tail. What is packed is in `packs`.
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Rows, params};
 use serde::{Deserialize, Serialize};
 
 use super::schema::SEQ_BITS;
@@ -135,24 +135,18 @@ impl SqliteTx<'_> {
         let conn = self.conn;
         let mut heads =
             conn.prepare_cached("SELECT id FROM heads WHERE id BETWEEN ?1 AND ?2 ORDER BY id").map_err(db)?;
-        // Each piece by its last operation. Of a block that begins further back all counts.
-        let mut sizes = conn
-            .prepare_cached(
-                "SELECT id + count - 1 AS last, len FROM blocks
-                 WHERE id BETWEEN (SELECT coalesce(max(id), 0) FROM blocks WHERE id <= ?1) AND ?2 AND id + count > ?1
-                 UNION ALL SELECT id, length(line) FROM operations WHERE id BETWEEN ?1 AND ?2 ORDER BY 1",
-            )
-            .map_err(db)?;
-        let (mut heads, mut sizes) = (heads.query(bounds).map_err(db)?, sizes.query(bounds).map_err(db)?);
+        let mut heads = heads.query(bounds).map_err(db)?;
+        let mut pieces = Pieces::of(conn)?;
+        let mut pieces = pieces.walk(bounds)?;
         let (mut best, mut size) = (None, 0usize);
         'heads: while let Some(head) = heads.next().map_err(db)? {
             let end: i64 = head.get(0).map_err(db)?;
-            while let Some(piece) = sizes.next().map_err(db)? {
-                size = size.saturating_add(uint(piece.get(1).map_err(db)?) as usize);
+            while let Some((last, len)) = pieces.next()? {
+                size = size.saturating_add(len);
                 if best.is_some() && size > bytes {
                     break 'heads;
                 }
-                if piece.get::<_, i64>(0).map_err(db)? >= end {
+                if last >= end {
                     break;
                 }
             }
@@ -303,6 +297,62 @@ impl SqliteTx<'_> {
         self.set_log(log, Position { seq, chain })?;
         Ok(dropped)
     }
+}
+
+/// The lines and blocks of a run, in sequence, looked at only as far as somebody goes on asking.
+struct Pieces<'a> {
+    blocks: CachedStatement<'a>,
+    lines: CachedStatement<'a>,
+}
+
+struct Walk<'a> {
+    blocks: Rows<'a>,
+    lines: Rows<'a>,
+    /// Of each its next: where it begins, where it ends, how long it is.
+    next: [Option<(i64, i64, usize)>; 2],
+}
+
+impl<'a> Pieces<'a> {
+    fn of(conn: &'a Connection) -> Result<Self> {
+        let blocks = conn.prepare_cached(
+            "SELECT id, id + count - 1, len FROM blocks
+             WHERE id BETWEEN (SELECT coalesce(max(id), 0) FROM blocks WHERE id <= ?1) AND ?2 AND id + count > ?1
+             ORDER BY id",
+        );
+        let lines =
+            conn.prepare_cached("SELECT id, id, length(line) FROM operations WHERE id BETWEEN ?1 AND ?2 ORDER BY id");
+        Ok(Self { blocks: blocks.map_err(db)?, lines: lines.map_err(db)? })
+    }
+
+    fn walk(&mut self, bounds: [i64; 2]) -> Result<Walk<'_>> {
+        let mut blocks = self.blocks.query(bounds).map_err(db)?;
+        let mut lines = self.lines.query(bounds).map_err(db)?;
+        let next = [piece(&mut blocks)?, piece(&mut lines)?];
+        Ok(Walk { blocks, lines, next })
+    }
+}
+
+impl Walk<'_> {
+    /// The last operation of the next piece, and its length. Of a block that begins further back all counts.
+    fn next(&mut self) -> Result<Option<(i64, usize)>> {
+        let block = match self.next {
+            [Some((block, ..)), Some((line, ..))] => block < line,
+            [block, _] => block.is_some(),
+        };
+        let (rows, next) =
+            if block { (&mut self.blocks, &mut self.next[0]) } else { (&mut self.lines, &mut self.next[1]) };
+        let found = next.take();
+        if found.is_some() {
+            *next = piece(rows)?;
+        }
+        Ok(found.map(|(_, last, len)| (last, len)))
+    }
+}
+
+fn piece(rows: &mut Rows<'_>) -> Result<Option<(i64, i64, usize)>> {
+    let Some(row) = rows.next().map_err(db)? else { return Ok(None) };
+    let len = uint(row.get(2).map_err(db)?) as usize;
+    Ok(Some((row.get(0).map_err(db)?, row.get(1).map_err(db)?, len)))
 }
 
 fn head_of(log: LogId, key: i64, bytes: &[u8]) -> Result<Head> {

@@ -11,6 +11,7 @@ mod figures;
 mod fill;
 mod photos;
 mod reading;
+mod sizes;
 mod syncing;
 
 use std::process::ExitCode;
@@ -38,6 +39,7 @@ enum Half {
     Syncing,
     Deriving,
     Photos,
+    Sizes,
 }
 
 impl Plan {
@@ -61,13 +63,14 @@ impl Plan {
                     plan.synced = plan.synced.map(|size| size.min(most));
                 }
                 "--only-reading" => plan.only = Some(Half::Reading),
+                "--only-sizes" => plan.only = Some(Half::Sizes),
                 "--only-syncing" => plan.only = Some(Half::Syncing),
                 "--only-deriving" => plan.only = Some(Half::Deriving),
                 "--only-photos" => plan.only = Some(Half::Photos),
                 "--words" => plan.words = number("--words")?,
                 other => {
                     return Err(format!(
-                        "unknown argument `{other}`; there are --quick, --most N, --words N, --only-reading, --only-syncing, --only-deriving, --only-photos"
+                        "unknown argument `{other}`; there are --quick, --most N, --words N, --only-reading, --only-syncing, --only-deriving, --only-photos, --only-sizes"
                     ));
                 }
             }
@@ -96,6 +99,9 @@ fn main() -> ExitCode {
     }
     if measured.is_ok() && plan.only.is_none_or(|only| only == Half::Deriving) {
         measured = deriving::measure(&plan, &parts, &mut table);
+    }
+    if measured.is_ok() && plan.only.is_none_or(|only| only == Half::Sizes) {
+        measured = sizes::measure(&plan, &mut table);
     }
     if measured.is_ok() && plan.only.is_none_or(|only| only == Half::Syncing) {
         measured = syncing::measure(&plan, &parts, &mut table);
