@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 
 use afterword_core::crypto::{DeviceKey, Domain, Hasher, RecoveryPhrase, Secret};
-use afterword_core::document::{Actor, ChangeHeader, EntryDocument, TextField, change_hash};
+use afterword_core::document::{Actor, ChangeHeader, EntryDocument, TextField, change_hash, reader};
 use afterword_core::id::{BlobId, EntryId, Incarnation, JournalId, LogId, StatementId};
 use afterword_core::journal::{ItemKind, Kind, NewEntry};
 use afterword_core::log::{self, Batch, BlobRef, Block, Certificate, Envelope, Head, Operation, OperationKind, Position};
@@ -179,6 +179,24 @@ pub(crate) fn entry_document(data: &[u8]) -> bool {
         assert!(loaded.document.entry().is_ok(), "an entry of ours no longer reads");
     }
     refused == 0
+}
+
+/// An entry read off its changes says what a document of them says, or nothing.
+pub(crate) fn read_changes(data: &[u8]) -> bool {
+    thread_local! {
+        static FIRST: OnceCell<Vec<u8>> = const { OnceCell::new() };
+    }
+    let first = FIRST.with(|first| first.get_or_init(|| changes().swap_remove(0)).clone());
+    let hostile = sealed(data);
+    let mut accepted = false;
+    for chunks in [vec![hostile.as_slice()], vec![first.as_slice(), hostile.as_slice()]] {
+        let Some(read) = reader::entry(entry(), &chunks) else { continue };
+        accepted = true;
+        let loaded = EntryDocument::load(entry(), Actor::from_bytes([6; 16]), None, &chunks);
+        let said = loaded.ok().filter(|loaded| loaded.refused.is_empty()).map(|loaded| loaded.document.entry());
+        assert_eq!(said, Some(Ok(read)), "what was read is not what the document says");
+    }
+    accepted
 }
 
 // ---- logs ---------------------------------------------------------------------------------------------------------

@@ -36,6 +36,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "change", run: formats::change, seeds: formats::changes },
     Target { name: "change_contents", run: formats::change_contents, seeds: formats::contents },
     Target { name: "entry_document", run: formats::entry_document, seeds: formats::early_contents },
+    Target { name: "read_changes", run: formats::read_changes, seeds: formats::early_contents },
     Target { name: "envelope", run: formats::envelope, seeds: formats::envelopes },
     Target { name: "block", run: formats::block, seeds: formats::blocks },
     Target { name: "batch", run: formats::batch, seeds: formats::batches },

@@ -92,8 +92,13 @@ pub(super) fn sync(context: &Context, peer: Option<&str>, timeout: u64) -> Outco
 }
 
 fn moved(progress: &mut Progress, told: &Told) {
-    if let Told::Progress(Costs { sent_operations, received_operations, .. }) = told {
-        progress.at(sent_operations + received_operations, None);
+    match told {
+        Told::Progress(Costs { sent_operations, received_operations, .. }) => {
+            progress.at(sent_operations + received_operations, None);
+        }
+        // All is durable; what is left is to read it for lists and search.
+        Told::Deriving { done, left } => progress.at(*done, Some(done + left)),
+        _ => {}
     }
 }
 
@@ -144,6 +149,8 @@ pub(super) fn serve(context: &Context, listen: Option<&str>) -> Outcome {
                 let report = PeerReport { device: Some(device), name, outcome: Some(*outcome), derived, error };
                 Serve::Synced(Box::new(peer_json(&report)))
             }
+            // A program that stays shows no progress.
+            ServeEvent::Deriving { .. } => return,
             ServeEvent::Alarm { code, detail } => Serve::Alarm { code: code.to_owned(), detail },
         };
         if let Err(error) = context.out.event(&event, |event| human::serve(event, Style::here())) {

@@ -38,6 +38,11 @@ const AHEAD: usize = 32;
 const MOST_WORKERS: usize = 8;
 /// How often somebody who waits for another process's deriving looks whether it is done.
 const LOOK: Duration = Duration::from_millis(5);
+/// How long after a save its text is derived: a local edit is found within 200 ms, and one that follows at once is
+/// derived with it.
+const SOON: Duration = Duration::from_millis(60);
+/// How long a program that ends derives what it wrote.
+const REST: Duration = Duration::from_millis(500);
 /// A process that derives nothing for so long is not waited for: it may be stopped.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -63,12 +68,21 @@ pub struct Deriving {
 pub(crate) struct Deriver {
     workers: AtomicUsize,
     slices: AtomicU64,
+    /// Something was written here whose text is not derived.
+    waits: AtomicBool,
+    /// A thread is about to derive it.
+    soon: AtomicBool,
 }
 
 impl Default for Deriver {
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { workers: AtomicUsize::new(cores.min(MOST_WORKERS)), slices: AtomicU64::new(0) }
+        Self {
+            workers: AtomicUsize::new(cores.min(MOST_WORKERS)),
+            slices: AtomicU64::default(),
+            waits: AtomicBool::default(),
+            soon: AtomicBool::default(),
+        }
     }
 }
 
@@ -82,6 +96,32 @@ impl Engine {
     /// How many threads prepare what is derived: at first one for each core. A phone on its battery may want one.
     pub fn set_deriving_workers(&self, workers: usize) {
         self.shared.deriver.workers.store(workers.clamp(1, MOST_WORKERS), Ordering::Relaxed);
+    }
+}
+
+/// Something was committed here: its text is derived a moment later, off the path of whoever waits for the save. A
+/// program that ends before leaves it to [`derive_rest`], one that is killed to whoever opens the journal next.
+pub(super) fn derive_soon(shared: &Arc<Shared>) {
+    let deriver = &shared.deriver;
+    deriver.waits.store(true, Ordering::SeqCst);
+    if deriver.soon.swap(true, Ordering::SeqCst) {
+        return;
+    }
+    let mine = shared.clone();
+    let thread = std::thread::Builder::new().name("afterword-deriving".to_owned()).spawn(move || {
+        std::thread::sleep(SOON);
+        mine.deriver.soon.store(false, Ordering::SeqCst);
+        derive_rest(&mine);
+    });
+    if thread.is_err() {
+        deriver.soon.store(false, Ordering::SeqCst);
+    }
+}
+
+/// Derives what was written here and still waits. What can't be derived now is derived by whoever lists or searches next.
+pub(super) fn derive_rest(shared: &Shared) {
+    if shared.deriver.waits.swap(false, Ordering::SeqCst) {
+        let _ = derive(shared, REST, &mut |_, _| {});
     }
 }
 

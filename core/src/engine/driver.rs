@@ -54,6 +54,13 @@ pub enum Told {
     Progress(Costs),
     /// A session that stays has settled: what it came to until now.
     Settled(Box<Outcome>),
+    /// What came is being derived.
+    Deriving {
+        /// Documents derived.
+        done: u64,
+        /// Documents that wait.
+        left: u64,
+    },
 }
 
 /// Runs a session until it ends, the connection does, or `stop` turns true.

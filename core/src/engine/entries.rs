@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Engine;
 use super::clear::clear_away;
-use super::deriving::refresh_one;
+use super::deriving::{derive_soon, refresh_one};
 use super::shared::Shared;
 use crate::document::{Editor, EntryDocument, Reading};
 use crate::error::{Code, Error, Result};
@@ -96,7 +96,7 @@ impl Engine {
             let (document, chunk) =
                 EntryDocument::create(id, shared.actor(), shared.clock.now(), &new, &mut shared.entropy.clone())?;
             append_change(shared, tx, id, chunk, Vec::new(), Vec::new())?;
-            finish(tx, &document, true)
+            finish(tx, &document)
         })?;
         Ok(written)
     }
@@ -116,7 +116,7 @@ impl Engine {
         edits: impl FnOnce(&mut Editor<'_, '_>, &Entry, &People) -> Result<(R, Vec<BlobRef>, Vec<crate::id::BlobId>)>,
     ) -> Result<(R, Written)> {
         let out = self.commit(|shared, tx| {
-            let Opened { mut document, refused, replayed, .. } = open(shared, tx, id)?;
+            let Opened { mut document, replayed, .. } = open(shared, tx, id)?;
             let people = derived::people(tx)?;
             let entry = document.entry()?;
             let mut failed = None;
@@ -135,7 +135,7 @@ impl Engine {
                 append_change(shared, tx, id, chunk, brings, ends)?;
             }
             derived::remember(tx, &document, replayed + 1, shared.clock.now().0)?;
-            Ok((out, finish(tx, &document, refused == 0)?))
+            Ok((out, finish(tx, &document)?))
         })?;
         Ok(out)
     }
@@ -261,7 +261,10 @@ impl Engine {
     pub(super) fn commit<R>(&self, f: impl FnOnce(&Shared, &mut SqliteTx<'_>) -> Result<R>) -> Result<R> {
         let out = self.shared.store.write_sql(|tx| f(&self.shared, tx));
         match &out {
-            Ok(_) => self.shared.changed(),
+            Ok(_) => {
+                self.shared.changed();
+                derive_soon(&self.shared);
+            }
             Err(_) => self.shared.redraw_actor(),
         }
         out
@@ -290,15 +293,11 @@ pub(super) fn append_change(
     here.into_iter().try_for_each(|blob| tx.set_blob(id, blob, &[], true))
 }
 
-/// Derives what was written while its document is at hand, and says what there is now. A document that is not `whole`
-/// (Automerge refuses a change of it) gets its list row; the rest follows with the count of what can't be read.
-pub(super) fn finish(tx: &mut SqliteTx<'_>, document: &EntryDocument, whole: bool) -> Result<Written> {
+/// Writes the list row of what was written, and says what there is now. Its text and search row follow soon: cutting
+/// five hundred words and putting them into the index takes longer than the rest of a save.
+pub(super) fn finish(tx: &mut SqliteTx<'_>, document: &EntryDocument) -> Result<Written> {
     let entry = document.entry()?;
-    if whole {
-        derived::put_all(tx, &entry)?
-    } else {
-        derived::put_row(tx, &entry)?
-    }
+    derived::put_row(tx, &entry)?;
     let people = derived::people(tx)?;
     Ok(Written { id: entry.id, kind: entry.kind, title: people.shown(&entry.title), heads: entry.heads })
 }

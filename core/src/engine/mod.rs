@@ -54,6 +54,12 @@ pub struct Engine {
 /// How long closing may go on packing.
 const PACK_BEFORE_CLOSING: std::time::Duration = std::time::Duration::from_millis(200);
 
+impl Drop for Engine {
+    fn drop(&mut self) {
+        deriving::derive_rest(&self.shared);
+    }
+}
+
 /// Two threads are enough for one person's devices.
 fn runtime() -> Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
@@ -69,8 +75,10 @@ impl Engine {
         Self { shared: Arc::new(shared), key, runtime: OnceLock::new() }
     }
 
-    /// Closes the store: waits for the write in flight, empties the log file, closes every connection.
+    /// Closes the store: derives what was written here, waits for the write in flight, empties the log file, closes every
+    /// connection.
     pub fn close(self) -> Result<()> {
+        deriving::derive_rest(&self.shared);
         // What is left unpacked is packed by whoever opens the journal next.
         let _ = self.pack(PACK_BEFORE_CLOSING);
         Ok(self.shared.store.pause()?)

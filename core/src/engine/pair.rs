@@ -308,7 +308,7 @@ async fn join(
         adopt(&old.shared, &engine.shared)?;
         session(&engine, &members, address, host, told).await?;
     }
-    super::sync::derive_after(&engine.shared).await;
+    super::sync::derive_after(&engine.shared, told).await;
     channel.send(b"done").await?;
     channel.close().await;
     members.close();

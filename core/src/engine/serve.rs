@@ -55,6 +55,13 @@ pub enum ServeEvent {
         /// What is derived.
         derived: super::Deriving,
     },
+    /// What came is being derived: told after each slice.
+    Deriving {
+        /// Documents derived since some waited.
+        done: u64,
+        /// Documents that wait.
+        left: u64,
+    },
     /// Something a person should know.
     Alarm {
         /// A word for it.
@@ -235,23 +242,34 @@ async fn watch_the_store(server: Arc<Server>) {
 /// Derives what sessions and other processes brought, in slices.
 async fn derive_what_comes(server: Arc<Server>) {
     let mut news = server.shared.news();
+    let mut before = 0;
     loop {
-        let shared = server.shared.clone();
-        let left = tokio::task::spawn_blocking(move || {
-            let left = derive(&shared, SLICE, &mut |_, _| {})?.left;
-            if left == 0 {
+        let (shared, tell) = (server.shared.clone(), server.tell.clone());
+        let done = tokio::task::spawn_blocking(move || {
+            // The listener may have gone; what waits is derived all the same.
+            let mut told = |done, left| drop(tell.send(ServeEvent::Deriving { done: before + done, left }));
+            let done = derive(&shared, SLICE, &mut told)?;
+            if done.left == 0 || done.documents == 0 {
                 clear_away(&shared)?;
                 if pack(&shared, Duration::from_nanos(1))? > 0 {
                     // There may be more to pack; between two slices everybody else has a turn.
                     return Ok(1);
                 }
             }
-            Ok::<_, Error>(left)
+            Ok::<_, Error>(done)
         })
         .await;
-        match left {
-            Ok(Ok(left)) if left > 0 => tokio::task::yield_now().await,
+        match done {
+            Ok(Ok(done)) if done.left > 0 && done.documents > 0 => {
+                before += done.documents;
+                tokio::task::yield_now().await;
+            }
+            // Another process derives, or they do not read.
+            Ok(Ok(done)) if done.left > 0 => {
+                let _ = tokio::time::timeout(Duration::from_secs(5), news.changed()).await;
+            }
             Ok(Ok(_)) => {
+                before = 0;
                 if news.changed().await.is_err() {
                     return;
                 }

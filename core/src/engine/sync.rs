@@ -231,19 +231,25 @@ async fn try_one(
         done.insert(peer);
         shared.store.remember_peer(peer, Some(candidate.address), shared.clock.now()).ok()?;
     }
-    let derived = derive_after(shared).await;
+    let derived = derive_after(shared, &mut |news| told(&name, news)).await;
     let error = outcome.error.clone();
     Some(PeerReport { device: Some(peer), name, outcome: Some(outcome), derived, error })
 }
 
-/// Derives what a session brought.
-pub(super) async fn derive_after(shared: &Arc<Shared>) -> Deriving {
+/// Derives what a session brought, and tells how far it is.
+pub(super) async fn derive_after(shared: &Arc<Shared>, told: &mut (dyn FnMut(Told) + Send)) -> Deriving {
     let shared = shared.clone();
+    let (tell, mut hear) = mpsc::unbounded_channel();
     let deriving = tokio::task::spawn_blocking(move || {
         // What can't be derived or packed now is by whoever lists, searches or serves next.
-        let deriving = derive(&shared, Duration::MAX, &mut |_, _| {}).unwrap_or_default();
+        let told = &mut |done, left| drop(tell.send(Told::Deriving { done, left }));
+        let deriving = derive(&shared, Duration::MAX, told).unwrap_or_default();
         let _ = pack(&shared, Duration::from_secs(2));
         deriving
     });
+    // It ends when the other side is dropped with the closure.
+    while let Some(news) = hear.recv().await {
+        told(news);
+    }
     deriving.await.unwrap_or_default()
 }

@@ -64,11 +64,14 @@ struct Rows {
 
 impl Rows {
     fn of(entry: &Entry, people: &People) -> Self {
-        let named = entry.texts().any(|(_, text)| !tokens_in(text).is_empty());
         let projection = project(entry, people);
         let tokens = row_tokens(&projection.title, &projection.rest());
-        Self { row: ListRow::of(entry), named, projection: projection.pack(), tokens }
+        Self { row: ListRow::of(entry), named: names_people(entry), projection: projection.pack(), tokens }
     }
+}
+
+fn names_people(entry: &Entry) -> bool {
+    entry.texts().any(|(_, text)| !tokens_in(text).is_empty())
 }
 
 /// What the log has of `entry`; nothing where nothing of it is stale. Singletons are not read like this.
@@ -146,7 +149,7 @@ impl Prepared {
             return Ok(false);
         }
         if let Some(rows) = &self.rows {
-            put_list_row(tx, self.document, rows)?;
+            put_list_row(tx, self.document, &rows.row, rows.named)?;
             put_texts(tx, self.document, self.before.as_ref(), rows)?;
         }
         fresh(tx, self.entry, self.refused)?;
@@ -180,13 +183,13 @@ pub fn refresh(tx: &mut SqliteTx<'_>, entry: EntryId, actor: Actor) -> Result<Re
     }
 }
 
-/// Writes an entry's list row; part of the transaction that commits a local edit. Text and search follow.
+/// Writes an entry's list row; part of the transaction that commits a local edit. Text and search follow: the mark that
+/// they are stale was set with the heads.
 pub(crate) fn put_row(tx: &mut SqliteTx<'_>, entry: &Entry) -> Result<()> {
     let Some(document) = document_id(tx, entry.id)? else { return Ok(()) };
-    let now = people(tx)?;
-    put_list_row(tx, document, &Rows::of(entry, &now))?;
+    put_list_row(tx, document, &ListRow::of(entry), names_people(entry))?;
     tx.conn()?
-        .prepare_cached("UPDATE documents SET stale = 2 WHERE id = ?1")
+        .prepare_cached("UPDATE documents SET stale = stale & 2 WHERE id = ?1 AND stale != 2")
         .and_then(|mut statement| statement.execute([document]))
         .map_err(sql)?;
     Ok(())
@@ -199,13 +202,12 @@ pub(crate) fn put_all(tx: &mut SqliteTx<'_>, entry: &Entry) -> Result<()> {
     let now = people(tx)?;
     let rows = Rows::of(entry, &now);
     let before = projection(tx, entry.id)?.map(|old| (old.pack(), row_tokens(&old.title, &old.rest())));
-    put_list_row(tx, document, &rows)?;
+    put_list_row(tx, document, &rows.row, rows.named)?;
     put_texts(tx, document, before.as_ref(), &rows)?;
     fresh(tx, entry.id, 0)
 }
 
-fn put_list_row(tx: &mut SqliteTx<'_>, document: i64, rows: &Rows) -> Result<()> {
-    let row = &rows.row;
+fn put_list_row(tx: &mut SqliteTx<'_>, document: i64, row: &ListRow, named: bool) -> Result<()> {
     let bytes = postcard::to_allocvec(row).map_err(|_| Error::internal("a list row could not be written"))?;
     tx.conn()?
         .prepare_cached(
@@ -222,7 +224,7 @@ fn put_list_row(tx: &mut SqliteTx<'_>, document: i64, rows: &Rows) -> Result<()>
                 row.created_at.0,
                 row.kind.as_str(),
                 row.trashed,
-                rows.named,
+                named,
                 bytes
             ])
         })
