@@ -8,10 +8,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
-use automerge::{ActorId, ChangeHash as AmHash, ObjId, ObjType, ScalarValue, Value};
+use automerge::{ObjId, ScalarValue};
 
-use super::super::change::change_hash;
-use super::super::schema::Source;
+use super::chunk::Chunk;
 use super::columns::{Booleans, Bytes, Deltas, Read, Runs, Unusual};
 use crate::id::ChangeHash;
 
@@ -22,67 +21,10 @@ const MAX_CHANGES: usize = 8192;
 /// Most steps past what others wrote at one place of a text.
 const MAX_STEPS: usize = 8 << 20;
 /// Nothing: no character, no object.
-const NONE: u32 = u32::MAX;
+pub(super) const NONE: u32 = u32::MAX;
 
 /// An operation's id: its counter, and the rank of its actor among all of them.
-type Id = (u64, u32);
-
-/// The front of a change chunk, and its columns.
-struct Chunk<'a> {
-    hash: ChangeHash,
-    deps: Vec<ChangeHash>,
-    /// Its own, then the others that it names.
-    actors: Vec<&'a [u8]>,
-    seq: u64,
-    start: u64,
-    time: i64,
-    columns: [Option<&'a [u8]>; COLUMNS.len()],
-}
-
-/// Object, key, insert, action, value, predecessors: the columns that our changes have, in their order.
-const COLUMNS: [u64; 12] = [0x01, 0x02, 0x11, 0x13, 0x15, 0x34, 0x42, 0x56, 0x57, 0x70, 0x71, 0x73];
-
-impl<'a> Chunk<'a> {
-    fn parse(bytes: &'a [u8]) -> Read<Self> {
-        let hash = change_hash(bytes);
-        let mut chunk = Bytes(bytes);
-        let (magic, checksum) = (chunk.take(4)?, chunk.take(4)?);
-        if magic != [0x85, 0x6f, 0x4a, 0x83] || checksum != &hash.as_bytes()[..4] || chunk.take(1)? != [1] {
-            return Err(Unusual);
-        }
-        if chunk.length()? != chunk.0.len() {
-            return Err(Unusual);
-        }
-        let count = chunk.length()?;
-        let deps = chunk.take(count.checked_mul(ChangeHash::LEN).ok_or(Unusual)?)?;
-        let deps: Vec<_> = deps.chunks_exact(ChangeHash::LEN).filter_map(ChangeHash::from_slice).collect();
-        let mut actors = vec![chunk.prefixed()?];
-        let (seq, start, time) = (chunk.unsigned()?, chunk.unsigned()?, chunk.signed()?);
-        if !chunk.prefixed()?.is_empty() || seq == 0 || start == 0 {
-            return Err(Unusual);
-        }
-        for _ in 0..chunk.length()? {
-            actors.push(chunk.prefixed()?);
-        }
-        // In order, each once, none of them its own: so they are written.
-        if !actors[1..].is_sorted_by(|a, b| a < b) || actors[1..].contains(&actors[0]) || actors[0].len() != 16 {
-            return Err(Unusual);
-        }
-        let mut lengths = Vec::new();
-        let mut at = 0;
-        for _ in 0..chunk.length()? {
-            let (spec, len) = (chunk.unsigned()?, chunk.unsigned()?);
-            let place = COLUMNS[at..].iter().position(|known| *known == spec).ok_or(Unusual)? + at;
-            lengths.push((place, usize::try_from(len).ok().filter(|len| *len > 0).ok_or(Unusual)?));
-            at = place + 1;
-        }
-        let mut columns = [None; COLUMNS.len()];
-        for (place, len) in lengths {
-            columns[place] = Some(chunk.take(len)?);
-        }
-        if chunk.is_empty() { Ok(Self { hash, deps, actors, seq, start, time, columns }) } else { Err(Unusual) }
-    }
-}
+pub(super) type Id = (u64, u32);
 
 /// One change, once it is applied.
 struct Applied {
@@ -96,7 +38,7 @@ struct Applied {
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Operation {
+pub(super) enum Operation {
     /// A character, what hangs at it first, and what hangs beside it next.
     Char {
         text: u32,
@@ -111,14 +53,14 @@ enum Operation {
     Delete,
 }
 
-enum Held<'a> {
+pub(super) enum Held<'a> {
     Scalar(Scalar<'a>),
     Map,
     /// A text, and the operation of the first character that hangs at its beginning.
     Text(u32),
 }
 
-enum Scalar<'a> {
+pub(super) enum Scalar<'a> {
     Null,
     Bool(bool),
     Uint(u64),
@@ -128,7 +70,7 @@ enum Scalar<'a> {
 }
 
 impl Scalar<'_> {
-    fn value(&self) -> ScalarValue {
+    pub(super) fn value(&self) -> ScalarValue {
         match self {
             Self::Null => ScalarValue::Null,
             Self::Bool(value) => ScalarValue::Boolean(*value),
@@ -141,12 +83,12 @@ impl Scalar<'_> {
 }
 
 /// A value at a key.
-struct Put<'a> {
+pub(super) struct Put<'a> {
     object: u32,
     key: &'a str,
-    id: Id,
-    held: Held<'a>,
-    gone: bool,
+    pub(super) id: Id,
+    pub(super) held: Held<'a>,
+    pub(super) gone: bool,
 }
 
 /// The changes of one entry as they read together.
@@ -157,10 +99,10 @@ pub(super) struct History<'a> {
     /// Each actor's changes in order.
     by_rank: Vec<Vec<usize>>,
     heads: BTreeSet<usize>,
-    operations: Vec<Operation>,
-    puts: Vec<Put<'a>>,
+    pub(super) operations: Vec<Operation>,
+    pub(super) puts: Vec<Put<'a>>,
     /// Object ([`NONE`]: the root) and key → values in order of application.
-    maps: BTreeMap<(u32, &'a str), Vec<u32>>,
+    pub(super) maps: BTreeMap<(u32, &'a str), Vec<u32>>,
     steps: usize,
 }
 
@@ -415,7 +357,7 @@ impl<'a> History<'a> {
         }
     }
 
-    fn put(&self, id: &ObjId) -> Option<u32> {
+    pub(super) fn put(&self, id: &ObjId) -> Option<u32> {
         match id {
             ObjId::Root => Some(NONE),
             ObjId::Id(put, ..) => u32::try_from(*put).ok(),
@@ -478,52 +420,4 @@ fn scalar<'a>(kind: u64, bytes: &'a [u8]) -> Read<Scalar<'a>> {
         _ => return Err(Unusual),
     };
     if rest.is_empty() { Ok(value) } else { Err(Unusual) }
-}
-
-impl Source for History<'_> {
-    fn values(&self, map: &ObjId, key: &str, _: Option<&[AmHash]>) -> Vec<(Value<'_>, ObjId)> {
-        let Some(puts) = self.put(map).and_then(|map| self.maps.get(&(map, key))) else { return Vec::new() };
-        let mut standing: Vec<u32> = puts.iter().copied().filter(|put| !self.puts[*put as usize].gone).collect();
-        standing.sort_unstable_by_key(|put| self.puts[*put as usize].id);
-        let value = |put: u32| {
-            let id = ObjId::Id(u64::from(put), ActorId::from([0; 0]), 0);
-            match &self.puts[put as usize].held {
-                Held::Map => (Value::Object(ObjType::Map), id),
-                Held::Text(_) => (Value::Object(ObjType::Text), id),
-                Held::Scalar(scalar) => (Value::from(scalar.value()), id),
-            }
-        };
-        standing.into_iter().map(value).collect()
-    }
-
-    fn keys_of(&self, map: &ObjId, _: Option<&[AmHash]>) -> Vec<String> {
-        let Some(map) = self.put(map) else { return Vec::new() };
-        let of_map = self.maps.range((map, "")..).take_while(|((of, _), _)| *of == map);
-        let stands = |puts: &Vec<u32>| puts.iter().any(|put| !self.puts[*put as usize].gone);
-        of_map.filter(|(_, puts)| stands(puts)).map(|((_, key), _)| (*key).to_owned()).collect()
-    }
-
-    fn text_of(&self, text: &ObjId, _: Option<&[AmHash]>) -> String {
-        let put = self.put(text).and_then(|put| self.puts.get(put as usize));
-        let Some(Held::Text(first)) = put.map(|put| &put.held) else { return String::new() };
-        let mut at = *first;
-        let (mut out, mut later) = (String::new(), Vec::new());
-        loop {
-            if let Some(Operation::Char { char, gone, first, next, .. }) = self.operations.get(at as usize) {
-                if !gone {
-                    out.push(*char);
-                }
-                // What hangs at it comes before what hangs beside it.
-                if *next != NONE {
-                    later.push(*next);
-                }
-                at = *first;
-            } else {
-                match later.pop() {
-                    Some(next) => at = next,
-                    None => return out,
-                }
-            }
-        }
-    }
 }

@@ -6,8 +6,10 @@
 //! anything else (an unknown column, a counter, a gap, another form of a number) is left to Automerge. So it may be
 //! strict where Automerge is not, and never the other way round: `tests/reader.rs` holds both against each other.
 
+mod chunk;
 mod columns;
 mod history;
+mod source;
 
 use self::history::History;
 use super::read::{self, Stamps};

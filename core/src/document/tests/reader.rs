@@ -265,10 +265,17 @@ fn a_history_that_no_writer_made_is_read_as_the_document_reads_it_or_not_at_all(
             let chunk = &mut damaged[which];
             for _ in 0..=random.below(2) {
                 let at = 9 + random.below(chunk.len() - 9);
-                match random.below(4) {
-                    0 => chunk[at] = chunk[at].wrapping_add(1),
-                    1 => chunk[at] = chunk[at].wrapping_sub(1),
-                    2 => chunk[at] ^= 1 << random.below(8),
+                match random.below(5) {
+                    // A single value as a run of one: Automerge reads it, and writes it back in another way.
+                    0 => {
+                        let single: Vec<usize> = (at..chunk.len()).filter(|at| chunk[*at] == 0x7f).collect();
+                        if let Some(at) = single.get(random.below(single.len().max(1))) {
+                            chunk[*at] = 1;
+                        }
+                    }
+                    1 => chunk[at] = chunk[at].wrapping_add(1),
+                    2 => chunk[at] = chunk[at].wrapping_sub(1),
+                    3 => chunk[at] ^= 1 << random.below(8),
                     _ => chunk[at] = random.below(256) as u8,
                 }
             }
