@@ -107,6 +107,57 @@ fn no_budget_leaves_everything_and_whoever_opens_next_finishes_it() {
 }
 
 #[test]
+fn nothing_of_what_a_sync_brings_is_opened_as_a_document() {
+    let (_folder, engine) = made();
+    bring(&engine, 0..30);
+    let before = engine.documents_opened();
+    // Shown before anything is derived: it derives itself.
+    assert_eq!(engine.show(id(3)).unwrap().entry.body(), body(3));
+    assert_eq!(derived_ones(&engine, 30), [3]);
+    let done = engine.derive(LONG, |_, _| {}).unwrap();
+    assert_eq!((done.documents, done.opened, done.left), (29, 0, 0));
+    assert_eq!(found(&engine, 29), [id(29)]);
+    assert_eq!(engine.documents_opened(), before);
+    // The counter counts: an edit opens one.
+    bring_edit(&engine, "Counted");
+    engine.edit_entry(id(0), |editor, _, _| Ok(editor.set_trashed(true)?)).unwrap();
+    assert_eq!(engine.documents_opened(), before + 1);
+}
+
+#[test]
+fn what_was_saved_is_found_at_once_and_derived_by_itself_a_moment_later() {
+    let (_folder, engine) = made();
+    let write = |body: &str| {
+        let new = NewEntry {
+            kind: Kind::Note,
+            title: "Saved".to_owned(),
+            body: body.to_owned(),
+            sections: vec![],
+            happened: None,
+        };
+        engine.create_entry(new).unwrap().id
+    };
+    let first = write("heron");
+    assert_eq!(engine.row(first).unwrap().unwrap().title, "Saved", "its list row is part of the save");
+    assert_eq!(engine.search("heron", 9).unwrap().found.hits[0].entry, first);
+    // Nobody asks for it: it is derived all the same.
+    let second = write("kestrel");
+    let begun = Instant::now();
+    while engine.shared.store.is_stale(second).unwrap() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "nothing derives it");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    // A program that ends derives what it wrote.
+    let third = write("egret");
+    let home = engine.shared.home.clone();
+    let key = engine.key.clone();
+    engine.close().unwrap();
+    let next = Engine::open_with_key(home, &key, environment(5)).unwrap();
+    assert_eq!(next.shared.store.stale_count().unwrap(), 0);
+    assert_eq!(next.search("egret", 9).unwrap().found.hits[0].entry, third);
+}
+
+#[test]
 fn a_commit_that_fails_loses_nothing_and_what_was_committed_is_the_newest() {
     let (_folder, engine) = made();
     let all = 4 * FULL;
