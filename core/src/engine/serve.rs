@@ -249,23 +249,22 @@ async fn derive_what_comes(server: Arc<Server>) {
             // The listener may have gone; what waits is derived all the same.
             let mut told = |done, left| drop(tell.send(ServeEvent::Deriving { done: before + done, left }));
             let done = derive(&shared, SLICE, &mut told)?;
-            if done.left == 0 || done.documents == 0 {
-                clear_away(&shared)?;
-                if pack(&shared, Duration::from_nanos(1))? > 0 {
-                    // There may be more to pack; between two slices everybody else has a turn.
-                    return Ok(1);
-                }
+            if done.left > 0 && done.documents > 0 {
+                return Ok::<_, Error>((done, false));
             }
-            Ok::<_, Error>(done)
+            clear_away(&shared)?;
+            // There may be more to pack; between two slices everybody else has a turn.
+            let packed = pack(&shared, Duration::from_nanos(1))? > 0;
+            Ok((done, packed))
         })
         .await;
         match done {
-            Ok(Ok(done)) if done.left > 0 && done.documents > 0 => {
+            Ok(Ok((done, packed))) if packed || (done.left > 0 && done.documents > 0) => {
                 before += done.documents;
                 tokio::task::yield_now().await;
             }
             // Another process derives, or they do not read.
-            Ok(Ok(done)) if done.left > 0 => {
+            Ok(Ok((done, _))) if done.left > 0 => {
                 let _ = tokio::time::timeout(Duration::from_secs(5), news.changed()).await;
             }
             Ok(Ok(_)) => {

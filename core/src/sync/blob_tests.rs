@@ -27,7 +27,7 @@ fn entry(n: u8) -> EntryId {
 }
 
 fn session() -> Session {
-    Session::new(Config { mode: Mode::Live, planted: None })
+    Session::new(Config::new(Mode::Live))
 }
 
 impl Side {

@@ -60,7 +60,10 @@ impl Storage for Packed {
         self.0.write_tx(f)?;
         let packing = Packing { keep: 0, at_least: 0, at_most: 300 };
         let pack = |tx: &mut dyn Tx| match tx.setting(Setting::Journal)? {
-            Some(_) => rules::pack(tx, &Identity::load(tx)?, &packing),
+            Some(_) => {
+                let identity = Identity::load(tx)?;
+                rules::pack(tx, &identity, &packing)
+            }
             None => Ok(0),
         };
         while self.0.write(pack)? > 0 {}
