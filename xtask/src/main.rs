@@ -1,6 +1,7 @@
 //! Every developer task of Afterword, run as `cargo xtask <task>`. Depends on nothing but the standard library, so that
 //! it builds in seconds on a machine that has only Rust.
 
+mod peers;
 mod policy;
 mod process;
 mod suite;
@@ -21,6 +22,8 @@ cargo xtask <task>
   policy             only the licence, ban and source checks of deny.toml
   fuzz [--seconds N] mutate kept inputs against every decoder (60 s); with nightly and cargo-fuzz also libFuzzer
   bench [ARGS…]      the benchmarks, a Markdown table out; arguments go to the benchmark program
+  bench --peers [--quick] [--sizes N,N] [--only PROGRAM] [--runs N] [--seconds N] [--resume] [--page]
+                     G1 to G12 beside the peers and the bare parts, into docs/performance.md; hours, on a quiet machine
   soak [--seconds N] simulator, kill loops and fuzz, each for N seconds (3600)
 ";
 
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
         "tidy" => report(tidy::check(&root)?),
         "policy" => report(policy::check(&root)?),
         "fuzz" => tasks::fuzz(&root, &rest),
+        "bench" if rest.iter().any(|word| word == "--peers") => peers::bench(&root, &rest),
         "bench" => tasks::bench(&root, &rest),
         "soak" => tasks::soak(&root, &rest),
         "" | "help" | "--help" | "-h" => {

@@ -3,6 +3,8 @@
 //! Times are this machine's; so beside each stands the time of a *part* that the same run measured (one flushed append,
 //! one datagram there and back, the same bytes written and flushed), and the ratio of the two. Bytes, round trips,
 //! documents opened and memory are counted: those promises are held, and one that is broken ends the run with 1.
+//!
+//! With `--goals` it measures G1 to G12 instead and writes a file of samples: one half of `cargo xtask bench --peers`.
 
 #![allow(clippy::expect_used, reason = "a benchmark that can't go on says why and stops")]
 
@@ -10,6 +12,7 @@ mod deriving;
 mod figures;
 mod fill;
 mod photos;
+mod goals;
 mod reading;
 mod sizes;
 mod syncing;
@@ -80,6 +83,12 @@ impl Plan {
 }
 
 fn main() -> ExitCode {
+    if let Some(ended) = goals::child() {
+        return ended;
+    }
+    if std::env::args().any(|word| word == goals::GOALS) {
+        return goals::main();
+    }
     if let Some(root) = std::env::args().skip_while(|word| word != reading::LIST_ONLY).nth(1) {
         return reading::list_only(std::path::Path::new(&root));
     }
