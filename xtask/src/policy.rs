@@ -18,6 +18,14 @@ pub(crate) fn check(root: &Path) -> Result<Vec<String>> {
     findings.extend(bans(&policy, &lock));
     findings.extend(wildcards(&workspace::read(&root.join("Cargo.toml"))?));
     findings.extend(licences(&policy, &tree(root)?));
+    // The peers' workspace has a policy of its own, without licences: nothing of it is given away.
+    let bench = root.join("bench");
+    let policy = workspace::read(&bench.join("deny.toml"))?;
+    let lock = workspace::read(&bench.join("Cargo.lock"))?;
+    let mut peers = sources(&policy, &lock);
+    peers.extend(bans(&policy, &lock));
+    peers.extend(wildcards(&workspace::read(&bench.join("Cargo.toml"))?));
+    findings.extend(peers.into_iter().map(|finding| format!("bench: {finding}")));
     Ok(findings)
 }
 

@@ -12,6 +12,12 @@ use crate::{policy, tidy, tools};
 /// What `test` runs, quick checks first. One profile, release: every suite and `cargo run --release` share one build.
 const SUITES: &[Suite] = &[
     suite("format", "rustfmt has nothing to change", Work::Cargo(&["fmt", "--all", "--check"]), &["rustfmt"]),
+    suite(
+        "bench-format",
+        "rustfmt has nothing to change in the peers' workspace",
+        Work::Cargo(&["fmt", "--all", "--check", "--manifest-path", "bench/Cargo.toml"]),
+        &["rustfmt"],
+    ),
     suite("tidy", "module docs, file length, skipped tests, stray words, documents", Work::Check(tidy::check), &[]),
     suite("policy", "licences, bans and sources of deny.toml", Work::Check(policy::check), &[]),
     suite(
@@ -30,6 +36,22 @@ const SUITES: &[Suite] = &[
         "unit",
         "the tests beside the code, golden vectors and store conformance among them",
         Work::Tests(&["test", "--release", "--locked", "--workspace", "--lib", "--bins"]),
+        &[],
+    ),
+    suite(
+        "bench",
+        "the entries that peers share, and the page of their figures; no peer is built",
+        Work::Tests(&[
+            "test",
+            "--release",
+            "--locked",
+            "--manifest-path",
+            "bench/Cargo.toml",
+            "--package",
+            "bench-common",
+            "--package",
+            "bench-report",
+        ]),
         &[],
     ),
     suite(

@@ -26,10 +26,10 @@ pub(crate) fn check(root: &Path) -> Result<Vec<String>> {
     }
     findings.extend(status(&workspace::read(&root.join("docs/status.md"))?));
     findings.extend(changelog(&workspace::read(&root.join("CHANGELOG.md"))?));
-    findings.extend(undocumented(
-        &workspace::read(&root.join("Cargo.toml"))?,
-        &workspace::read(&root.join("docs/decisions/dependencies.md"))?,
-    ));
+    for (manifest, reasons) in [("Cargo.toml", "docs/decisions/dependencies.md"), ("bench/Cargo.toml", "bench/README.md")] {
+        let found = undocumented(&workspace::read(&root.join(manifest))?, &dependency_table(root, reasons)?);
+        findings.extend(found.into_iter().map(|finding| format!("{reasons}: {finding}")));
+    }
     for needed in [
         "README.md",
         "CONTRIBUTING.md",
@@ -38,6 +38,7 @@ pub(crate) fn check(root: &Path) -> Result<Vec<String>> {
         "docs/threat-model.md",
         "docs/formats.md",
         "docs/architecture.md",
+        "docs/performance.md",
     ] {
         if !root.join(needed).is_file() {
             findings.push(format!("{needed}: is missing"));
@@ -153,6 +154,12 @@ fn changelog(text: &str) -> Vec<String> {
     }
 }
 
+/// The part of a document that gives reasons for dependencies: all of it, or what stands below that heading.
+fn dependency_table(root: &Path, document: &str) -> Result<String> {
+    let text = workspace::read(&root.join(document))?;
+    Ok(text.split_once("\n## Dependencies\n").map(|(_, below)| below.to_owned()).unwrap_or(text))
+}
+
 /// Every dependency has its reason, and no reason outlives its dependency.
 fn undocumented(manifest: &str, reasons: &str) -> Vec<String> {
     let dependencies: Vec<String> = toml_table(manifest, "workspace.dependencies")
@@ -165,12 +172,12 @@ fn undocumented(manifest: &str, reasons: &str) -> Vec<String> {
     let mut findings = Vec::new();
     for name in &dependencies {
         if !documented.contains(&name.as_str()) {
-            findings.push(format!("docs/decisions/dependencies.md: gives no reason for {name}"));
+            findings.push(format!("gives no reason for {name}"));
         }
     }
     for name in documented {
         if !dependencies.iter().any(|dependency| dependency == name) {
-            findings.push(format!("docs/decisions/dependencies.md: {name} is no dependency any more"));
+            findings.push(format!("{name} is no dependency any more"));
         }
     }
     findings

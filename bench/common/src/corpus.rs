@@ -182,9 +182,10 @@ impl Corpus {
         ask("phrase", &mut |random| {
             // Two words that some entry has side by side, not parted by the end of a sentence.
             let body = self.entry(random.below(entries)).body;
-            let words: Vec<&str> = body.split(' ').filter(|word| word.chars().all(char::is_alphabetic)).collect();
-            let at = random.below(words.len().saturating_sub(1).max(1));
-            format!("\"{}\"", words[at..(at + 2).min(words.len())].join(" "))
+            let words: Vec<&str> = body.split(' ').collect();
+            let plain = |word: &&str| word.chars().all(char::is_alphabetic);
+            let pairs: Vec<_> = words.windows(2).filter(|pair| pair.iter().all(plain)).collect();
+            format!("\"{}\"", pairs[random.below(pairs.len())].join(" "))
         });
         ask("phrase_common", &mut |random| {
             format!("\"{} {}\"", self.word(random.below(20)), self.word(random.below(20)))

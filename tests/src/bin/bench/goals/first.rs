@@ -183,7 +183,7 @@ fn listed(store: &SqliteStore, newest: &[EntryId]) -> Result<bool> {
 }
 
 fn finds(store: &SqliteStore, question: &str, id: EntryId) -> Result<bool> {
-    let today = "2030-01-01".parse::<Day>()?;
+    let today = "2030-01-01".parse::<Day>().map_err(Error::internal)?;
     let found = store.read_sql(|tx| derived::find(tx, question, 500, today))?;
     Ok(found.hits.iter().any(|hit| hit.entry == id))
 }

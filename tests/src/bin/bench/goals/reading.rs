@@ -45,8 +45,9 @@ pub(crate) fn measure(run: &Run, device: &Device, corpus: &Corpus, entries: usiz
         let mut command = Command::new(std::env::current_exe().map_err(Error::internal)?);
         command.arg(IDLE).arg(device.root());
         let output = Running::start(command, b"").wait(Duration::from_secs(120));
+        let said = output.stdout.trim().parse::<f64>();
         output.expect_code(0);
-        run.add("idle_resident", "MiB", output.stdout.trim().parse().map_err(Error::internal)?);
+        run.add("idle_resident", "MiB", said.map_err(Error::internal)?);
     }
 
     run.step("texts of entries");
