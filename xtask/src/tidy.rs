@@ -26,7 +26,9 @@ pub(crate) fn check(root: &Path) -> Result<Vec<String>> {
     }
     findings.extend(status(&workspace::read(&root.join("docs/status.md"))?));
     findings.extend(changelog(&workspace::read(&root.join("CHANGELOG.md"))?));
-    for (manifest, reasons) in [("Cargo.toml", "docs/decisions/dependencies.md"), ("bench/Cargo.toml", "bench/README.md")] {
+    for (manifest, reasons) in
+        [("Cargo.toml", "docs/decisions/dependencies.md"), ("bench/Cargo.toml", "bench/README.md")]
+    {
         let found = undocumented(&workspace::read(&root.join(manifest))?, &dependency_table(root, reasons)?);
         findings.extend(found.into_iter().map(|finding| format!("{reasons}: {finding}")));
     }

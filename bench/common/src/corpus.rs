@@ -150,7 +150,7 @@ impl Corpus {
         let title = self.text(&mut random, 5);
         let mut body = self.text(&mut random, self.body_words);
         let tags = (0..3).map(|_| self.words[100 + random.below(60)].clone()).collect();
-        if number % CJK_EVERY == 0 {
+        if number.is_multiple_of(CJK_EVERY) {
             body.push_str("\n\n");
             body.push_str(&cjk(&mut random, 12));
         }

@@ -35,7 +35,7 @@ pub(crate) fn measure(run: &Run, host: &Device, filled: &Filled) -> Result<()> {
     for number in 0..20_u32 {
         let word = format!("unheardof{}", char::from(b'a' + (number % 26) as u8));
         let started = Instant::now();
-        write(&engine, last, 5, &format!("{word} "))?;
+        write(&engine, last, 0, &format!("{word} "))?;
         while engine.search(&word, 5)?.found.hits.iter().all(|hit| hit.entry != last) {
             if started.elapsed() > LIMIT {
                 run.missing("edit_found", "a saved edit was not found within 10 s");
