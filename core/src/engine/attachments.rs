@@ -52,10 +52,19 @@ impl Engine {
             Ok((attachment, vec![blob.clone()], Vec::new()))
         });
         if attached.is_err() {
-            // Nothing names these bytes; what can't be removed now is found by `doctor`.
-            let _ = self.shared.blobs.remove(id, &blob.id);
+            self.drop_sealed(id, [&blob]);
         }
         attached
+    }
+
+    /// Removes an entry's sealed bytes whose commit failed, but for what a log names: a commit may be durable although
+    /// its end was never heard of. What can't be looked up or removed now is swept later.
+    pub(super) fn drop_sealed<'a>(&self, entry: EntryId, blobs: impl IntoIterator<Item = &'a BlobRef>) {
+        for blob in blobs {
+            if matches!(self.shared.store.read(|tx| tx.blob(entry, blob.id)), Ok(None)) {
+                let _ = self.shared.blobs.remove(entry, &blob.id);
+            }
+        }
     }
 
     /// Seals bytes for an entry under a fresh key of their own and says what to call them.

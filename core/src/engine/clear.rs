@@ -1,10 +1,13 @@
-//! Clearing away what an erase or a detach leaves outside the tables: bytes of blobs, and older pages in the log file.
+//! Clearing away what an erase, a detach or a killed import leaves outside the tables: bytes of blobs, older pages in
+//! the log file.
 
+use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
 use super::shared::Shared;
 use crate::error::Result;
-use crate::store::StorageExt;
+use crate::store::blobs::{LEFTOVER_AGE_MS, file_name};
+use crate::store::{Setting, StorageExt, Tx};
 
 /// Removes the bytes of blobs that no log wants any more; and after an erase, here or received, empties the database's
 /// log file, in which older pages still hold the words. A reader may be in the way: then the next call tries again.
@@ -20,3 +23,32 @@ pub(super) fn clear_away(shared: &Shared) -> Result<()> {
     }
     Ok(())
 }
+
+/// Removes sealed bytes that no log names, a day after they were written: their program was killed before the commit
+/// that would have. Looked for once a day, so that opening a journal costs the same however many attachments it has.
+pub(super) fn sweep_leftovers(shared: &Shared) -> Result<()> {
+    let now = shared.clock.now();
+    let swept = shared.store.read(|tx| tx.setting(Setting::BlobsSwept))?;
+    let swept = swept.and_then(|bytes| bytes.try_into().ok()).map(i64::from_le_bytes);
+    if swept.is_some_and(|at| now.0.abs_diff(at) < LEFTOVER_AGE_MS.unsigned_abs()) {
+        return Ok(());
+    }
+    let mut old = shared.blobs.sweep(now)?;
+    let mut left = |tx: &mut dyn Tx| {
+        let named: HashSet<_> = tx.blobs(false)?.iter().map(|held| file_name(held.entry, &held.blob.id)).collect();
+        old.retain(|file| !named.contains(file));
+        Ok(old.clone())
+    };
+    let any = !shared.store.read(&mut left)?.is_empty();
+    // Inside a write: another process that is about to name one of these finds it here, or finds it gone, and says so.
+    shared.store.write(|tx| {
+        for file in if any { left(tx)? } else { Vec::new() } {
+            shared.blobs.remove_file(&file)?;
+        }
+        tx.set_setting(Setting::BlobsSwept, &now.0.to_le_bytes())
+    })?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -289,8 +289,15 @@ pub(super) fn append_change(
     let here: Vec<_> = brings.iter().map(|blob| blob.id).collect();
     let operation = Operation::change(id, chunk, brings, ends)?;
     rules::append(tx, &shared.identity, &mut shared.entropy.clone(), vec![operation])?;
-    // Their bytes were durable before; there is no moment at which the entry names them and they count as missing.
-    here.into_iter().try_for_each(|blob| tx.set_blob(id, blob, &[], true))
+    for blob in here {
+        // Sweeping removes bytes inside a write of its own: what is here now, and named from now on, stays.
+        if !shared.blobs.has(id, &blob) {
+            return Err(Error::internal("an attachment's sealed bytes are gone before its entry named them"));
+        }
+        // Durable before; there is no moment at which the entry names them and they count as missing.
+        tx.set_blob(id, blob, &[], true)?;
+    }
+    Ok(())
 }
 
 /// Writes the list row of what was written, and says what there is now. Its text and search row follow soon: cutting

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Engine;
+use super::clear::sweep_leftovers;
 use super::shared::{Shared, SharedEntropy};
 use crate::crypto::{BlobKey, DeviceKey, Domain, HashKey, RecoveryPhrase, SealingKey, Secret};
 use crate::error::{Code, Error, Result};
@@ -112,7 +113,10 @@ impl Engine {
             ));
         }
         let key = vault::open(&home, unlock)?;
-        Self::open_with_key(home, &key, environment)
+        let engine = Self::open_with_key(home, &key, environment)?;
+        // A journal opens although its disk is full or read-only; what can't be removed now is tried for again.
+        let _ = sweep_leftovers(&engine.shared);
+        Ok(engine)
     }
 
     pub(super) fn open_with_key(home: Home, key: &Secret, environment: Environment) -> Result<Self> {
@@ -131,8 +135,6 @@ impl Engine {
         let blob_key = BlobKey::from_bytes(*HashKey::derive(Domain::BlobKey, key.expose()).as_bytes());
         let blobs = BlobStore::new(&home.blobs(), blob_key)?;
         let Environment { clock, entropy } = environment;
-        // What can't be removed now is tried again at the next opening.
-        let _ = blobs.sweep(clock.now());
         Ok(Self::from_shared(Shared::new(home, store, blobs, identity, clock, entropy), key.clone()))
     }
 }

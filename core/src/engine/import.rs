@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::id::{EntryId, PEOPLE};
 use crate::journal::people::Person;
 use crate::journal::{Attachment, Entry, MarkGroup, NewEntry};
+use crate::log::BlobRef;
 use crate::store::error::StoreError;
 use crate::store::{StorageExt, Tx, derived};
 use crate::time::{Timestamp, random};
@@ -71,11 +72,9 @@ impl Engine {
         let mut id: [u8; EntryId::LEN] = random(&mut seeded);
         id[..SOURCE].copy_from_slice(&self.source_part(&imported.key));
         let id = EntryId::from_bytes(id);
-        let mut brought = Vec::new();
-        for attachment in &imported.attachments {
-            brought.push((self.take_in(id, &mut attachment.bytes.as_slice())?, attachment.file.clone()));
-        }
-        self.commit(|shared, tx| {
+        let brought =
+            self.take_in_all(id, imported.attachments.iter().map(|one| Ok((one.bytes.as_slice(), one.file.clone()))))?;
+        let committed = self.commit(|shared, tx| {
             // By itself, so that two devices that read one source begin with the same bytes.
             let actor = Actor::draw(&mut seeded);
             let (document, chunk) = EntryDocument::create(id, actor, imported.written_at, &imported.new, &mut seeded)?;
@@ -94,7 +93,11 @@ impl Engine {
                 append_change(shared, tx, id, chunk, brings, Vec::new())?;
             }
             derived::put_all(tx, &own.entry()?)
-        })?;
+        });
+        if committed.is_err() {
+            self.drop_sealed(id, brought.iter().map(|(blob, _)| blob));
+        }
+        committed?;
         self.pack_imported()?;
         Ok(Imported::Created(id))
     }
@@ -116,31 +119,56 @@ impl Engine {
         if self.is_known(entry.id)? {
             return Ok(Imported::Unchanged(entry.id));
         }
-        let mut brought = Vec::new();
         let mut copy = entry.clone();
         copy.attachments.clear();
-        for attachment in &entry.attachments {
-            // Bytes that the export did not have are not wanted from anyone: the attachment stays, without them.
-            if let Some(bytes) = bytes(attachment)? {
-                let blob = self.take_in(entry.id, &mut bytes.as_slice())?;
-                let mut kept = attachment.clone();
-                (kept.blob, kept.bytes) = (blob.id, blob.len);
-                copy.attachments.push(kept);
-                brought.push(blob);
-            } else {
+        // Bytes that the export did not have are not wanted from anyone: the attachment stays, without them.
+        let given = entry.attachments.iter().filter_map(|attachment| match bytes(attachment) {
+            Ok(Some(bytes)) => Some(Ok((bytes, attachment.clone()))),
+            Ok(None) => {
                 copy.attachments.push(attachment.clone());
+                None
             }
+            Err(error) => Some(Err(error)),
+        });
+        let mut brought = self.take_in_all(entry.id, given)?;
+        for (blob, kept) in &mut brought {
+            (kept.blob, kept.bytes) = (blob.id, blob.len);
+            copy.attachments.push(kept.clone());
         }
-        self.commit(|shared, tx| {
+        let committed = self.commit(|shared, tx| {
             let (document, chunks) = EntryDocument::recreate(&copy, shared.actor(), &mut shared.entropy.clone())?;
-            let mut brings = brought.clone();
+            let mut brings = brought.iter().map(|(blob, _)| blob.clone()).collect();
             for chunk in chunks {
                 append_change(shared, tx, copy.id, chunk, std::mem::take(&mut brings), Vec::new())?;
             }
             derived::put_all(tx, &document.entry()?)
-        })?;
+        });
+        if committed.is_err() {
+            self.drop_sealed(entry.id, brought.iter().map(|(blob, _)| blob));
+        }
+        committed?;
         self.pack_imported()?;
         Ok(Imported::Created(entry.id))
+    }
+
+    /// Seals the bytes of every file of one entry, or leaves none of them.
+    fn take_in_all<B: AsRef<[u8]>, T>(
+        &self,
+        entry: EntryId,
+        files: impl IntoIterator<Item = Result<(B, T)>>,
+    ) -> Result<Vec<(BlobRef, T)>> {
+        let mut brought = Vec::new();
+        for file in files {
+            let sealed = file.and_then(|(bytes, of)| Ok((self.take_in(entry, &mut bytes.as_ref())?, of)));
+            match sealed {
+                Ok(sealed) => brought.push(sealed),
+                Err(error) => {
+                    self.drop_sealed(entry, brought.iter().map(|(blob, _)| blob));
+                    return Err(error);
+                }
+            }
+        }
+        Ok(brought)
     }
 
     /// Adds people that an export names; those that are known keep their names. Answers how many were new.

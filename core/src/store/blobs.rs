@@ -13,6 +13,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use data_encoding::HEXLOWER;
 use zeroize::Zeroizing;
 
 use self::sealed::{Nodes, Run, Sealed, damaged, failed};
@@ -24,8 +25,12 @@ use crate::store::error::{StoreError, StoreResult};
 use crate::store::vault::{make_folder, new_file, sync_folder};
 use crate::time::{Entropy, Timestamp, random};
 
-/// A file that an import left behind is swept away when it is this old.
-const LEFTOVER_AGE_MS: i64 = 24 * 60 * 60 * 1000;
+/// A file that an import left behind is swept away when it is this old; sweeping more often finds nothing.
+pub const LEFTOVER_AGE_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// The name of a blob's file, whole or arriving: which blob of which entry it is, only who knows both can tell.
+pub type FileName = [u8; 32];
+
 /// What became of parts that came for a blob.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Taken {
@@ -58,7 +63,7 @@ fn too_long() -> StoreError {
 
 /// The name of a blob's file. A blob belongs to one entry, and its file does: were two entries to name one blob, each has
 /// a file of its own, and what ends one does not touch the other.
-fn file_name(entry: EntryId, blob: &BlobId) -> [u8; 32] {
+pub fn file_name(entry: EntryId, blob: &BlobId) -> FileName {
     Hasher::new(Domain::BlobFile).update(entry.as_bytes()).update(blob.as_bytes()).finish()
 }
 
@@ -281,7 +286,13 @@ impl BlobStore {
 
     /// Removes a blob, whole or in part. It may be gone already.
     pub fn remove(&self, entry: EntryId, blob: &BlobId) -> StoreResult<()> {
-        for path in [self.path(entry, blob), self.part_path(entry, blob)] {
+        self.remove_file(&file_name(entry, blob))
+    }
+
+    /// Removes the file of this name, whole or arriving. It may be gone already.
+    pub fn remove_file(&self, file: &FileName) -> StoreResult<()> {
+        let path = self.named(file);
+        for path in [path.with_extension("part"), path] {
             match fs::remove_file(path) {
                 Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed(&error)),
                 _ => {}
@@ -300,21 +311,28 @@ impl BlobStore {
         })
     }
 
-    /// Removes what killed imports left behind, once it is a day old; another process may be importing now.
-    pub fn sweep(&self, now: Timestamp) -> StoreResult<()> {
+    /// Removes what killed imports left behind, once it is a day old; another process may be importing now. Answers the
+    /// files of blobs, whole or arriving, that nobody touched for as long: whoever knows what the logs name gives those
+    /// that none does to [`BlobStore::remove_file`].
+    pub fn sweep(&self, now: Timestamp) -> StoreResult<Vec<FileName>> {
+        let mut old = Vec::new();
         for entry in fs::read_dir(&self.folder).map_err(|error| failed(&error))? {
             let entry = entry.map_err(|error| failed(&error))?;
-            if !entry.file_name().to_string_lossy().ends_with(".import") {
-                continue;
-            }
             let modified = entry.metadata().and_then(|data| data.modified()).ok();
             let modified = modified.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
             let age = modified.map_or(i64::MAX, |at| now.0.saturating_sub(at.as_millis() as i64));
-            if age > LEFTOVER_AGE_MS {
+            if age <= LEFTOVER_AGE_MS {
+                continue;
+            }
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            if name.ends_with(".import") {
                 let _ = fs::remove_file(entry.path());
+            } else if let Ok(name) = HEXLOWER.decode(name.strip_suffix(".part").unwrap_or(&name).as_bytes()) {
+                old.extend(FileName::try_from(name).ok());
             }
         }
-        Ok(())
+        Ok(old)
     }
 
     fn open_whole(&self, entry: EntryId, blob: &BlobRef) -> StoreResult<(Sealed, File)> {
@@ -359,7 +377,11 @@ impl BlobStore {
 
     /// The name is a hash over two random ones, so it says nothing about the bytes.
     fn path(&self, entry: EntryId, blob: &BlobId) -> PathBuf {
-        self.folder.join(data_encoding::HEXLOWER.encode(&file_name(entry, blob)))
+        self.named(&file_name(entry, blob))
+    }
+
+    fn named(&self, file: &FileName) -> PathBuf {
+        self.folder.join(HEXLOWER.encode(file))
     }
 
     fn part_path(&self, entry: EntryId, blob: &BlobId) -> PathBuf {
@@ -367,7 +389,7 @@ impl BlobStore {
     }
 
     fn leftover(&self, name: &[u8; 32]) -> PathBuf {
-        self.folder.join(format!("{}.import", data_encoding::HEXLOWER.encode(&name[..8])))
+        self.folder.join(format!("{}.import", HEXLOWER.encode(&name[..8])))
     }
 }
 

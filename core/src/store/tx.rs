@@ -24,6 +24,8 @@ pub enum Setting {
     Digest,
     /// How often a fork or a rollback was mended: a count, 8 bytes LE, so that the user can be told.
     Mended,
+    /// When files of blobs that no log names were last looked for: milliseconds since 1970, 8 bytes LE.
+    BlobsSwept,
 }
 
 impl Setting {
@@ -37,6 +39,7 @@ impl Setting {
             Self::Incarnation => "incarnation",
             Self::Digest => "digest",
             Self::Mended => "mended",
+            Self::BlobsSwept => "blobs_swept",
         }
     }
 }

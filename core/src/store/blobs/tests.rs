@@ -255,9 +255,10 @@ fn old_leftovers_are_swept_and_new_ones_are_not() {
     fs::write(store.leftover(&[1; 32]), b"x").unwrap();
     let blob = imported(&store, b"kept");
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as i64;
-    store.sweep(Timestamp(now)).unwrap();
+    assert_eq!(store.sweep(Timestamp(now)), Ok(Vec::new()));
     assert_eq!(names(&store).len(), 2);
-    store.sweep(Timestamp(now + 2 * LEFTOVER_AGE_MS)).unwrap();
+    // A blob that nobody touched for a day may be in every entry: only who reads the logs can tell.
+    assert_eq!(store.sweep(Timestamp(now + 2 * LEFTOVER_AGE_MS)), Ok(vec![file_name(ENTRY, &blob.id)]));
     assert_eq!(names(&store), [store.path(ENTRY, &blob.id).file_name().unwrap().to_str().unwrap()]);
 }
 
