@@ -11,8 +11,8 @@
 mod deriving;
 mod figures;
 mod fill;
-mod photos;
 mod goals;
+mod photos;
 mod reading;
 mod sizes;
 mod syncing;

@@ -46,6 +46,7 @@ fn serving_and_hearing<R>(
                 ServeEvent::Listening(address) => drop(tell.send(address)),
                 ServeEvent::Synced { outcome, .. } => drop(settle.send(*outcome)),
                 ServeEvent::Alarm { code, detail } => eprintln!("    alarm {code}: {detail}"),
+                ServeEvent::Deriving { .. } => {}
             })
         });
         let out = listening.recv_timeout(LIMIT).map_err(Error::internal).and_then(|at| work(at, &settled));
