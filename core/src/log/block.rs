@@ -18,9 +18,10 @@ use super::{Batch, Body, Envelope, Operation};
 
 /// How many bytes of lines a block is filled to, unless a single line is longer.
 ///
-/// Measured on entries of 500 words: blocks of 32 KiB take a tenth more room than these, of 256 KiB a twentieth less,
-/// and an entry whose changes lie scattered unpacks a block for each.
-pub const BLOCK: usize = 64 << 10;
+/// Measured on made-up entries of 500 words: blocks of 64 KiB take a twentieth less room and cost half as much again to
+/// unpack, blocks of 256 KiB a tenth less and three to four times as much; and an entry whose changes lie scattered
+/// unpacks one for each.
+pub const BLOCK: usize = 32 << 10;
 /// More than this is not kept between two blocks: a single long line is rare.
 const KEEP: usize = 1 << 20;
 /// Shorter blocks are left as they are: a frame's own bytes eat up what is won.

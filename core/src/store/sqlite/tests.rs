@@ -217,7 +217,7 @@ fn an_entry_is_read_out_of_as_few_blocks_as_it_stands_in() {
         .store
         .read_sql(|tx| Ok(tx.conn()?.query_row("SELECT count(*) FROM blocks", [], |row| row.get(0)).unwrap()))
         .unwrap();
-    assert!((4..=6).contains(&blocks), "{blocks}");
+    assert!((7..=12).contains(&blocks), "{blocks}");
     for n in 0..40 {
         let (changes, unpacked) = read(&made, n).unwrap();
         assert_eq!(changes, 6);
