@@ -109,6 +109,12 @@ impl Day {
         Self::new(self.year, self.month.unwrap_or(1), self.day.unwrap_or(1))
     }
 
+    /// The first whole day that it covers as one number, `YYYYMMDD`: a later day's is higher.
+    pub fn number(&self) -> i64 {
+        let month_and_day = i64::from(self.month.unwrap_or(1)) * 100 + i64::from(self.day.unwrap_or(1));
+        i64::from(self.year) * 10_000 + month_and_day
+    }
+
     /// The last whole day that this day, month or year covers.
     pub fn last(&self) -> Self {
         Self::new(self.year, self.month.unwrap_or(12), self.day.unwrap_or(31))

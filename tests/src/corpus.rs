@@ -75,6 +75,11 @@ impl Corpus {
         self.words.get(rank).map_or("", String::as_str)
     }
 
+    /// The commonest word is the 0th. Beyond the last one there is nothing.
+    pub fn nth(&self, rank: usize) -> &str {
+        self.words.get(rank).map_or("", String::as_str)
+    }
+
     /// `count` words with a capital at the beginning.
     pub fn title(&mut self, count: usize) -> String {
         let mut title = String::new();

@@ -76,7 +76,8 @@ pub(super) fn search(context: &Context, query: &[String], limit: usize) -> Outco
         excerpt: hit.excerpt,
         ranges: hit.ranges.into_iter().map(|(from, to)| [from, to]).collect(),
     });
-    let value = Search { query, total: searched.found.total, unread: searched.unread, hits: hits.collect() };
+    let (total, more) = (searched.found.total, searched.found.more);
+    let value = Search { query, total, more, unread: searched.unread, hits: hits.collect() };
     context.out.answer(&value, |value| human::search(value, Style::here()))
 }
 

@@ -206,7 +206,9 @@ pub fn search(search: &Search, style: Style) -> String {
     }
     let shown = search.hits.len() as u64;
     let found = match search.total {
+        0 if search.more => "Nothing found among the newest; a longer query looks further back.".to_owned(),
         0 => "Nothing found.".to_owned(),
+        total if search.more => format!("{shown} of at least {}", count(total, "entry", "entries")),
         total if total > shown => format!("{} of {}", shown, count(total, "entry", "entries")),
         total => count(total, "entry", "entries"),
     };
@@ -375,9 +377,13 @@ mod tests {
             excerpt: "é 漢字 word".into(),
             ranges: vec![[2, 4], [5, 9]],
         };
-        let found = Search { query: "q".into(), total: 3, unread: 1, hits: vec![hit] };
+        let found = Search { query: "q".into(), total: 3, more: false, unread: 1, hits: vec![hit] };
         let plain = search(&found, PLAIN);
         assert_eq!(plain, "abababab  2024        T\n  é 漢字 word\n1 of 3 entries; 1 entry still being read");
+        let bounded = search(&Search { more: true, ..found.clone() }, PLAIN);
+        assert!(bounded.ends_with("1 of at least 3 entries; 1 entry still being read"), "{bounded}");
+        let nothing = Search { total: 0, more: true, unread: 0, hits: Vec::new(), query: "q".into() };
+        assert!(search(&nothing, PLAIN).starts_with("Nothing found among the newest"));
         let coloured = search(&found, Style { colour: true, ..PLAIN });
         assert!(coloured.contains("\x1b[4m漢字\x1b[24m \x1b[4mword\x1b[24m"), "{coloured:?}");
     }

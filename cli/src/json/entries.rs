@@ -425,8 +425,10 @@ pub struct Hit {
 pub struct Search {
     /// What was asked.
     pub query: String,
-    /// How many entries match.
+    /// How many entries match, as far as was looked.
     pub total: u64,
+    /// Whether there may be more than that.
+    pub more: bool,
     /// Entries not yet indexed.
     pub unread: u64,
     /// The best of them.
@@ -703,8 +705,8 @@ pub(crate) mod tests {
             ranges: vec![[0, 4]],
         };
         assert_shape(
-            r#"{"query","total","unread":0,"hits":[{"id","title","day","field","excerpt","ranges":[[0,4]]}]}"#,
-            &Search { query: "q".into(), total: 1, unread: 0, hits: vec![hit] },
+            r#"{"query","total","more":false,"unread":0,"hits":[{"id","title","day","field","excerpt","ranges":[[0,4]]}]}"#,
+            &Search { query: "q".into(), total: 1, more: false, unread: 0, hits: vec![hit] },
         );
         let reading = Reading::new(&[ChangeHash::from_bytes([1; 32])], Timestamp(0), None, vec!["body".into()]);
         assert_shape(

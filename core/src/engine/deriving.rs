@@ -247,6 +247,11 @@ impl Work<'_> {
             // Writers of this process stand in line; those of another one look each millisecond.
             std::thread::sleep(rest);
         }
+        // As the search table likes it; what lies here at once came at about the same time.
+        queue.make_contiguous().sort_by_key(|(_, prepared)| match prepared {
+            Ok(Some(prepared)) => prepared.order(),
+            Ok(None) | Err(_) => i64::MIN,
+        });
         let mut times = None;
         let (allowance, shared, unreadable) = (self.allowance, self.shared, &mut self.unreadable);
         let (documents, opened) = shared.store.write_sql(|tx| {

@@ -40,7 +40,7 @@ fn shape(name: &str) -> Value {
             }
             json!({ "entry": entry })
         }
-        "search" => json!({"query": "", "total": 0, "unread": 0,
+        "search" => json!({"query": "", "total": 0, "more": false, "unread": 0,
             "hits": [{"id": "", "title": "", "day": "?", "field": "", "excerpt": "", "ranges": [[0]]}]}),
         "sync" => json!({"peers": [peer], "equal": true, "wanted_blobs": 0}),
         "devices" => {

@@ -10,10 +10,10 @@ mod people;
 mod refresh;
 
 pub use documents::{Opened, Read, changes, open, open_people, read, remember};
-pub use find::{Found, Hit, find};
+pub use find::{COMPARED, COMPARED_BYTES, COUNTED, Found, Hit, find};
 #[cfg(test)]
 pub(crate) use list::list_query;
 pub use list::{Cursor, Filter, ListRow, Page, list, resolve, row};
 pub use people::{people, store_people};
-pub use refresh::{Held, Prepared, Refreshed, held, projection, refresh};
-pub(crate) use refresh::{put_all, put_row};
+pub(crate) use refresh::put_row;
+pub use refresh::{Held, Prepared, Refreshed, held, projection, put_all, refresh};

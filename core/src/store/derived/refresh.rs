@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, Row, params};
 
 use super::documents::{open_people, read, sql};
 use super::list::ListRow;
@@ -18,7 +18,6 @@ use crate::journal::Entry;
 use crate::journal::people::{People, names_in, tokens_in};
 use crate::store::sqlite::{Projection, SqliteTx, search};
 use crate::store::tx::{StoredChange, Tx};
-use crate::store::words::row_tokens;
 
 /// What the log has of one entry that is not derived yet.
 #[derive(Debug)]
@@ -27,8 +26,9 @@ pub struct Held {
     document: i64,
     version: i64,
     changes: Vec<StoredChange>,
-    /// The projection that its search row was made from.
+    /// The projection that its search row was made from, and where that row stands.
     texts: Option<Vec<u8>>,
+    slot: Option<i64>,
 }
 
 /// Rows that are ready to be written.
@@ -38,6 +38,7 @@ pub struct Prepared {
     document: i64,
     version: i64,
     before: Option<(Vec<u8>, String)>,
+    slot: Option<i64>,
     rows: Option<Rows>,
     people: Arc<People>,
     /// Whether an Automerge document was opened for it.
@@ -60,13 +61,20 @@ struct Rows {
     named: bool,
     projection: Vec<u8>,
     tokens: String,
+    /// Where its search row stands.
+    place: search::Place,
 }
 
 impl Rows {
     fn of(entry: &Entry, people: &People) -> Self {
         let projection = project(entry, people);
-        let tokens = row_tokens(&projection.title, &projection.rest());
-        Self { row: ListRow::of(entry), named: names_people(entry), projection: projection.pack(), tokens }
+        Self {
+            row: ListRow::of(entry),
+            named: names_people(entry),
+            tokens: search::tokens(&projection),
+            projection: projection.pack(),
+            place: search::Place::of(entry),
+        }
     }
 }
 
@@ -76,29 +84,35 @@ fn names_people(entry: &Entry) -> bool {
 
 /// What the log has of `entry`; nothing where nothing of it is stale. Singletons are not read like this.
 pub fn held(tx: &mut SqliteTx<'_>, entry: EntryId) -> Result<Option<Held>> {
-    let found: Option<(i64, i64, Option<Vec<u8>>)> = tx
+    let found = tx
         .conn()?
         .prepare_cached(
-            "SELECT id, version, projection FROM documents LEFT JOIN texts ON texts.document = documents.id
-             WHERE entry = ?1 AND stale != 0",
+            "SELECT id, version, projection, slot FROM documents LEFT JOIN texts ON texts.document = documents.id
+             LEFT JOIN slots ON slots.document = documents.id WHERE documents.entry = ?1 AND stale != 0",
         )
         .and_then(|mut statement| {
-            statement.query_row(params![entry.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()
+            let held = |row: &Row<'_>| {
+                let (document, version) = (row.get(0)?, row.get(1)?);
+                Ok(Held { entry, document, version, changes: Vec::new(), texts: row.get(2)?, slot: row.get(3)? })
+            };
+            statement.query_row(params![entry.as_bytes()], held).optional()
         })
         .map_err(sql)?;
-    let Some((document, version, texts)) = found else { return Ok(None) };
-    let changes = if tx.is_erased(entry)? { Vec::new() } else { tx.changes(entry)? };
-    Ok(Some(Held { entry, document, version, changes, texts }))
+    let Some(mut held) = found else { return Ok(None) };
+    if !tx.is_erased(entry)? {
+        held.changes = tx.changes(entry)?;
+    }
+    Ok(Some(held))
 }
 
 impl Held {
     /// Its rows, with names from `people`. Takes no transaction: this is where the time goes.
     pub fn prepare(self, people: &Arc<People>, actor: Actor) -> Result<Prepared> {
-        let Self { entry, document, version, changes, texts } = self;
+        let Self { entry, document, version, changes, texts, slot } = self;
         let before = match texts {
             Some(packed) => {
                 let old = Projection::unpack(&packed)?;
-                let tokens = row_tokens(&old.title, &old.rest());
+                let tokens = search::tokens(&old);
                 Some((packed, tokens))
             }
             None => None,
@@ -108,6 +122,7 @@ impl Held {
             document,
             version,
             before,
+            slot,
             rows: None,
             people: people.clone(),
             opened: false,
@@ -124,6 +139,12 @@ impl Held {
 }
 
 impl Prepared {
+    /// Whoever writes many in one transaction writes them in this order: the search table writes out a batch only as
+    /// long as its rows ascend.
+    pub fn order(&self) -> i64 {
+        self.rows.as_ref().map_or(i64::MIN, |rows| rows.place.order(self.slot))
+    }
+
     /// Writes the rows. Answers false, and writes nothing, where the log, the names or the rows that these would
     /// replace are not what they were made from. `now` is everybody, as this transaction has them.
     pub fn put(&self, tx: &mut SqliteTx<'_>, now: &People) -> Result<bool> {
@@ -197,11 +218,11 @@ pub(crate) fn put_row(tx: &mut SqliteTx<'_>, entry: &Entry) -> Result<()> {
 
 /// Everything derived of an entry whose document is at hand and whole, in the transaction that commits it. An import of
 /// many entries would otherwise open and commit each a second time.
-pub(crate) fn put_all(tx: &mut SqliteTx<'_>, entry: &Entry) -> Result<()> {
+pub fn put_all(tx: &mut SqliteTx<'_>, entry: &Entry) -> Result<()> {
     let Some(document) = document_id(tx, entry.id)? else { return Ok(()) };
     let now = people(tx)?;
     let rows = Rows::of(entry, &now);
-    let before = projection(tx, entry.id)?.map(|old| (old.pack(), row_tokens(&old.title, &old.rest())));
+    let before = projection(tx, entry.id)?.map(|old| (old.pack(), search::tokens(&old)));
     put_list_row(tx, document, &rows.row, rows.named)?;
     put_texts(tx, document, before.as_ref(), &rows)?;
     fresh(tx, entry.id, 0)
@@ -234,10 +255,11 @@ fn put_list_row(tx: &mut SqliteTx<'_>, document: i64, row: &ListRow, named: bool
 
 /// `before`: the projection that is there, packed, and the tokens of the search row that was made from it.
 fn put_texts(tx: &mut SqliteTx<'_>, document: i64, before: Option<&(Vec<u8>, String)>, rows: &Rows) -> Result<()> {
+    // A day, the trash or the box may have changed where no text did.
+    search::put(tx.conn()?, document, &rows.place, before.map(|(_, tokens)| tokens.as_str()), &rows.tokens)?;
     if before.is_some_and(|(packed, _)| *packed == rows.projection) {
         return Ok(());
     }
-    search::replace_tokens(tx.conn()?, document, before.map(|(_, tokens)| tokens.as_str()), &rows.tokens)?;
     tx.conn()?
         .prepare_cached(
             "INSERT INTO texts(document, projection) VALUES(?1, ?2)

@@ -204,14 +204,14 @@ fn check_rows(tx: &mut SqliteTx<'_>) -> Result<Check> {
         }
         Ok(())
     };
-    for table in ["places", "waits", "blobs", "entries", "texts", "snapshots"] {
+    for table in ["places", "waits", "blobs", "entries", "texts", "slots", "snapshots"] {
         look(
             format!("rows in {table} of no document"),
             &format!("SELECT count(*) FROM {table} WHERE document NOT IN (SELECT id FROM documents)"),
             params![],
         )?;
     }
-    for table in ["waits", "entries", "texts", "snapshots"] {
+    for table in ["waits", "entries", "texts", "slots", "snapshots"] {
         look(
             format!("rows in {table} of an erased entry"),
             &format!(

@@ -276,7 +276,7 @@ impl SqliteTx<'_> {
             .map_err(db)?;
         if let Some(packed) = packed {
             let projection = Projection::unpack(&packed)?;
-            search::remove(self.conn, document, (&projection.title, &projection.rest()))?;
+            search::remove(self.conn, document, &search::tokens(&projection))?;
         }
         Ok(())
     }

@@ -23,11 +23,6 @@ pub struct Projection {
 }
 
 impl Projection {
-    /// Everything but the title, as it is given to the search table.
-    pub fn rest(&self) -> String {
-        self.parts.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>().join("\n")
-    }
-
     /// The bytes for the table.
     pub fn pack(&self) -> Vec<u8> {
         SQUEEZER.with_borrow_mut(|squeezer| squeezer.pack(&crate::log::codec::encode(self)))
@@ -51,7 +46,6 @@ mod tests {
         let packed = projection.pack();
         assert!(packed.len() < 300);
         assert_eq!(Projection::unpack(&packed).unwrap(), projection);
-        assert!(projection.rest().ends_with("rained. \nlate"));
         assert!(Projection::unpack(&packed[..packed.len() - 1]).is_err());
     }
 }

@@ -17,7 +17,8 @@
 //! | `documents` | an entry, its heads, how many changes wait, what of it is stale, how often it changed | derived |
 //! | `waits` | a change that waits for another | derived |
 //! | `blobs` | bytes that an operation brought or ended, and which parts are here | truth |
-//! | `entries`, `texts`, `snapshots`, `search`, `people` | list row, projection, opened document, words, names | derived |
+//! | `entries`, `texts`, `snapshots`, `people` | list row, projection, opened document, names | derived |
+//! | `search`, `slots` | words, and where the entry that has them stands among the others (made in [`super::search`]) | derived |
 //! | `peers` | where a device was reached last | this device's own |
 
 use rusqlite::Transaction;

@@ -1,301 +1,332 @@
-//! The search table: which entries may hold a word. Contentless FTS5; what it lists is compared with the text itself.
+//! The search table: which entries may hold a word, newest first. Contentless FTS5; texts decide where it can't.
 //!
 //! `detail=none` keeps no positions and no columns, a fifth of the size: phrases are verified against the text, and the
 //! words of a title stand a second time behind a mark of their own. We cut the words ourselves ([`crate::store::words`])
-//! and the table's tokenizer only splits at spaces. A row is deleted with exactly the texts it was made from: a
+//! and the table's tokenizer only splits at spaces. A row is deleted with exactly the tokens it was made from: a
 //! contentless table can't look them up, and what is left out stays in the file.
+//!
+//! **Order.** Entries are found newest first: by the day they are filed under, then by when they were begun, then by
+//! id, each descending, as `list` shows them. A device can't number its rows so, since entries come in any order; and
+//! sorting every entry that holds a common word takes longer than a frame. So a row's number, its *slot*, has the year
+//! in its upper bits, later years first, and in its lower ones whatever was free: the index gives one year after the
+//! other, and only within a year is sorted by what `slots` says. (By month would be finer, and a journal of one entry
+//! a day would have an index larger by a quarter: each number is stored as its distance from the one before.)
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::store::error::StoreResult;
-use crate::store::words::{Query, row_tokens};
+use crate::id::EntryId;
+use crate::journal::{Boxed, Entry};
+use crate::store::error::{StoreError, StoreResult};
+use crate::store::sqlite::Projection;
+use crate::store::words::{Asked, Query, row_tokens};
+use crate::time::{Day, Timestamp};
 
-/// An entry's title and the rest of its text.
-pub type Texts<'a> = (&'a str, &'a str);
+/// Bits of a slot that tell the entries of one year apart.
+const SLOT_BITS: u32 = 22;
+/// The longest beginnings of words that have an index of their own.
+const PREFIX: usize = 3;
+/// From so many entries on, the words that begin alike are looked up one by one: the table itself would first put
+/// together what all of them list, for a common word 60 ms at 100,000 entries.
+const LISTED: i64 = 4096;
+/// A year with more hits than this is not sorted but walked, newest first.
+const CROWDED: usize = if cfg!(test) { 40 } else { 8192 };
+
+/// Where an entry stands among the others, and from when on it is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The day it is filed under.
+    pub day: Day,
+    /// When it was begun.
+    pub created: Timestamp,
+    /// Its id.
+    pub entry: EntryId,
+    /// The first day on which it is found, as [`Day::number`].
+    pub hidden: i64,
+}
+
+impl Place {
+    /// The place of an entry as it is now. What is in the trash or in its box until opened by hand is never found.
+    pub fn of(entry: &Entry) -> Self {
+        let hidden = match entry.boxed_until {
+            _ if entry.trashed => i64::MAX,
+            Some(Boxed::ByHand) => i64::MAX,
+            Some(Boxed::Until(day)) => day.number(),
+            None => i64::MIN,
+        };
+        Self { day: entry.day(), created: entry.created_at, entry: entry.id, hidden }
+    }
+
+    /// About the slot that [`put`] gives to it, if it stands at `slot` now: the same, or one behind all of its year.
+    pub fn order(&self, slot: Option<i64>) -> i64 {
+        let year = self.year();
+        slot.filter(|slot| same_year(*slot, year)).unwrap_or(year + (1 << SLOT_BITS) - 1)
+    }
+
+    /// The first slot of its year. Later years have lower ones.
+    fn year(&self) -> i64 {
+        (i64::from(i16::MAX) - self.day.number().div_euclid(10_000)) << SLOT_BITS
+    }
+}
 
 /// An entry that may match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Candidate {
-    /// The entry's row.
-    pub row: i64,
-    /// Every term is in the title.
-    pub in_title: bool,
+    /// The entry's row in `documents`.
+    pub document: i64,
+    /// Its day as [`Day::number`], when it was begun, its id.
+    order: (i64, i64, EntryId),
 }
 
-/// Makes the empty table.
+/// Makes the empty tables.
 pub fn create(connection: &Connection) -> StoreResult<()> {
     // The `ascii` tokenizer takes every byte above 127 for a letter, so nothing we cut is cut or folded again.
     connection.execute_batch(
         "CREATE VIRTUAL TABLE search USING fts5(
-             words, content='', detail=none, columnsize=0, prefix='2 3', tokenize='ascii');
-         INSERT INTO search (search, rank) VALUES ('secure-delete', 1);",
+             words, content='', detail=none, columnsize=0, prefix='1 2 3', tokenize='ascii');
+         INSERT INTO search (search, rank) VALUES ('secure-delete', 1);
+         CREATE VIRTUAL TABLE vocabulary USING fts5vocab(search, row);
+
+         CREATE TABLE slots (
+             slot INTEGER PRIMARY KEY, document INTEGER NOT NULL UNIQUE, day INTEGER NOT NULL,
+             created INTEGER NOT NULL, hidden INTEGER NOT NULL, entry BLOB NOT NULL) STRICT;
+         CREATE INDEX slots_newest ON slots (day DESC, created DESC);",
     )?;
     Ok(())
 }
 
-/// Puts an entry's texts in the place of those that its row was made from (`None`: it has no row yet).
-pub fn replace(connection: &Connection, row: i64, old: Option<Texts<'_>>, new: Texts<'_>) -> StoreResult<()> {
-    let old = old.map(|old| row_tokens(old.0, old.1));
-    replace_tokens(connection, row, old.as_deref(), &row_tokens(new.0, new.1))
+/// The tokens of an entry's row. Depends on the texts alone.
+pub fn tokens(texts: &Projection) -> String {
+    row_tokens(&texts.title, texts.parts.iter().map(|(_, text)| text.as_str()))
 }
 
-/// [`replace`] with tokens that were cut before, outside the writing transaction.
-pub fn replace_tokens(connection: &Connection, row: i64, old: Option<&str>, new: &str) -> StoreResult<()> {
-    if old == Some(new) {
-        return Ok(());
+/// Puts an entry's row at its place, with tokens in the place of those that its row was made from (`None`: it has no
+/// row yet).
+///
+/// Within one transaction the table writes rows out as a batch only as long as their slots ascend. So whoever writes
+/// many sorts them by [`Place::order`].
+pub fn put(connection: &Connection, document: i64, place: &Place, old: Option<&str>, new: &str) -> StoreResult<()> {
+    let before = slot_of(connection, document)?;
+    let year = place.year();
+    let stays = before.filter(|slot| same_year(*slot, year));
+    let slot = stays.map_or_else(|| free_slot(connection, year), Ok)?;
+    if before.is_some() && old.is_none() {
+        return Err(StoreError::Internal("a search row stands without the text that it was made from".to_owned()));
     }
-    if let Some(old) = old {
-        delete(connection, row, old)?;
+    let same = before == Some(slot) && old == Some(new);
+    if let (Some(before), Some(old), false) = (before, old, same) {
+        delete(connection, before, old)?;
     }
     connection
-        .prepare_cached("INSERT INTO search (rowid, words) VALUES (?1, ?2)")?
-        .execute(rusqlite::params![row, new])?;
+        .prepare_cached(
+            "INSERT INTO slots (slot, document, day, created, hidden, entry) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT (document) DO UPDATE SET slot = excluded.slot, day = excluded.day,
+             created = excluded.created, hidden = excluded.hidden, entry = excluded.entry",
+        )?
+        .execute(params![slot, document, place.day.number(), place.created.0, place.hidden, place.entry.as_bytes()])?;
+    if !same {
+        connection.prepare_cached("INSERT INTO search (rowid, words) VALUES (?1, ?2)")?.execute(params![slot, new])?;
+    }
     Ok(())
 }
 
-/// Takes an entry out. `old` are the texts that its row was made from.
-pub fn remove(connection: &Connection, row: i64, old: Texts<'_>) -> StoreResult<()> {
-    delete(connection, row, &row_tokens(old.0, old.1))
+/// Takes an entry out. `old` are the tokens that its row was made from.
+pub fn remove(connection: &Connection, document: i64, old: &str) -> StoreResult<()> {
+    if let Some(slot) = slot_of(connection, document)? {
+        delete(connection, slot, old)?;
+        connection.prepare_cached("DELETE FROM slots WHERE slot = ?1")?.execute([slot])?;
+    }
+    Ok(())
 }
 
-fn delete(connection: &Connection, row: i64, tokens: &str) -> StoreResult<()> {
+/// Takes a row out, and writes that out at once. With `detail=none` and `secure-delete`, where one batch takes a row out
+/// and puts it in again, the table (SQLite 3.53) leaves out every later row of the batch that has a word of both.
+fn delete(connection: &Connection, slot: i64, tokens: &str) -> StoreResult<()> {
     connection
         .prepare_cached("INSERT INTO search (search, rowid, words) VALUES ('delete', ?1, ?2)")?
-        .execute(rusqlite::params![row, tokens])?;
+        .execute(params![slot, tokens])?;
+    connection.prepare_cached("INSERT INTO search (search) VALUES ('flush')")?.execute([])?;
     Ok(())
 }
 
-/// Empties the table, for making it again.
+fn slot_of(connection: &Connection, document: i64) -> StoreResult<Option<i64>> {
+    let mut found = connection.prepare_cached("SELECT slot FROM slots WHERE document = ?1")?;
+    Ok(found.query_row([document], |row| row.get(0)).optional()?)
+}
+
+fn same_year(slot: i64, other: i64) -> bool {
+    slot >> SLOT_BITS == other >> SLOT_BITS
+}
+
+/// The slot behind the last of the year, or a gap where no more are behind it.
+fn free_slot(connection: &Connection, year: i64) -> StoreResult<i64> {
+    let end = year + (1 << SLOT_BITS);
+    let mut last = connection.prepare_cached("SELECT max(slot) FROM slots WHERE slot >= ?1 AND slot < ?2")?;
+    let slot = last.query_row([year, end], |row| row.get::<_, Option<i64>>(0))?.map_or(year, |slot| slot + 1);
+    if slot < end {
+        return Ok(slot);
+    }
+    let mut gap = connection.prepare_cached(
+        "SELECT slot - 1 FROM slots AS here WHERE slot > ?1 AND slot < ?2
+         AND NOT EXISTS (SELECT 1 FROM slots WHERE slot = here.slot - 1) LIMIT 1",
+    )?;
+    let gap = gap.query_row([year, end], |row| row.get(0)).optional()?;
+    gap.ok_or_else(|| StoreError::Invalid("a year of the journal has more than four million entries".to_owned()))
+}
+
+/// Empties the tables, for making them again.
 pub fn clear(connection: &Connection) -> StoreResult<()> {
-    connection.execute_batch("INSERT INTO search (search) VALUES ('delete-all')")?;
+    connection.execute_batch("INSERT INTO search (search) VALUES ('delete-all'); DELETE FROM slots")?;
     Ok(())
 }
 
-/// At most `limit` entries that may match: those with every term in the title first, then the others, each newest row
-/// first. Where [`Query::needs_text`] says so, each must be compared with its text.
-pub fn candidates(connection: &Connection, query: &Query, limit: usize) -> StoreResult<Vec<Candidate>> {
-    if query.is_empty() {
-        return Ok(Vec::new());
+/// Hands those entries to `take` that hold what the index knows of `query`, in their titles for `title`, and that are
+/// found on the day `today`, newest first, until it answers false. Where [`Query::needs_text`] says so, each must still
+/// be compared with its text. Answers how many there are; having counted to `most`, and with `take` content, it stops.
+pub fn newest<E: From<StoreError>>(
+    connection: &Connection,
+    (query, title): (&Query, bool),
+    today: Day,
+    most: u64,
+    mut take: impl FnMut(Candidate) -> Result<bool, E>,
+) -> Result<u64, E> {
+    let Some(expression) = expression(connection, &query.of_index(title))? else { return Ok(0) };
+    let today = today.number();
+    let mut all = prepared(
+        connection,
+        "SELECT slot, document, day, created, entry FROM search CROSS JOIN slots ON slot = search.rowid
+         WHERE search MATCH ?1 AND search.rowid >= ?2 AND hidden <= ?3 ORDER BY search.rowid",
+    )?;
+    // Before `given` everything was handed over; what comes there is counted only.
+    let (mut from, mut given, mut count, mut wanted) = (0, 0, 0, true);
+    loop {
+        let (mut year, mut end) = (Vec::new(), given);
+        let mut rows = all.query(params![expression, from, today]).map_err(StoreError::from)?;
+        loop {
+            if !wanted && count >= most {
+                return Ok(count);
+            }
+            let Some(row) = rows.next().map_err(StoreError::from)? else {
+                if wanted {
+                    give(&mut year, &mut take)?;
+                }
+                return Ok(count);
+            };
+            count += 1;
+            let slot: i64 = row.get(0).map_err(StoreError::from)?;
+            if !wanted || slot < given {
+                continue;
+            }
+            if slot >= end {
+                wanted = give(&mut year, &mut take)?;
+                end = ((slot >> SLOT_BITS) + 1) << SLOT_BITS;
+            }
+            year.push(candidate(row)?);
+            if wanted && year.len() > CROWDED {
+                (from, given) = (slot + 1, end);
+                break;
+            }
+        }
+        wanted = walk(connection, &expression, end, today, &mut take)?;
     }
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let mut statement =
-        connection.prepare_cached("SELECT rowid FROM search WHERE search MATCH ?1 ORDER BY rowid DESC LIMIT ?2")?;
-    let mut rows = |title: bool| -> StoreResult<Vec<i64>> {
-        let found = statement.query_map(rusqlite::params![query.expression(title), limit], |row| row.get(0))?;
-        Ok(found.collect::<Result<_, _>>()?)
-    };
-    let titles = rows(true)?;
-    let mut found: Vec<Candidate> = titles.iter().map(|row| Candidate { row: *row, in_title: true }).collect();
-    // Rows come in descending order, so the title's can be left out by a search in them.
-    let others = rows(false)?.into_iter().filter(|row| titles.binary_search_by(|other| row.cmp(other)).is_err());
-    found.extend(others.map(|row| Candidate { row, in_title: false }));
-    found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    Ok(found)
 }
 
-/// How many entries the index lists; exact where the query needs no look at the text.
-pub fn count(connection: &Connection, query: &Query) -> StoreResult<u64> {
-    if query.is_empty() {
-        return Ok(0);
+/// Gives the candidates of one year, newest first.
+fn give<E>(year: &mut Vec<Candidate>, take: &mut impl FnMut(Candidate) -> Result<bool, E>) -> Result<bool, E> {
+    year.sort_unstable_by_key(|candidate| std::cmp::Reverse(candidate.order));
+    for candidate in year.drain(..) {
+        if !take(candidate)? {
+            return Ok(false);
+        }
     }
-    let found: Option<i64> = connection
-        .prepare_cached("SELECT count(*) FROM search WHERE search MATCH ?1")?
-        .query_row([query.expression(false)], |row| row.get(0))
-        .optional()?;
-    Ok(found.and_then(|n| u64::try_from(n).ok()).unwrap_or(0))
+    Ok(true)
+}
+
+/// The same for a crowded year, the one before the slot `end`: its entries newest first, those that the index lists.
+fn walk<E: From<StoreError>>(
+    connection: &Connection,
+    expression: &str,
+    end: i64,
+    today: i64,
+    take: &mut impl FnMut(Candidate) -> Result<bool, E>,
+) -> Result<bool, E> {
+    let mut listed = prepared(
+        connection,
+        "SELECT rowid FROM search WHERE search MATCH ?1 AND rowid >= ?2 AND rowid < ?3 ORDER BY rowid",
+    )?;
+    let listed: Vec<i64> = listed
+        .query_map(params![expression, end - (1 << SLOT_BITS), end], |row| row.get(0))
+        .and_then(Iterator::collect)
+        .map_err(StoreError::from)?;
+    let year = i64::from(i16::MAX) - ((end >> SLOT_BITS) - 1);
+    let mut newest = prepared(
+        connection,
+        "SELECT slot, document, day, created, entry FROM slots INDEXED BY slots_newest
+         WHERE day >= ?1 AND day < ?1 + 10000 AND hidden <= ?2 ORDER BY day DESC, created DESC",
+    )?;
+    let mut rows = newest.query([year * 10_000, today]).map_err(StoreError::from)?;
+    let mut at_once: Vec<Candidate> = Vec::new();
+    while let Some(row) = rows.next().map_err(StoreError::from)? {
+        if listed.binary_search(&row.get(0).map_err(StoreError::from)?).is_err() {
+            continue;
+        }
+        let next = candidate(row)?;
+        // The index orders all but entries begun in the same millisecond.
+        if at_once.first().is_some_and(|first| (first.order.0, first.order.1) != (next.order.0, next.order.1))
+            && !give(&mut at_once, take)?
+        {
+            return Ok(false);
+        }
+        at_once.push(next);
+    }
+    give(&mut at_once, take)
+}
+
+fn prepared<'c>(connection: &'c Connection, sql: &str) -> StoreResult<rusqlite::CachedStatement<'c>> {
+    Ok(connection.prepare_cached(sql)?)
+}
+
+fn candidate(row: &rusqlite::Row<'_>) -> StoreResult<Candidate> {
+    let entry = EntryId::from_bytes(row.get(4)?);
+    Ok(Candidate { document: row.get(1)?, order: (row.get(2)?, row.get(3)?, entry) })
+}
+
+/// The FTS5 expression that every match fulfils; none where nothing can.
+fn expression(connection: &Connection, asked: &[Asked]) -> StoreResult<Option<String>> {
+    let mut parts = Vec::new();
+    for asked in asked {
+        match asked {
+            Asked::Token(token) => parts.push(quoted(token)),
+            Asked::Prefix(token) if token.chars().nth(PREFIX).is_none() => parts.push(format!("{}*", quoted(token))),
+            Asked::Prefix(token) => match beginning(connection, token)? {
+                Some(part) => parts.push(part),
+                None => return Ok(None),
+            },
+        }
+    }
+    Ok(if parts.is_empty() { None } else { Some(parts.join(" AND ")) })
+}
+
+/// The expression for words that begin so, where there are any.
+fn beginning(connection: &Connection, beginning: &str) -> StoreResult<Option<String>> {
+    let mut words = connection.prepare_cached("SELECT term, doc FROM vocabulary WHERE term >= ?1 AND term <= ?2")?;
+    // No token holds the last code point of all, which is not a character.
+    let mut rows = words.query([beginning, &format!("{beginning}\u{10FFFF}")])?;
+    let (mut all, mut listed) = (Vec::new(), 0_i64);
+    while let Some(row) = rows.next()? {
+        all.push(quoted(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?));
+        listed = listed.saturating_add(row.get(1)?);
+    }
+    Ok(match all.as_slice() {
+        [] => None,
+        [one] => Some(one.clone()),
+        _ if listed < LISTED => Some(format!("{}*", quoted(beginning))),
+        _ => Some(format!("({})", all.join(" OR "))),
+    })
+}
+
+fn quoted(token: &str) -> String {
+    format!("\"{}\"", token.replace('"', "\"\""))
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
-
-    use rand_chacha::ChaCha8Rng;
-    use rand_chacha::rand_core::{Rng, SeedableRng};
-
-    use super::*;
-    use crate::crypto::Secret;
-    use crate::store::error::StoreError;
-    use crate::store::sqlite::connections::Connections;
-    use crate::store::sqlite::open::Schema;
-    use crate::store::sqlite::pages::decrypted_pages;
-    use crate::store::words::Matcher;
-
-    const SCHEMA: Schema = Schema { version: 1, migrate: |transaction, _| create(transaction) };
-
-    fn made() -> (tempfile::TempDir, Secret, Connections) {
-        let folder = tempfile::tempdir().unwrap();
-        let key = Secret::from_bytes([5; 32]);
-        let connections = Connections::create(&folder.path().join("journal.db"), &key, SCHEMA).unwrap();
-        (folder, key, connections)
-    }
-
-    fn rows(connections: &Connections, query: &str) -> Vec<i64> {
-        connections
-            .read(|t| candidates(t, &Query::parse(query), 100))
-            .unwrap()
-            .into_iter()
-            .map(|candidate| candidate.row)
-            .collect()
-    }
-
-    #[test]
-    fn titles_come_first_then_the_newest() {
-        let (_folder, _key, connections) = made();
-        connections
-            .write(|t| {
-                for (row, texts) in [
-                    (1, ("The Café", "closed in March")),
-                    (2, ("Rain", "we sat in the café")),
-                    (3, ("東京都", "a café, again")),
-                    (4, ("Cafe\u{301} society", "nothing")),
-                ] {
-                    replace(t, row, None, texts)?;
-                }
-                Ok::<_, StoreError>(())
-            })
-            .unwrap();
-        assert_eq!(rows(&connections, "cafe"), [4, 1, 3, 2]);
-        assert_eq!(rows(&connections, "cafe march"), [1], "title and text together");
-        assert_eq!(rows(&connections, "ca*"), [4, 1, 3, 2]);
-        for query in ["東", "京", "都", "東京", "京都", "東京都"] {
-            assert_eq!(rows(&connections, query), [3], "{query}");
-        }
-        for query in ["caf", "大阪", "", "!", "search:cafe", "cafe OR nothing"] {
-            assert_eq!(rows(&connections, query), [0; 0], "{query}");
-        }
-        let limited = connections.read(|t| candidates(t, &Query::parse("cafe"), 3)).unwrap();
-        assert_eq!(limited.iter().map(|c| (c.row, c.in_title)).collect::<Vec<_>>(), [(4, true), (1, true), (3, false)]);
-        assert_eq!(connections.read(|t| count(t, &Query::parse("cafe"))).unwrap(), 4);
-    }
-
-    #[test]
-    fn a_replaced_row_is_found_by_its_new_words_only() {
-        let (_folder, _key, connections) = made();
-        let (old, new) = (("Monday", "the first telling"), ("Tuesday", "the second telling"));
-        connections.write(|t| replace(t, 7, None, old)).unwrap();
-        connections.write(|t| replace(t, 7, Some(old), old)).unwrap();
-        connections.write(|t| replace(t, 7, Some(old), new)).unwrap();
-        assert_eq!(rows(&connections, "first"), [0; 0]);
-        assert_eq!(rows(&connections, "monday"), [0; 0]);
-        assert_eq!(rows(&connections, "second telling"), [7]);
-        connections.write(|t| remove(t, 7, new)).unwrap();
-        assert_eq!(rows(&connections, "tel*"), [0; 0]);
-        connections.write(|t| replace(t, 8, None, new)).unwrap();
-        connections.write(|t| clear(t)).unwrap();
-        assert_eq!(rows(&connections, "tel*"), [0; 0]);
-    }
-
-    const WORDS: &[&str] = &[
-        "rain",
-        "café",
-        "Rainer",
-        "Straße",
-        "東京",
-        "京都",
-        "都",
-        "한국어",
-        "שלום",
-        "walk",
-        "walking",
-        "1984",
-        "🎉",
-        "の",
-        "don't",
-    ];
-
-    fn sentence(random: &mut ChaCha8Rng, words: u32) -> String {
-        (0..words)
-            .map(|_| {
-                let word = WORDS[random.next_u32() as usize % WORDS.len()];
-                if random.next_u32().is_multiple_of(4) { word.to_owned() } else { format!("{word} ") }
-            })
-            .collect()
-    }
-
-    #[test]
-    fn what_a_scan_of_every_text_finds_is_found() {
-        let (_folder, _key, connections) = made();
-        let mut random = ChaCha8Rng::seed_from_u64(3);
-        let mut held: BTreeMap<i64, (String, String)> = BTreeMap::new();
-        for round in 0..300 {
-            let row = i64::from(random.next_u32() % 80);
-            let new = (sentence(&mut random, 3), sentence(&mut random, 12));
-            let old = held.get(&row).map(|(title, text)| (title.as_str(), text.as_str()));
-            if round % 5 == 4
-                && let Some(old) = old
-            {
-                connections.write(|t| remove(t, row, old)).unwrap();
-                held.remove(&row);
-            } else {
-                connections.write(|t| replace(t, row, old, (&new.0, &new.1))).unwrap();
-                held.insert(row, new);
-            }
-        }
-        let mut hits = 0;
-        for _ in 0..300 {
-            let asked = sentence(&mut random, 2);
-            for query in [asked.trim().to_owned(), format!("\"{asked}\""), format!("{}*", asked.trim())] {
-                let query = Query::parse(&query);
-                let matcher = Matcher::new(&query);
-                let expected: Vec<i64> = held
-                    .iter()
-                    .rev()
-                    .filter(|(_, (title, text))| matcher.matches([title.as_str(), text.as_str()]))
-                    .map(|(row, _)| *row)
-                    .collect();
-                let listed = connections.read(|t| candidates(t, &query, 1000)).unwrap();
-                let mut found: Vec<i64> = listed
-                    .into_iter()
-                    .map(|candidate| candidate.row)
-                    .filter(|row| {
-                        let (title, text) = &held[row];
-                        !query.needs_text() || matcher.matches([title.as_str(), text.as_str()])
-                    })
-                    .collect();
-                found.sort_by(|a, b| b.cmp(a));
-                assert_eq!(found, expected, "{query:?}");
-                hits += found.len();
-            }
-        }
-        assert!(hits > 1000, "{hits}");
-    }
-
-    /// A word whose end no other word has. FTS5 leaves out what a word shares with the one before it, so a sweep must
-    /// look for ends.
-    fn word(row: i64, n: i64) -> String {
-        let hash = blake3::hash(format!("{row} {n}").as_bytes());
-        hash.as_bytes().iter().take(12).map(|byte| char::from(b'a' + byte % 26)).collect()
-    }
-
-    #[test]
-    fn no_erased_word_is_left_in_any_page() {
-        let (folder, key, connections) = made();
-        let text = |row: i64| (0..40).map(|n| format!("{} rain walk ", word(row, n))).collect::<String>();
-        for row in 0..300 {
-            connections.write(|t| replace(t, row, None, (&word(row, 99), &text(row)))).unwrap();
-        }
-        let pages = || {
-            assert!(connections.checkpoint().unwrap());
-            decrypted_pages(&folder.path().join("journal.db"), &key, folder.path()).unwrap()
-        };
-        let ends = |rows: &[i64]| -> BTreeMap<Vec<u8>, i64> {
-            let all = rows.iter().flat_map(|row| (0..40).chain([99]).map(|n| (*row, n)));
-            all.map(|(row, n)| (word(row, n).into_bytes()[5..].to_vec(), row)).collect()
-        };
-        let (erased, kept): (Vec<i64>, Vec<i64>) = (0..300).partition(|row| row % 3 == 1 || (100..150).contains(row));
-        let seen = |pages: &[u8], ends: &BTreeMap<Vec<u8>, i64>| -> BTreeSet<Vec<u8>> {
-            pages.windows(7).filter(|window| ends.contains_key(*window)).map(<[u8]>::to_vec).collect()
-        };
-        let (erased_ends, kept_ends) = (ends(&erased), ends(&kept));
-        assert_eq!(seen(&pages(), &erased_ends).len(), erased_ends.len(), "the sweep sees every word");
-        for row in &erased {
-            connections.write(|t| remove(t, *row, (&word(*row, 99), &text(*row)))).unwrap();
-        }
-        let after = pages();
-        let left = seen(&after, &erased_ends);
-        assert!(left.is_empty(), "{} of {} erased words are left", left.len(), erased_ends.len());
-        assert_eq!(seen(&after, &kept_ends).len(), kept_ends.len());
-        assert_eq!(rows(&connections, &word(0, 5)), [0]);
-        assert_eq!(rows(&connections, &word(1, 5)), [0; 0]);
-    }
-}
+mod tests;

@@ -3,6 +3,7 @@
 use super::pages::decrypted_pages;
 use super::*;
 use crate::crypto::Secret;
+use crate::error::Error;
 use crate::id::EntryId;
 use crate::journal::Kind;
 use crate::log::{Block, MAX_BATCH, Operation, Unpacker};
@@ -11,7 +12,7 @@ use crate::store::derived::{Filter, list_query};
 use crate::store::rules::{self, Identity, Packing};
 use crate::store::tx::{DocumentState, Setting, StorageExt, Tx};
 use crate::store::words::Query;
-use crate::time::Day;
+use crate::time::{Day, Timestamp};
 
 const KEY: Secret = Secret::from_bytes([5; 32]);
 
@@ -56,10 +57,12 @@ impl Made {
                 conn.execute("INSERT INTO texts VALUES (?1, ?2)", rusqlite::params![row, projection.pack()]).unwrap();
                 conn.execute(
                     "INSERT INTO snapshots VALUES (?1, x'', 1, ?2)",
-                    rusqlite::params![row, projection.rest().as_bytes()],
+                    rusqlite::params![row, projection.parts[0].1.as_bytes()],
                 )
                 .unwrap();
-                search::replace(conn, row, None, (&projection.title, &projection.rest()))?;
+                let day = Day::new(2026, 11, 22);
+                let place = search::Place { day, created: Timestamp(5), entry, hidden: i64::MIN };
+                search::put(conn, row, &place, None, &search::tokens(projection))?;
                 conn.execute("UPDATE documents SET stale = 0 WHERE id = ?1", [row]).unwrap();
                 Ok(())
             })
@@ -67,7 +70,10 @@ impl Made {
     }
 
     fn found(&self, word: &str) -> usize {
-        self.store.read_sql(|tx| Ok(search::candidates(tx.conn()?, &Query::parse(word), 9)?.len())).unwrap()
+        let (query, day) = (Query::parse(word), Day::new(2026, 11, 22));
+        let count =
+            |tx: &mut SqliteTx<'_>| search::newest(tx.conn()?, (&query, false), day, 9, |_| Ok::<_, Error>(true));
+        self.store.read_sql(count).unwrap() as usize
     }
 
     /// How many rows each table with a document column has for an entry.
@@ -120,7 +126,7 @@ fn story() -> Projection {
 #[test]
 fn an_erased_entry_leaves_no_row_and_no_word_in_any_page() {
     let mut made = made();
-    made.change(entry(1), Doc::new(1).write(&story().rest()));
+    made.change(entry(1), Doc::new(1).write(&story().parts[0].1));
     made.derive(entry(1), &story());
     made.change(entry(2), Doc::new(2).write("kept"));
     assert_eq!(made.found("zanzibarite"), 1);
@@ -231,7 +237,7 @@ fn an_entry_is_read_out_of_as_few_blocks_as_it_stands_in() {
 #[test]
 fn a_document_without_heads_has_no_derived_rows_and_keeps_its_log() {
     let mut made = made();
-    made.change(entry(1), Doc::new(1).write(&story().rest()));
+    made.change(entry(1), Doc::new(1).write(&story().parts[0].1));
     made.derive(entry(1), &story());
     made.store.write(|tx| tx.set_document(entry(1), &DocumentState::default())).unwrap();
     for (table, count) in made.rows_of(entry(1)) {

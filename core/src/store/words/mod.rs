@@ -11,13 +11,13 @@
 mod excerpt;
 mod query;
 
-use std::collections::BTreeSet;
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
 pub use self::excerpt::{EXCERPT_LEN, excerpt};
+pub(in crate::store) use self::query::Asked;
 pub use self::query::{Matcher, Query};
 
 /// Grows whenever the same text gives other tokens: the search rows of an older number must be made again, because a
@@ -29,106 +29,221 @@ pub(super) const MAX_TOKEN: usize = 64;
 
 /// The tokens of `text`, each once, sorted, separated by spaces: exactly what goes into the index.
 pub fn tokens(text: &str) -> String {
-    let mut found = BTreeSet::new();
-    add_tokens(&atoms(text), &mut found);
-    found.into_iter().collect::<Vec<_>>().join(" ")
+    let mut found = Tokens::default();
+    found.add(text);
+    found.joined()
 }
 
-/// The tokens of one entry's search row: those of its title and text, and the title's once more behind [`query::TITLE`].
-pub(super) fn row_tokens(title: &str, text: &str) -> String {
-    let mut found = BTreeSet::new();
-    let title = atoms(title);
-    add_tokens(&title, &mut found);
-    let mut found: BTreeSet<String> = found.into_iter().flat_map(|t| [format!("{}{t}", query::TITLE), t]).collect();
-    add_tokens(&atoms(text), &mut found);
-    found.into_iter().collect::<Vec<_>>().join(" ")
+/// The tokens of one entry's search row: those of its title and the other texts, and the title's once more behind
+/// [`query::TITLE`]. Depends on nothing but the texts, so it may be computed anywhere, by several at once.
+pub fn row_tokens<'t>(title: &str, texts: impl IntoIterator<Item = &'t str>) -> String {
+    let mut found = Tokens::default();
+    found.add(title);
+    found.mark();
+    for text in texts {
+        found.add(text);
+    }
+    found.joined()
+}
+
+/// Tokens one after the other in one string, and where each stands in it: an entry has hundreds.
+#[derive(Debug, Default)]
+struct Tokens {
+    all: String,
+    spans: Vec<Range<usize>>,
+}
+
+impl Tokens {
+    fn add(&mut self, text: &str) {
+        // A character of a script without spaces waits for its successor.
+        let mut waiting = false;
+        let _ = walk(text, |atom| {
+            if waiting {
+                let start = self.spans.last().map_or(0, |span| span.end);
+                if atom.glued {
+                    self.all.push_str(atom.folded);
+                }
+                self.spans.push(start..self.all.len());
+            }
+            waiting = atom.unspaced;
+            let start = self.all.len();
+            if atom.unspaced {
+                self.all.push_str(atom.folded);
+            } else {
+                self.all.push_str(cut(atom.folded));
+                self.spans.push(start..self.all.len());
+            }
+            ControlFlow::Continue(())
+        });
+        if waiting {
+            let start = self.spans.last().map_or(0, |span| span.end);
+            self.spans.push(start..self.all.len());
+        }
+    }
+
+    /// Adds every token found so far once more, behind the mark of a title.
+    fn mark(&mut self) {
+        for at in 0..self.spans.len() {
+            let start = self.all.len();
+            self.all.push(query::TITLE);
+            self.all.extend_from_within(self.spans[at].clone());
+            self.spans.push(start..self.all.len());
+        }
+    }
+
+    fn joined(mut self) -> String {
+        let token = |span: &Range<usize>| &self.all[span.clone()];
+        self.spans.sort_unstable_by(|a, b| token(a).cmp(token(b)));
+        self.spans.dedup_by(|a, b| token(a) == token(b));
+        let mut joined = String::with_capacity(self.all.len());
+        for span in &self.spans {
+            if !joined.is_empty() {
+                joined.push(' ');
+            }
+            joined.push_str(token(span));
+        }
+        joined
+    }
 }
 
 /// One word, or one character of a script without spaces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Atom {
     folded: String,
-    /// Code points of the original text.
-    range: Range<usize>,
     /// Belongs to a script without spaces.
     unspaced: bool,
     /// Stands in one run with the atom before it.
     glued: bool,
 }
 
-fn add_tokens(atoms: &[Atom], found: &mut BTreeSet<String>) {
-    for (at, atom) in atoms.iter().enumerate() {
-        if atom.unspaced {
-            let successor = atoms.get(at + 1).filter(|next| next.glued).map_or("", |next| &next.folded);
-            found.insert(format!("{}{successor}", atom.folded));
-        } else {
-            found.insert(cut(&atom.folded).to_owned());
-        }
-    }
+/// An [`Atom`] of a text that is being walked.
+#[derive(Debug)]
+struct Seen<'a> {
+    folded: &'a str,
+    /// Code points of the text.
+    range: Range<usize>,
+    unspaced: bool,
+    glued: bool,
 }
 
 /// As much of a word as the index holds.
 fn cut(word: &str) -> &str {
+    // A word of so many bytes has no more characters, and nearly all are shorter.
+    if word.len() <= MAX_TOKEN {
+        return word;
+    }
     word.char_indices().nth(MAX_TOKEN).map_or(word, |(end, _)| &word[..end])
 }
 
 fn atoms(text: &str) -> Vec<Atom> {
-    let mut cutter = Cutter::default();
-    let mut chars = text.chars().enumerate().peekable();
+    let mut atoms = Vec::new();
+    let _ = walk(text, |seen| {
+        atoms.push(Atom { folded: seen.folded.to_owned(), unspaced: seen.unspaced, glued: seen.glued });
+        ControlFlow::Continue(())
+    });
+    atoms
+}
+
+/// Hands the atoms of `text` to `see` in their order, until it breaks off. Keeps one word at a time: this is what
+/// deriving an entry and comparing a candidate spend their time in.
+fn walk(text: &str, see: impl FnMut(Seen<'_>) -> ControlFlow<()>) -> ControlFlow<()> {
+    let mut cutter = Cutter { see, word: String::new(), place: 0..0, in_run: false };
+    let bytes = text.as_bytes();
+    // Where we are, in bytes and in code points.
+    let (mut at, mut point) = (0, 0);
     let mut cluster = String::new();
-    while let Some((start, first)) = chars.next() {
-        let mut end = start + 1;
-        let continued = chars.peek().is_some_and(|(_, next)| continues(*next));
-        if first.is_ascii() && !continued {
-            cutter.push(first.to_ascii_lowercase(), start..end);
+    while at < bytes.len() {
+        // ASCII that no mark follows folds to its lower case and needs no tables.
+        let plain = bytes[at..].iter().position(|byte| !byte.is_ascii()).map_or(bytes.len(), |length| at + length);
+        let end = if plain == bytes.len() || !text[plain..].starts_with(continues) { plain } else { plain.max(1) - 1 };
+        if at < end {
+            cutter.ascii(&text[at..end], point)?;
+            point += end - at;
+            at = end;
             continue;
         }
+        let mut chars = text[at..].chars();
         cluster.clear();
-        cluster.push(first);
-        while let Some((_, next)) = chars.next_if(|(_, next)| continues(*next)) {
+        cluster.extend(chars.next());
+        let mut length = 1;
+        while let Some(next) = chars.clone().next().filter(|next| continues(*next)) {
+            chars.next();
             cluster.push(next);
-            end += 1;
+            length += 1;
         }
-        let folded: String =
-            cluster.nfkd().filter(|c| !dropped(*c)).flat_map(char::to_lowercase).flat_map(Plain::of).nfc().collect();
-        for c in folded.chars() {
-            cutter.push(c, start..end);
+        at = bytes.len() - chars.as_str().len();
+        for c in cluster.nfkd().filter(|c| !dropped(*c)).flat_map(char::to_lowercase).flat_map(Plain::of).nfc() {
+            cutter.push(c, point..point + length)?;
         }
+        point += length;
     }
-    cutter.flush();
-    cutter.atoms
+    cutter.flush()
 }
 
 /// Puts folded characters together to atoms.
-#[derive(Default)]
-struct Cutter {
-    atoms: Vec<Atom>,
-    word: Option<(String, Range<usize>)>,
+struct Cutter<F> {
+    see: F,
+    /// The word that is not at its end yet, and where it stands; empty between words.
+    word: String,
+    place: Range<usize>,
     /// The last atom is unspaced, and nothing stood between it and here.
     in_run: bool,
 }
 
-impl Cutter {
-    fn push(&mut self, c: char, range: Range<usize>) {
-        let letter = c.is_alphanumeric() || is_combining_mark(c);
-        if letter && !unspaced(c) {
-            self.in_run = false;
-            let (word, place) = self.word.get_or_insert_with(|| (String::new(), range.clone()));
-            word.push(c);
-            place.end = range.end;
-            return;
+impl<F: FnMut(Seen<'_>) -> ControlFlow<()>> Cutter<F> {
+    /// `text` is ASCII and begins at the code point `point`.
+    fn ascii(&mut self, text: &str, point: usize) -> ControlFlow<()> {
+        let mut at = 0;
+        while let Some(first) = text.as_bytes().get(at) {
+            if !first.is_ascii_alphanumeric() {
+                self.flush()?;
+                self.in_run = false;
+                at += 1;
+                continue;
+            }
+            let rest = &text[at..];
+            let run = &rest[..rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(rest.len())];
+            let from = self.word.len();
+            self.extend(run, point + at..point + at + run.len());
+            self.word[from..].make_ascii_lowercase();
+            at += run.len();
         }
-        self.flush();
-        if letter {
-            self.atoms.push(Atom { folded: c.to_string(), range, unspaced: true, glued: self.in_run });
-        }
-        self.in_run = letter;
+        ControlFlow::Continue(())
     }
 
-    fn flush(&mut self) {
-        if let Some((folded, range)) = self.word.take() {
-            self.atoms.push(Atom { folded, range, unspaced: false, glued: false });
+    fn push(&mut self, c: char, range: Range<usize>) -> ControlFlow<()> {
+        let letter = c.is_alphanumeric() || is_combining_mark(c);
+        let mut bytes = [0; 4];
+        let folded = c.encode_utf8(&mut bytes);
+        if letter && !unspaced(c) {
+            self.extend(folded, range);
+            return ControlFlow::Continue(());
         }
+        self.flush()?;
+        if letter {
+            (self.see)(Seen { folded, range, unspaced: true, glued: self.in_run })?;
+        }
+        self.in_run = letter;
+        ControlFlow::Continue(())
+    }
+
+    fn extend(&mut self, letters: &str, range: Range<usize>) {
+        self.in_run = false;
+        if self.word.is_empty() {
+            self.place.start = range.start;
+        }
+        self.word.push_str(letters);
+        self.place.end = range.end;
+    }
+
+    fn flush(&mut self) -> ControlFlow<()> {
+        if self.word.is_empty() {
+            return ControlFlow::Continue(());
+        }
+        let seen = Seen { folded: &self.word, range: self.place.clone(), unspaced: false, glued: false };
+        let went = (self.see)(seen);
+        self.word.clear();
+        went
     }
 }
 

@@ -1,8 +1,9 @@
 //! What a person asks for: words, `"a phrase"`, `prefix*`; as an expression for the index and as a look at the text.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 
-use super::{Atom, MAX_TOKEN, atoms, cut};
+use super::{Atom, MAX_TOKEN, Seen, atoms, cut, walk};
 
 /// Text after this many code points of a query is left out of it.
 const MAX_QUERY: usize = 1000;
@@ -26,9 +27,11 @@ struct Term {
 }
 
 /// What the index is asked for.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Asked {
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::store) enum Asked {
+    /// A whole token.
     Token(String),
+    /// Every token that begins so.
     Prefix(String),
 }
 
@@ -76,19 +79,18 @@ impl Query {
         self.asked().len() > MAX_ASKED || self.terms.iter().any(Term::needs_text)
     }
 
-    /// The FTS5 expression that every match fulfils; `title` asks for it in titles alone. Empty for an empty query.
-    pub(in crate::store) fn expression(&self, title: bool) -> String {
-        let mark = if title { TITLE.to_string() } else { String::new() };
-        let quoted = |token: &str| format!("\"{mark}{}\"", token.replace('"', "\"\""));
+    /// What the index must hold of every match, in the whole entry or, for `title`, in its title alone. Nothing for an
+    /// empty query.
+    pub(in crate::store) fn of_index(&self, title: bool) -> Vec<Asked> {
+        let marked = |token: String| if title { format!("{TITLE}{token}") } else { token };
         self.asked()
-            .iter()
+            .into_iter()
             .take(MAX_ASKED)
             .map(|asked| match asked {
-                Asked::Token(token) => quoted(token),
-                Asked::Prefix(token) => format!("{}*", quoted(token)),
+                Asked::Token(token) => Asked::Token(marked(token)),
+                Asked::Prefix(token) => Asked::Prefix(marked(token)),
             })
-            .collect::<Vec<_>>()
-            .join(" AND ")
+            .collect()
     }
 
     fn asked(&self) -> BTreeSet<Asked> {
@@ -123,18 +125,47 @@ impl Term {
         asked
     }
 
-    /// Whether the term stands in `text` at `at`.
-    fn stands(&self, text: &[Atom], at: usize) -> bool {
-        let Some(place) = text.get(at..at + self.atoms.len()) else { return false };
-        self.atoms.iter().zip(place).enumerate().all(|(index, (asked, found))| {
-            let prefix = self.prefix && !asked.unspaced && index + 1 == self.atoms.len();
-            let same = if prefix { found.folded.starts_with(&asked.folded) } else { found.folded == asked.folded };
-            same && (index == 0 || !asked.glued || found.glued)
-        })
+    /// Whether an atom of a text may stand where the term has its atom `index`, after those before it.
+    fn fits(&self, index: usize, found: &Seen<'_>) -> bool {
+        let Some(asked) = self.atoms.get(index) else { return false };
+        let prefix = self.prefix && !asked.unspaced && index + 1 == self.atoms.len();
+        let same = if prefix { found.folded.starts_with(&asked.folded) } else { found.folded == asked.folded };
+        same && (index == 0 || !asked.glued || found.glued)
+    }
+}
+
+/// A term being looked for in a text that goes by.
+#[derive(Debug)]
+struct Trace<'q> {
+    term: &'q Term,
+    /// Where it may have begun, and how many of its atoms stood there: fewer than it has atoms.
+    begun: Vec<(usize, usize)>,
+}
+
+impl<'q> Trace<'q> {
+    fn new(term: &'q Term) -> Self {
+        Self { term, begun: Vec::new() }
     }
 
-    fn occurs(&self, text: &[Atom]) -> bool {
-        (0..text.len()).any(|at| self.stands(text, at))
+    /// Takes the next atom; answers where the longest occurrence that ends with it begins.
+    fn step(&mut self, found: &Seen<'_>) -> Option<usize> {
+        let (term, length) = (self.term, self.term.atoms.len());
+        let mut whole = None;
+        self.begun.retain_mut(|(start, stood)| {
+            let fits = term.fits(*stood, found);
+            *stood += 1;
+            if fits && *stood == length {
+                whole = whole.or(Some(*start));
+            }
+            fits && *stood < length
+        });
+        if term.fits(0, found) {
+            match length {
+                1 => whole = whole.or(Some(found.range.start)),
+                _ => self.begun.push((found.range.start, 1)),
+            }
+        }
+        whole
     }
 }
 
@@ -152,38 +183,35 @@ impl<'a> Matcher<'a> {
 
     /// Whether every term stands in one of the fields. An empty query stands nowhere.
     pub fn matches<'t>(&self, fields: impl IntoIterator<Item = &'t str>) -> bool {
-        let mut open: Vec<&Term> = self.query.terms.iter().collect();
+        let mut open: Vec<Trace<'_>> = self.query.terms.iter().map(Trace::new).collect();
         if open.is_empty() {
             return false;
         }
-        for field in fields {
-            let text = atoms(field);
-            open.retain(|term| !term.occurs(&text));
-            if open.is_empty() {
-                return true;
-            }
-        }
-        false
+        fields.into_iter().any(|field| {
+            open.iter_mut().for_each(|trace| trace.begun.clear());
+            let all_found = walk(field, |found| {
+                open.retain_mut(|trace| trace.step(&found).is_none());
+                if open.is_empty() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            });
+            all_found.is_break()
+        })
     }
 
-    /// Where the terms stand in `text`: ranges of its code points, in order, none touching another.
+    /// Where the terms stand in `text`: ranges of its code points, in order, none touching another. They take no more
+    /// room than the text, however many terms stand in it.
     pub fn find(&self, text: &str) -> Vec<(usize, usize)> {
-        let text = atoms(text);
-        // How far the longest match from each atom reaches: no more than the text itself, however many terms match it.
-        let mut reach = vec![0; text.len()];
-        for term in &self.query.terms {
-            for at in (0..text.len()).filter(|at| term.stands(&text, *at)) {
-                reach[at] = term.atoms.len().max(reach[at]);
-            }
-        }
+        let mut traces: Vec<Trace<'_>> = self.query.terms.iter().map(Trace::new).collect();
         let mut ranges: Vec<(usize, usize)> = Vec::new();
-        for (at, length) in reach.into_iter().enumerate().filter(|(_, length)| *length > 0) {
-            let found = text[at].range.start..text[at + length - 1].range.end;
-            match ranges.last_mut() {
-                Some((_, end)) if found.start <= *end => *end = found.end.max(*end),
-                _ => ranges.push((found.start, found.end)),
+        let _ = walk(text, |found| {
+            // Each occurrence ends where we are, so it can only swallow the last ranges.
+            if let Some(mut start) = traces.iter_mut().filter_map(|trace| trace.step(&found)).min() {
+                while let Some((from, _)) = ranges.pop_if(|(_, to)| *to >= start) {
+                    start = from.min(start);
+                }
+                ranges.push((start, found.range.end));
             }
-        }
+            ControlFlow::Continue(())
+        });
         ranges
     }
 }

@@ -1,8 +1,11 @@
 //! Words cut and found again, against a plain scan.
 
+use std::collections::BTreeSet;
+
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+use super::query::Asked;
 use super::*;
 
 fn find(query: &str, text: &str) -> Vec<(usize, usize)> {
@@ -57,6 +60,15 @@ fn hits_are_code_points_of_the_text_as_written() {
     assert_eq!(found("long walk", "walk long"), ["walk", "long"]);
 }
 
+fn asked(query: &Query, title: bool) -> String {
+    let asked = query.of_index(title);
+    let parts = asked.iter().map(|asked| match asked {
+        Asked::Token(token) => format!("{token:?}"),
+        Asked::Prefix(token) => format!("\"{token}\"*"),
+    });
+    parts.collect::<Vec<_>>().join(" AND ")
+}
+
 #[test]
 fn no_text_is_syntax() {
     for (query, expression) in [
@@ -71,10 +83,10 @@ fn no_text_is_syntax() {
         ("", ""),
     ] {
         let parsed = Query::parse(query);
-        assert_eq!(parsed.expression(false), expression, "{query}");
+        assert_eq!(asked(&parsed, false), expression, "{query}");
         assert_eq!(parsed.is_empty(), expression.is_empty());
     }
-    assert_eq!(Query::parse("pre*").expression(true), "\"\u{E000}pre\"*");
+    assert_eq!(asked(&Query::parse("pre*"), true), "\"\u{E000}pre\"*");
     for (query, needs) in [
         ("a b", false),
         ("pre*", false),
@@ -89,7 +101,7 @@ fn no_text_is_syntax() {
     assert!(Query::parse(&"x".repeat(900)).needs_text());
     let many: String = (0..200).map(|n| format!("w{n} ")).collect();
     assert!(Query::parse(&many).needs_text());
-    assert_eq!(Query::parse(&many).expression(false).matches(" AND ").count(), 31);
+    assert_eq!(Query::parse(&many).of_index(false).len(), 32);
 }
 
 #[test]
@@ -232,11 +244,15 @@ fn the_index_and_the_matcher_agree_with_a_plain_scan() {
 
         // Any part of the text, as a phrase, is found in the text.
         let chars: Vec<char> = text.chars().collect();
-        let parts = atoms(&text);
+        let mut parts = Vec::new();
+        let _ = walk(&text, |seen| {
+            parts.push(seen.range);
+            ControlFlow::Continue(())
+        });
         if !parts.is_empty() {
             let first = random.next_u32() as usize % parts.len();
             let last = first + random.next_u32() as usize % (parts.len() - first);
-            let part: String = chars[parts[first].range.start..parts[last].range.end].iter().collect();
+            let part: String = chars[parts[first].start..parts[last].end].iter().collect();
             let query = Query::parse(&format!("\"{}\"", part.replace('"', " ")));
             assert!(Matcher::new(&query).matches([text.as_str()]), "seed {seed}: {part:?} in {text:?}");
             assert!(in_index(&query, &indexed), "seed {seed}: {part:?} in the index of {text:?}");
@@ -248,13 +264,12 @@ fn the_index_and_the_matcher_agree_with_a_plain_scan() {
     assert!(hits > 3000, "the generator finds too little: {hits}");
 }
 
-/// What FTS5 makes of the expression.
+/// What the index finds.
 fn in_index(query: &Query, indexed: &BTreeSet<String>) -> bool {
-    let expression = query.expression(false);
-    !expression.is_empty()
-        && expression.split(" AND ").all(|part| match part.strip_suffix('*') {
-            Some(prefix) => indexed.iter().any(|token| token.starts_with(prefix.trim_matches('"'))),
-            None => indexed.contains(part.trim_matches('"')),
+    !query.is_empty()
+        && query.of_index(false).iter().all(|asked| match asked {
+            Asked::Prefix(prefix) => indexed.iter().any(|token| token.starts_with(prefix)),
+            Asked::Token(token) => indexed.contains(token),
         })
 }
 

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use afterword_core::document::{Actor, EntryDocument, TextField, reader};
 use afterword_core::engine::Engine;
 use afterword_core::error::{Error, Result};
-use afterword_core::store::sqlite::Projection;
 use afterword_core::store::sqlite::open::Vouched;
+use afterword_core::store::sqlite::{Projection, search};
 use afterword_core::store::vault::{self, Home, Unlock};
 use afterword_core::store::{Setting, SqliteStore, StorageExt, Tx, derived};
 use afterword_core::time::Entropy;
@@ -98,7 +98,7 @@ fn pieces(engine: &Engine, store: &SqliteStore, size: usize, table: &mut Table) 
         let Some(projection) = store.read_sql(|tx| derived::projection(tx, id))? else { continue };
         let (packed, pack) = timed(|| projection.pack());
         let (_, unpack) = timed(|| Projection::unpack(&packed));
-        let (_, tokens) = timed(|| afterword_core::store::words::tokens(&projection.rest()));
+        let (_, tokens) = timed(|| search::tokens(&projection));
         std::hint::black_box(text?);
         for (times, took) in all.iter_mut().zip([read, bare, load, off, cached, pack, unpack, tokens]) {
             times.push(took);

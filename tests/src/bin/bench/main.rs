@@ -14,6 +14,7 @@ mod fill;
 mod goals;
 mod photos;
 mod reading;
+mod searching;
 mod sizes;
 mod syncing;
 
@@ -32,6 +33,8 @@ pub(crate) struct Plan {
     pub(crate) words: usize,
     /// Entries written one by one.
     pub(crate) writes: usize,
+    /// Search at this size, and nothing else.
+    searched: Option<usize>,
     /// One part alone.
     only: Option<Half>,
 }
@@ -47,8 +50,14 @@ enum Half {
 
 impl Plan {
     fn from_arguments() -> Result<Self, String> {
-        let mut plan =
-            Self { journals: vec![1_000, 10_000, 100_000], synced: [100, 10_000], words: 500, writes: 200, only: None };
+        let mut plan = Self {
+            journals: vec![1_000, 10_000, 100_000],
+            synced: [100, 10_000],
+            words: 500,
+            writes: 200,
+            searched: None,
+            only: None,
+        };
         let mut arguments = std::env::args().skip(1);
         while let Some(argument) = arguments.next() {
             let mut number = |name: &str| -> Result<usize, String> {
@@ -65,6 +74,7 @@ impl Plan {
                     plan.journals.retain(|size| *size <= most);
                     plan.synced = plan.synced.map(|size| size.min(most));
                 }
+                "--search" => plan.searched = Some(number("--search")?),
                 "--only-reading" => plan.only = Some(Half::Reading),
                 "--only-sizes" => plan.only = Some(Half::Sizes),
                 "--only-syncing" => plan.only = Some(Half::Syncing),
@@ -73,7 +83,7 @@ impl Plan {
                 "--words" => plan.words = number("--words")?,
                 other => {
                     return Err(format!(
-                        "unknown argument `{other}`; there are --quick, --most N, --words N, --only-reading, --only-syncing, --only-deriving, --only-photos, --only-sizes"
+                        "unknown argument `{other}`; there are --quick, --most N, --words N, --search N, --only-reading, --only-syncing, --only-deriving, --only-photos, --only-sizes"
                     ));
                 }
             }
@@ -100,6 +110,13 @@ fn main() -> ExitCode {
         }
     };
     let mut table = Table::begin();
+    if let Some(size) = plan.searched {
+        if let Err(error) = searching::measure(size, plan.words, &mut table) {
+            eprintln!("the benchmark broke off: {error}");
+            return ExitCode::FAILURE;
+        }
+        return table.end();
+    }
     let parts = Parts::measure();
     table.parts(&parts);
     let mut measured = Ok(());
