@@ -6,7 +6,9 @@ use afterword_core::crypto::{DeviceKey, Domain, Hasher, RecoveryPhrase, Secret};
 use afterword_core::document::{Actor, ChangeHeader, EntryDocument, TextField, change_hash, reader};
 use afterword_core::id::{BlobId, EntryId, Incarnation, JournalId, LogId, StatementId};
 use afterword_core::journal::{ItemKind, Kind, NewEntry};
-use afterword_core::log::{self, Batch, BlobRef, Block, Certificate, Envelope, Head, Operation, OperationKind, Position};
+use afterword_core::log::{
+    self, Batch, BlobRef, Block, Certificate, Envelope, Head, Operation, OperationKind, Position,
+};
 use afterword_core::membership::{Newcomer, Signer, Statement};
 use afterword_core::store::vault::{self, Home, RecoveryKeys, Unlock};
 use afterword_core::store::words::{Matcher, Query, excerpt, tokens};
@@ -325,11 +327,8 @@ pub(crate) fn message(data: &[u8]) -> bool {
 pub(crate) fn block(data: &[u8]) -> bool {
     let Some((operations, rest)) = data.split_first_chunk::<4>() else { return false };
     let Some((len, bytes)) = rest.split_first_chunk::<4>() else { return false };
-    let block = Block {
-        operations: u32::from_le_bytes(*operations),
-        len: u32::from_le_bytes(*len),
-        bytes: bytes.to_vec(),
-    };
+    let block =
+        Block { operations: u32::from_le_bytes(*operations), len: u32::from_le_bytes(*len), bytes: bytes.to_vec() };
     block.operations().is_ok_and(|operations| {
         let lines: usize = operations.iter().map(Operation::size).sum();
         assert_eq!((operations.len(), lines), (block.operations as usize, block.len as usize));
@@ -341,9 +340,9 @@ pub(crate) fn blocks() -> Vec<Vec<u8>> {
     let long = Operation::new(operations()[1].envelope.clone(), vec![b'a'; 3000]);
     let some: Vec<_> = operations().into_iter().chain(long).collect();
     let blocks = [Block::pack(&some), Block::pack(&some[..1]), Block::pack(some.iter().cycle().take(200))].concat();
-    let written = blocks.iter().map(|block| {
-        [&block.operations.to_le_bytes()[..], &block.len.to_le_bytes(), &block.bytes].concat()
-    });
+    let written = blocks
+        .iter()
+        .map(|block| [&block.operations.to_le_bytes()[..], &block.len.to_le_bytes(), &block.bytes].concat());
     written.collect()
 }
 

@@ -101,7 +101,7 @@ impl Plan {
         let step = |(program, entries): (&'static Program, usize)| {
             let (runs, limit) = match entries {
                 ..=1_000 => (RUNS, program.limits[0]),
-                ..=10_000 => (program.runs[0], program.limits[1]),
+                1_001..=10_000 => (program.runs[0], program.limits[1]),
                 _ => (program.runs[1], program.limits[2]),
             };
             Step {

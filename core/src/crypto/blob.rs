@@ -148,7 +148,7 @@ mod tests {
         const PIECE: usize = 4096;
         let key = HashKey::from_bytes([3; 32]);
         for length in [PIECE + 1, 2 * PIECE, 2 * PIECE + 1, 5 * PIECE, 7 * PIECE + 9, 8 * PIECE, 13 * PIECE + 1023] {
-            let bytes: Vec<u8> = (0..length).map(|at| (at * 31 >> 3) as u8).collect();
+            let bytes: Vec<u8> = (0..length).map(|at| ((at * 31) >> 3) as u8).collect();
             let nodes: Vec<Node> =
                 (0..).zip(bytes.chunks(PIECE)).map(|(i, b)| node(&key, i * PIECE as u64, b)).collect();
             let whole = Hasher::keyed(&key).update(&bytes).finish();

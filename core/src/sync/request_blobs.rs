@@ -85,7 +85,7 @@ pub(super) fn store_parts(
     peer: &DeviceId,
     parts: &[Chunk],
 ) -> Result<Reply> {
-    let mut groups: BTreeMap<(EntryId, BlobId), Vec<(u32, &[u8])>> = BTreeMap::new();
+    let mut groups: BTreeMap<_, Vec<(u32, &[u8])>> = BTreeMap::new();
     for part in parts {
         groups.entry((part.entry, part.blob)).or_default().push((part.index, &part.bytes));
     }

@@ -229,7 +229,7 @@ mod tests {
     #[test]
     fn a_part_is_known_by_its_parent_and_the_last_by_the_name() {
         for length in [0, 1, 65_536, 65_537, 300_000, (FAN * CHUNK) as usize + 70_000] {
-            let bytes: Vec<u8> = (0..length).map(|at| (at * 7 >> 5) as u8).collect();
+            let bytes: Vec<u8> = (0..length).map(|at| ((at * 7) >> 5) as u8).collect();
             let shape = Shape::new(length as u64).unwrap();
             let name = BlobId::from_bytes(Hasher::keyed(&KEY).update(&bytes).finish());
             let parts = parts_of(&KEY, &bytes);
