@@ -212,6 +212,18 @@ fn inlet(mut stream: RecvStream) -> mpsc::Receiver<Vec<u8>> {
     pieces
 }
 
+/// Puts the session's next request to the store, on a thread that may block.
+fn ask(shared: &Arc<Shared>, session: &mut Session, connection: &Connection, answer: &mpsc::Sender<Result<Reply>>) {
+    let Some(request) = session.poll_request() else { return };
+    let (shared, answer, peer) = (shared.clone(), answer.clone(), connection.peer());
+    tokio::task::spawn_blocking(move || {
+        let entropy = &mut shared.entropy.clone();
+        let reply = serve_request(&shared.store, &shared.blobs, &shared.identity, entropy, &peer, request);
+        // The session may have ended meanwhile; what was stored stays stored.
+        let _ = answer.blocking_send(reply);
+    });
+}
+
 #[allow(clippy::too_many_arguments, reason = "the one loop that everything meets in")]
 async fn drive(
     shared: &Arc<Shared>,
@@ -224,7 +236,11 @@ async fn drive(
     tell: &mpsc::UnboundedSender<Told>,
     chunks_in: &mut Option<mpsc::Receiver<Vec<u8>>>,
 ) -> Result<Ended> {
-    let peer = connection.peer();
+    let (answer, mut answers) = mpsc::channel::<Result<Reply>>(1);
+    news.mark_unchanged();
+    // Where we stand is read while the dialer's first bytes are on their way: what answers them leaves at once, with
+    // their acknowledgement in it, and not in a datagram of its own when the clock says so.
+    ask(shared, session, connection, &answer);
     let streams = async {
         if connection.is_dialer() { connection.open_control().await } else { connection.accept_control().await }
     };
@@ -235,9 +251,7 @@ async fn drive(
     };
     let mut control_out = outlet(send);
     let mut chunks_out: Option<Outlet> = None;
-    let (answer, mut answers) = mpsc::channel::<Result<Reply>>(1);
     let mut tick = tokio::time::interval(TICK);
-    news.mark_unchanged();
     loop {
         while let Some(event) = session.poll_event() {
             if matches!(event, Event::Stored { .. } | Event::BlobFilled) {
@@ -251,21 +265,7 @@ async fn drive(
             // The listener may have gone; the session does not need it.
             let _ = tell.send(Told::Event(event));
         }
-        if let Some(request) = session.poll_request() {
-            let (shared, answer) = (shared.clone(), answer.clone());
-            tokio::task::spawn_blocking(move || {
-                let reply = serve_request(
-                    &shared.store,
-                    &shared.blobs,
-                    &shared.identity,
-                    &mut shared.entropy.clone(),
-                    &peer,
-                    request,
-                );
-                // The session may have ended meanwhile; what was stored stays stored.
-                let _ = answer.blocking_send(reply);
-            });
-        }
+        ask(shared, session, connection, &answer);
         if control_out.held.is_none() {
             control_out.held = session.poll_transmit(Stream::Control, ROOM);
         }

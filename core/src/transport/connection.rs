@@ -31,7 +31,8 @@ pub struct Wire {
     pub sent_datagrams: u64,
     /// Datagrams received.
     pub received_datagrams: u64,
-    /// The part of both directions until this side had (dialer) or had sent (server) HANDSHAKE_DONE.
+    /// The part of both directions until this side had (dialer) or had sent (server) HANDSHAKE_DONE. A dialer's first
+    /// message counts as after, also where it left before.
     pub handshake_bytes: u64,
 }
 

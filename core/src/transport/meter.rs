@@ -5,8 +5,9 @@
 //!
 //! - A server sends HANDSHAKE_DONE in the turn that takes in the dialer's last handshake packet, and our caller gets the
 //!   connection after that turn: the count is exact.
-//! - A dialer that gets HANDSHAKE_DONE has sent what it had sent before the turn: exact. What arrived is counted to the end
-//!   of the turn, so a datagram that came right behind HANDSHAKE_DONE and was taken in with it counts as handshake.
+//! - What a dialer had sent when its caller got the connection is handshake, and nothing after it: its first message leaves
+//!   before or after HANDSHAKE_DONE comes, as the two sides' timing falls. What arrived is counted to the end of the turn
+//!   that takes in HANDSHAKE_DONE, so a datagram that came right behind it and was taken in with it counts as handshake.
 
 use std::future::Future;
 use std::io;
@@ -32,6 +33,7 @@ pub(super) struct Meter {
 struct Watched {
     /// Given back as soon as the handshake is counted: quinn closes a connection when its last handle goes.
     connection: Option<quinn::Connection>,
+    /// At the first look.
     sent_before: Option<u64>,
 }
 
@@ -62,12 +64,13 @@ impl Meter {
             let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(connection) = &watched.connection {
                 let stats = connection.stats();
-                match until_done(connection.side(), &stats, watched.sent_before) {
+                let sent = watched.sent_before.unwrap_or(stats.udp_tx.bytes);
+                match until_done(connection.side(), &stats, sent) {
                     Some(bytes) => {
                         let _ = self.handshake_bytes.set(bytes);
                         watched.connection = None;
                     }
-                    None => watched.sent_before = Some(stats.udp_tx.bytes),
+                    None => watched.sent_before = Some(sent),
                 }
             }
         }
@@ -75,9 +78,9 @@ impl Meter {
     }
 }
 
-fn until_done(side: Side, stats: &ConnectionStats, sent_before: Option<u64>) -> Option<u64> {
+fn until_done(side: Side, stats: &ConnectionStats, sent_before: u64) -> Option<u64> {
     let (done, sent, first) = match side {
-        Side::Client => (stats.frame_rx.handshake_done > 0, sent_before.unwrap_or(stats.udp_tx.bytes), 0),
+        Side::Client => (stats.frame_rx.handshake_done > 0, sent_before, 0),
         Side::Server => (stats.frame_tx.handshake_done > 0, stats.udp_tx.bytes, FIRST_DATAGRAM),
     };
     done.then_some(sent + stats.udp_rx.bytes + first)

@@ -6,15 +6,17 @@ use serde_json::Value;
 
 use super::support::SOON;
 
-/// Two datagrams with nothing but QUIC's own acknowledgement in them: a busy machine delays one, and so sends it alone.
-const ACKNOWLEDGEMENTS: u64 = 64;
+/// UDP payload of the whole exchange after the handshake, both ways.
+const MOST: u64 = 256;
+/// What the medians may differ by: a QUIC acknowledgement's delay and packet numbers take one byte or two each, and the
+/// acknowledgement of HANDSHAKE_DONE rides on the dialer's hello or on its close.
+const ENCODING: u64 = 12;
 
-/// UDP payload after the handshake, of the cheapest of a few syncs: when a delayed acknowledgement leaves is the clock's
-/// doing and costs a datagram more or less.
+/// The median, over a few syncs, of UDP payload after the handshake. Every one of them keeps to [`MOST`].
 fn quiet_sync(guest: &Home, host: &Home) -> u64 {
     let (serving, address) = host.serve();
     let mut bytes = Vec::new();
-    for _ in 0..6 {
+    for _ in 0..9 {
         let report = guest.json(&["sync", "--peer", &address]);
         let peer = &report["peers"][0];
         let count = |value: &Value| value.as_u64().unwrap();
@@ -27,9 +29,10 @@ fn quiet_sync(guest: &Home, host: &Home) -> u64 {
         bytes.push(after);
     }
     serving.interrupt(SOON).expect_code(0);
-    let cheapest = bytes.iter().copied().min().unwrap();
-    assert!(cheapest <= 256, "{bytes:?}");
-    cheapest
+    bytes.sort_unstable();
+    println!("bytes after the handshake: {bytes:?}");
+    assert!(bytes.iter().all(|bytes| *bytes <= MOST), "{bytes:?}");
+    bytes[bytes.len() / 2]
 }
 
 fn with_entries(count: usize) -> (Home, Home) {
@@ -48,12 +51,12 @@ fn a_sync_without_news_costs_the_same_at_a_hundred_and_at_a_thousand_entries() {
     let few = quiet_sync(&guest, &host);
     let (host, guest) = with_entries(1000);
     let many = quiet_sync(&guest, &host);
-    assert!(few.abs_diff(many) <= ACKNOWLEDGEMENTS, "{few} and {many} bytes");
+    assert!(few.abs_diff(many) <= ENCODING, "{few} and {many} bytes");
     // And with another device known.
     let _third = Home::join(&host);
     let (serving, address) = host.serve();
     guest.json(&["sync", "--peer", &address]);
     serving.interrupt(SOON).expect_code(0);
     let third = quiet_sync(&guest, &host);
-    assert!(few.abs_diff(third) <= ACKNOWLEDGEMENTS, "{few} and {third} bytes");
+    assert!(few.abs_diff(third) <= ENCODING, "{few} and {third} bytes");
 }
