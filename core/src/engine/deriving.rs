@@ -8,13 +8,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::{File, OpenOptions, TryLockError};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::Engine;
-use super::shared::Shared;
+use super::shared::{Shared, lock};
 use crate::error::{Code, Result};
 use crate::id::EntryId;
 use crate::journal::people::People;
@@ -68,10 +69,20 @@ pub struct Deriving {
 pub(crate) struct Deriver {
     workers: AtomicUsize,
     slices: AtomicU64,
-    /// Something was written here whose text is not derived.
-    waits: AtomicBool,
-    /// A thread is about to derive it.
-    soon: AtomicBool,
+    saved: Mutex<Saved>,
+    /// Something was saved, or the engine ends.
+    woken: Condvar,
+}
+
+/// What was saved here, and the thread that derives it.
+#[derive(Debug, Default)]
+struct Saved {
+    /// Something was saved whose text is not derived.
+    waits: bool,
+    /// The engine ends: no thread begins anything.
+    ending: bool,
+    /// Started by the first save. It holds the store, so it has ended before the engine has.
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Default for Deriver {
@@ -80,8 +91,8 @@ impl Default for Deriver {
         Self {
             workers: AtomicUsize::new(cores.min(MOST_WORKERS)),
             slices: AtomicU64::default(),
-            waits: AtomicBool::default(),
-            soon: AtomicBool::default(),
+            saved: Mutex::default(),
+            woken: Condvar::new(),
         }
     }
 }
@@ -100,29 +111,57 @@ impl Engine {
 }
 
 /// Something was committed here: its text is derived a moment later, off the path of whoever waits for the save. A
-/// program that ends before leaves it to [`derive_rest`], one that is killed to whoever opens the journal next.
+/// program that ends before leaves it to [`end`], one that is killed to whoever opens the journal next.
 pub(super) fn derive_soon(shared: &Arc<Shared>) {
-    let deriver = &shared.deriver;
-    deriver.waits.store(true, Ordering::SeqCst);
-    if deriver.soon.swap(true, Ordering::SeqCst) {
-        return;
+    let mut saved = lock(&shared.deriver.saved);
+    saved.waits = true;
+    if saved.thread.is_none() && !saved.ending {
+        let mine = shared.clone();
+        let thread = std::thread::Builder::new().name("afterword-deriving".to_owned());
+        // Without a thread it is derived by whoever lists or searches, or at the end.
+        saved.thread = thread.spawn(move || derive_what_is_saved(&mine)).ok();
     }
-    let mine = shared.clone();
-    let thread = std::thread::Builder::new().name("afterword-deriving".to_owned()).spawn(move || {
-        std::thread::sleep(SOON);
-        mine.deriver.soon.store(false, Ordering::SeqCst);
-        derive_rest(&mine);
-    });
-    if thread.is_err() {
-        deriver.soon.store(false, Ordering::SeqCst);
+    shared.deriver.woken.notify_all();
+}
+
+/// The thread's work: a moment after each save, until the engine ends.
+fn derive_what_is_saved(shared: &Shared) {
+    let Deriver { saved, woken, .. } = &shared.deriver;
+    loop {
+        let saved = woken.wait_while(lock(saved), |saved| !saved.waits && !saved.ending);
+        let saved = saved.unwrap_or_else(PoisonError::into_inner);
+        let (saved, _) =
+            woken.wait_timeout_while(saved, SOON, |saved| !saved.ending).unwrap_or_else(PoisonError::into_inner);
+        if saved.ending {
+            return;
+        }
+        drop(saved);
+        derive_rest(shared);
     }
 }
 
-/// Derives what was written here and still waits. What can't be derived now is derived by whoever lists or searches next.
-pub(super) fn derive_rest(shared: &Shared) {
-    if shared.deriver.waits.swap(false, Ordering::SeqCst) {
+/// Derives what was saved here and still waits. What can't be derived now is by whoever lists or searches next.
+fn derive_rest(shared: &Shared) {
+    let waits = std::mem::take(&mut lock(&shared.deriver.saved).waits);
+    if waits {
         let _ = derive(shared, REST, &mut |_, _| {});
     }
+}
+
+/// The engine ends: derives what was saved here, and returns once no thread of ours holds the store. A program that
+/// returned from `main` before would run its libraries' ends under a thread that is inside of them.
+pub(super) fn end(shared: &Shared) {
+    let thread = {
+        let mut saved = lock(&shared.deriver.saved);
+        saved.ending = true;
+        shared.deriver.woken.notify_all();
+        saved.thread.take()
+    };
+    if let Some(thread) = thread {
+        // Had it panicked, what it left undone is still marked as stale.
+        let _ = thread.join();
+    }
+    derive_rest(shared);
 }
 
 /// Derives one entry in one transaction, whatever else waits.

@@ -56,7 +56,7 @@ const PACK_BEFORE_CLOSING: std::time::Duration = std::time::Duration::from_milli
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        deriving::derive_rest(&self.shared);
+        deriving::end(&self.shared);
     }
 }
 
@@ -78,7 +78,7 @@ impl Engine {
     /// Closes the store: derives what was written here, waits for the write in flight, empties the log file, closes every
     /// connection.
     pub fn close(self) -> Result<()> {
-        deriving::derive_rest(&self.shared);
+        deriving::end(&self.shared);
         // What is left unpacked is packed by whoever opens the journal next.
         let _ = self.pack(PACK_BEFORE_CLOSING);
         Ok(self.shared.store.pause()?)

@@ -157,6 +157,28 @@ fn what_was_saved_is_found_at_once_and_derived_by_itself_a_moment_later() {
     assert_eq!(next.search("egret", 9).unwrap().found.hits[0].entry, third);
 }
 
+/// A thread that outlived the engine read the store while the program's libraries ended: now and then a write that was
+/// saved and acknowledged ended in a segmentation fault.
+#[test]
+fn no_thread_holds_the_store_once_the_engine_has_ended() {
+    for (n, wait) in [0, 30, 59, 60, 61, 62, 65, 70, 90].into_iter().enumerate() {
+        let (_folder, engine) = made();
+        bring(&engine, 0..20);
+        let new =
+            NewEntry { kind: Kind::Note, title: "Saved".to_owned(), body: body(n), sections: vec![], happened: None };
+        engine.create_entry(new).unwrap();
+        assert!(lock(&engine.shared.deriver.saved).thread.is_some(), "nothing would be shown");
+        std::thread::sleep(Duration::from_millis(wait));
+        let shared = Arc::downgrade(&engine.shared);
+        if n % 2 == 0 {
+            drop(engine)
+        } else {
+            engine.close().unwrap()
+        }
+        assert!(shared.upgrade().is_none(), "after {wait} ms");
+    }
+}
+
 #[test]
 fn a_commit_that_fails_loses_nothing_and_what_was_committed_is_the_newest() {
     let (_folder, engine) = made();
