@@ -232,7 +232,7 @@ impl Engine {
 
     /// One page of entries, newest first. First derives what waits, for at most two seconds.
     pub fn list(&self, filter: &Filter, limit: usize, after: Option<&Cursor>) -> Result<Listed> {
-        let unread = self.derive(DERIVE_FIRST, |_, _| {})?.left;
+        let unread = self.derive_first()?;
         self.shared.store.read_sql(|tx| {
             Ok(Listed { page: derived::list(tx, filter, limit, after)?, people: derived::people(tx)?, unread })
         })
@@ -245,11 +245,21 @@ impl Engine {
 
     /// Searches words, `"phrases"` and `prefix*`. First derives what waits, for at most two seconds.
     pub fn search(&self, query: &str, limit: usize) -> Result<Searched> {
-        let unread = self.derive(DERIVE_FIRST, |_, _| {})?.left;
+        let unread = self.derive_first()?;
         let today = self.shared.clock.today();
         self.shared.store.read_sql(|tx| {
             Ok(Searched { found: derived::find(tx, query, limit, today)?, people: derived::people(tx)?, unread })
         })
+    }
+
+    /// Derives what waits, and says how much still does. Where the disk is full nothing can be derived, which is no reason
+    /// not to show what is there: a list row is part of the save.
+    fn derive_first(&self) -> Result<u64> {
+        match self.derive(DERIVE_FIRST, |_, _| {}) {
+            Ok(done) => Ok(done.left),
+            Err(error) if error.code == Code::StorageFull => Ok(self.shared.store.stale_count()?),
+            Err(error) => Err(error),
+        }
     }
 
     /// Everybody in the journal.

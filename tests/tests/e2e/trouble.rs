@@ -235,7 +235,10 @@ fn a_full_disk_is_said_and_nothing_that_was_saved_is_lost() {
             i=$((i + 1)); [ $i -lt 100 ] || exit 4
         done
         cat "$3"; echo "$i saved"
-        "$2" --home "$1/j" --json list --limit 1000 | tr ',' '\n' | grep -c '"title":"Entry'
+        ids=$("$2" --home "$1/j" --json list --limit 1000 | tr '{' '\n' | sed -n 's/^"id":"\([0-9a-f]*\)".*"title":"Entry .*/\1/p')
+        echo $ids | wc -w
+        for id in $ids; do "$2" --home "$1/j" --json show $id; done | grep -c '"title":"Entry'
+        "$2" --home "$1/j" --json search entry
     "#;
     let answer = home.scratch().join("answer");
     let output = std::process::Command::new("unshare")
@@ -258,4 +261,10 @@ fn a_full_disk_is_said_and_nothing_that_was_saved_is_lost() {
     let listed: u32 = lines[2].parse().unwrap();
     assert!(saved >= 2, "{output}");
     assert_eq!(listed, saved, "everything that was said to be saved is listed: {output}");
+    let shown: u32 = lines[3].parse().unwrap();
+    assert_eq!(shown, saved, "and is shown: {output}");
+    // What could not be derived any more is not found, and that is said.
+    let searched: serde_json::Value = serde_json::from_str(lines[4]).unwrap();
+    let of = |key: &str| searched[key].as_u64().unwrap();
+    assert_eq!(of("total") + of("unread"), u64::from(saved), "{output}");
 }
