@@ -1,6 +1,6 @@
 //! Attachments' bytes at rest: one file per blob, sealed part by part, never more than a few parts in memory.
 //!
-//! A blob is cut into the parts of [`tree`]: chunks, then the nodes above them. `file = SealPart_k(place(0), p₀) ‖
+//! A blob is cut into the parts of `tree`: chunks, then the nodes above them. `file = SealPart_k(place(0), p₀) ‖
 //! SealPart_k(place(1), p₁) ‖ …`, `k` for this file alone and `place(i) = attachment's key ‖ i ‖ length`; so a part moved,
 //! swapped, or kept from another blob does not open. A blob that is still arriving is a file of its full size with holes;
 //! which parts it has, the database knows, and each was checked against its parent before it was written.
