@@ -133,7 +133,7 @@ fn messages() -> Vec<Message> {
     let batch = signed_batch(PEER).encode();
     let claim = |seed, seq| Claim { log: log(seed), seq, chain: [0xcc; 8] };
     vec![
-        Message::Hello { version: PROTOCOL, hash: [5; 16] },
+        Message::Hello { version: PROTOCOL, hash: [5; 16], leaves: false },
         Message::Compare {
             generation: 1,
             statements: [1; 16],
@@ -155,6 +155,7 @@ fn messages() -> Vec<Message> {
         Message::Sent { chunks: 0 },
         Message::Settled { answered: 1, batches: 1, hash: [5; 16] },
         Message::WhoAreYou,
+        Message::Next { generation: 1, bytes: vec![0; 9] },
     ]
 }
 

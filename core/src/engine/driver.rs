@@ -21,6 +21,8 @@ const WRITE_AHEAD: usize = 4;
 const TICK: Duration = Duration::from_millis(500);
 /// How long the end of a session waits for bytes of blobs that have come already.
 const SALVAGE: Duration = Duration::from_millis(20);
+/// While a live session waits for quiet.
+const SHORT_TICK: Duration = Duration::from_millis(50);
 
 /// How a session ended, and what it cost.
 #[derive(Debug, Clone)]
@@ -90,7 +92,10 @@ pub(super) async fn run(
             (close.code(), session.settled(), error)
         }
         Ok(Ended::There(code)) => match code {
-            0 => (0, Some(true), None),
+            0 => {
+                session.concluded();
+                (0, Some(true), None)
+            }
             1 => (1, Some(session.settled().unwrap_or(false)), None),
             2 => (2, session.settled(), Some(refused())),
             4 => (4, session.settled(), sentence(&Close::Error(SessionError::TooNew), None)),
@@ -252,6 +257,8 @@ async fn drive(
     let mut control_out = outlet(send);
     let mut chunks_out: Option<Outlet> = None;
     let mut tick = tokio::time::interval(TICK);
+    let mut short_tick = tokio::time::interval(SHORT_TICK);
+    short_tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         while let Some(event) = session.poll_event() {
             if matches!(event, Event::Stored { .. } | Event::BlobFilled) {
@@ -332,6 +339,7 @@ async fn drive(
                     session.news();
                 }
             }
+            _ = short_tick.tick(), if session.is_restless() => session.tick(begun.elapsed().as_millis() as u64),
             _ = tick.tick() => session.tick(begun.elapsed().as_millis() as u64),
         }
     }

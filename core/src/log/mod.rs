@@ -16,6 +16,7 @@ mod block;
 mod certificate;
 mod change;
 pub(crate) mod codec;
+mod continuation;
 #[cfg(test)]
 mod golden;
 mod head;
@@ -28,6 +29,7 @@ pub use block::{BLOCK, Block, Line, Lines, Packer, Unpacker, line};
 pub use certificate::Certificate;
 pub use change::{ChangeHeader, MAX_CHANGE};
 pub use codec::DecodeError;
+pub use continuation::Tail;
 pub use head::Head;
 pub use operation::{BlobRef, Body, Envelope, MAX_BLOB, Operation, OperationKind};
 

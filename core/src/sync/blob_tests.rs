@@ -142,6 +142,11 @@ fn a_long_blob_costs_a_transaction_for_each_slice_and_no_part_twice() {
     a.write(4);
     a.session.news();
     talk(&mut a, &mut b, &mut |part| panic!("{part:?}"));
+    // A session that stays says again where it stands once it is quiet.
+    for side in [&mut a, &mut b] {
+        side.session.tick(1000);
+    }
+    talk(&mut a, &mut b, &mut |part| panic!("{part:?}"));
     assert_eq!(b.session.settled(), Some(true));
 }
 

@@ -43,7 +43,7 @@ fn messages() -> Vec<(&'static str, Message)> {
         Certificate::sign(&key(), JournalId::from_bytes([10; 16]), EntryId::from_bytes([14; 16]), log(), position());
     let statements = vec![StatementId::from_bytes([1; 32])];
     vec![
-        ("hello", Message::Hello { version: PROTOCOL, hash: [5; 16] }),
+        ("hello", Message::Hello { version: PROTOCOL, hash: [5; 16], leaves: false }),
         ("who-are-you", Message::WhoAreYou),
         ("adds", Message::Adds(vec![b"genesis".to_vec(), b"add".to_vec()])),
         (
@@ -65,6 +65,7 @@ fn messages() -> Vec<(&'static str, Message)> {
         ("want", Message::Want(vec![unfilled()])),
         ("sent", Message::Sent { chunks: 2 }),
         ("settled", Message::Settled { answered: 1, batches: 300, hash: [5; 16] }),
+        ("next", Message::Next { generation: 1, bytes: b"short".to_vec() }),
     ]
 }
 
@@ -125,6 +126,6 @@ fn these_bytes_are_the_protocol() {
 #[test]
 fn every_message_has_a_vector() {
     let numbers: std::collections::BTreeSet<u8> = messages().iter().map(|(_, message)| message.encode()[0]).collect();
-    assert_eq!(numbers, (0..=12).collect());
-    assert!(Message::decode(&[13]).is_err(), "a thirteenth message has a vector too");
+    assert_eq!(numbers, (0..=13).collect());
+    assert!(Message::decode(&[14]).is_err(), "a fourteenth message has a vector too");
 }

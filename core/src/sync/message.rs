@@ -29,6 +29,8 @@ pub enum Message {
         version: u16,
         /// Equal on both sides: done.
         hash: [u8; 16],
+        /// The sender goes once both hold the same: where they do already, closing is the whole answer.
+        leaves: bool,
     },
     /// The sender has never heard of the receiver's device.
     WhoAreYou,
@@ -105,6 +107,13 @@ pub enum Message {
         batches: u64,
         /// Its `Hello` hash now.
         hash: [u8; 16],
+    },
+    /// A batch that goes on from the last one on this stream: what [`crate::log::Tail`] leaves of it.
+    Next {
+        /// As in [`Message::Batch`].
+        generation: u32,
+        /// [`crate::log::Tail::shorten`].
+        bytes: Vec<u8>,
     },
 }
 

@@ -1,5 +1,7 @@
 //! What a session asks of the store, and the one function that answers.
 
+use std::collections::BTreeMap;
+
 use super::message::Chunk;
 use super::request_blobs::{BlobBytes, read_parts, store_parts, unfilled};
 use crate::error::Result;
@@ -15,6 +17,8 @@ use crate::time::Entropy;
 pub enum Request {
     /// Everything that `Hello` and `Compare` say.
     Summary,
+    /// The same when something new is held, with the first of it: the peer has this much of each log.
+    News(BTreeMap<LogId, u64>),
     /// Genesis and adds, to show to a peer that does not know this device.
     Introduction,
     /// Whether these adds make the peer a member; if so they are stored.
@@ -60,6 +64,8 @@ pub enum Request {
 pub enum Answer {
     /// To [`Request::Summary`]: the summary and its `Hello` hash.
     Summary(Box<Summary>, [u8; 16]),
+    /// To [`Request::News`]: besides, the first batch that the peer lacks.
+    News(Box<Summary>, [u8; 16], Option<Box<Batch>>),
     /// To [`Request::Introduction`].
     Introduction(Vec<Vec<u8>>),
     /// To requests whose standing is the answer.
@@ -136,6 +142,16 @@ pub fn serve_request(
             let summary = rules::summary(tx)?;
             let hello = summary.hello(identity);
             Ok(Answer::Summary(Box::new(summary), hello))
+        }),
+        Request::News(peer_has) => read(&mut |tx| {
+            let summary = rules::summary(tx)?;
+            let hello = summary.hello(identity);
+            let after = |log: &LogId| peer_has.get(log).copied().unwrap_or(0);
+            let batch = match summary.vector.iter().find(|(log, position)| position.seq > after(log)) {
+                Some((log, _)) => rules::next_batch(tx, identity, *log, after(log))?.map(Box::new),
+                None => None,
+            };
+            Ok(Answer::News(Box::new(summary), hello, batch))
         }),
         Request::Introduction => read(&mut |tx| {
             let set = rules::statements(tx)?;

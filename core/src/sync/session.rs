@@ -9,7 +9,7 @@ use super::frame::{FrameReader, frame};
 use super::message::{Chunk, MAX_CHUNK_PAYLOAD, MAX_INTRODUCTION, MAX_PAYLOAD, Message, PROTOCOL};
 use super::request::{Reply, Request};
 use crate::id::LogId;
-use crate::log::Batch;
+use crate::log::{Batch, Tail};
 use crate::store::rules::{Claim, Outgoing, Planted, Summary};
 
 /// Bytes of batches that one transaction takes in, if no single one is longer.
@@ -18,6 +18,9 @@ const SLICE: usize = 1 << 20;
 const OPENED: usize = 256;
 /// Milliseconds without any progress after which a session that is not settled ends.
 const STALLED_AFTER: u64 = 60_000;
+/// Milliseconds of quiet after which a live session that was settled once says again where it stands. An edit is answered
+/// by its acknowledgement alone.
+const CALM_AFTER: u64 = 200;
 
 /// Whether a session ends by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,6 +131,17 @@ pub(super) struct Sending {
     pub(super) in_flight: VecDeque<usize>,
     pub(super) sent: u64,
     pub(super) acked: u64,
+    /// After the last batch said, whatever it answered: what the next one goes on from.
+    pub(super) tail: Option<Tail>,
+}
+
+/// Bytes of the peer's that wait for the store, and what the session needs to know of them once they are stored.
+#[derive(Debug, Default)]
+pub(super) struct Input {
+    pub(super) bytes: usize,
+    pub(super) generation: u32,
+    /// Whether they bring blobs, which are asked for then.
+    pub(super) brings: bool,
 }
 
 /// One session, from the first frame to the last.
@@ -139,8 +153,8 @@ pub struct Session {
     /// Requests not yet handed out, and whether one is out.
     pub(super) requests: VecDeque<Request>,
     pub(super) outstanding: bool,
-    /// Of the requests that carry what the peer sent, in order: its bytes, and a batch's generation.
-    pub(super) inputs: VecDeque<(usize, u32)>,
+    /// Of the requests that carry what the peer sent, in order.
+    pub(super) inputs: VecDeque<Input>,
     /// Bytes in the last request that stores batches.
     slice: usize,
     pub(super) out: VecDeque<Vec<u8>>,
@@ -149,6 +163,13 @@ pub struct Session {
     pub(super) costs: Costs,
     waiting_for_answer: bool,
     last_progress: u64,
+    /// A first compare waits for what goes with it, so that all of it leaves at once.
+    pub(super) held_back: bool,
+    /// After the last batch heard.
+    their_tail: Option<Tail>,
+    /// Whether both once held the same and only batches were said since, and whether it has been quiet since the last.
+    pub(super) steady: bool,
+    pub(super) calm: bool,
 
     /// Whether this side asked the peer who it is, and whether the peer then showed its adds.
     pub(super) asked_who: bool,
@@ -159,6 +180,8 @@ pub struct Session {
     pub(super) early_news: bool,
     pub(super) hello: Option<[u8; 16]>,
     pub(super) their_hello: Option<[u8; 16]>,
+    /// Whether the peer goes once both hold the same.
+    pub(super) they_leave: bool,
     pub(super) summary: Option<Box<Summary>>,
 
     pub(super) ours: Option<Stand>,
@@ -210,12 +233,17 @@ impl Session {
             costs: Costs::default(),
             waiting_for_answer: false,
             last_progress: 0,
+            held_back: false,
+            their_tail: None,
+            steady: false,
+            calm: false,
             asked_who: false,
             shown_adds: false,
             introduced: false,
             early_news: false,
             hello: None,
             their_hello: None,
+            they_leave: false,
             summary: None,
             ours: None,
             theirs: None,
@@ -299,8 +327,8 @@ impl Session {
             self.early_news = true;
             return;
         }
-        if !self.requests.contains(&Request::Summary) {
-            self.requests.push_back(Request::Summary);
+        if !self.requests.iter().any(|request| matches!(request, Request::News(_))) {
+            self.requests.push_back(Request::News(self.peer_has.clone()));
         }
         self.answer_again();
         self.advance();
@@ -309,11 +337,28 @@ impl Session {
     /// It is `now`, in milliseconds of the caller's monotonic time.
     pub fn tick(&mut self, now: u64) {
         self.hurry();
+        if self.is_restless() && now.saturating_sub(self.last_progress) >= CALM_AFTER {
+            self.calm = true;
+            self.advance();
+        }
         if self.close.is_some() || (self.reported.is_some() && self.config.mode == Mode::Live) {
             self.last_progress = now;
         } else if now.saturating_sub(self.last_progress) >= STALLED_AFTER && !self.outstanding {
             self.close.get_or_insert(Close::Stalled);
         }
+    }
+
+    /// Whether a live session waits for quiet before it says where it stands: then [`Session::tick`] is wanted often.
+    pub fn is_restless(&self) -> bool {
+        self.steady && !self.calm && self.reported.is_none() && self.close.is_none()
+    }
+
+    /// The peer closed because both hold the same.
+    pub fn concluded(&mut self) {
+        if std::mem::take(&mut self.waiting_for_answer) {
+            self.costs.round_trips += 1;
+        }
+        self.reported = Some(true);
     }
 
     /// Bytes moved or the store answered at `now`: the session is not stalled.
@@ -325,7 +370,7 @@ impl Session {
 
     /// Whether more bytes should be read from the network now.
     pub fn wants_input(&self) -> bool {
-        self.inputs.iter().map(|(bytes, _)| bytes).sum::<usize>() < self.config.window && self.close.is_none()
+        self.inputs.iter().map(|input| input.bytes).sum::<usize>() < self.config.window && self.close.is_none()
     }
 
     /// The next request for the store, if none is out.
@@ -342,6 +387,9 @@ impl Session {
     pub fn poll_transmit(&mut self, stream: Stream, room: usize) -> Option<Vec<u8>> {
         match stream {
             Stream::Control => {
+                if self.held_back {
+                    return None;
+                }
                 if self.stored_batches > self.acknowledged
                     && self.close.is_none()
                     && let Some(ours) = &self.ours
@@ -419,13 +467,14 @@ impl Session {
             return Err(SessionError::OutOfTurn("a message before this side's hello"));
         }
         match message {
-            Message::Hello { version, hash } => {
+            Message::Hello { version, hash, leaves } => {
                 if version > PROTOCOL {
                     return Err(SessionError::TooNew);
                 }
                 if self.their_hello.replace(hash).is_some() {
                     return Err(SessionError::OutOfTurn("a second hello"));
                 }
+                self.they_leave = leaves;
                 self.greet();
             }
             Message::WhoAreYou => {
@@ -449,7 +498,10 @@ impl Session {
                 self.our_settled = None;
                 self.reported = None;
                 self.settling = false;
-                self.sending = Sending::default();
+                self.steady = false;
+                self.sending = Sending { tail: self.sending.tail.take(), ..Sending::default() };
+                // Our own first one, where it has not left yet, leaves with the batch that answers this.
+                self.held_back |= !self.out.is_empty() && self.ours.as_ref().is_some_and(|ours| ours.generation == 1);
                 if self.ours.is_none() || self.ours.as_ref().is_some_and(|ours| ours.generation == 0) {
                     // The peer has news since our equal hellos, or we have not compared yet.
                     self.look_again();
@@ -459,7 +511,7 @@ impl Session {
                 self.requests.push_back(Request::Missing { statements, certificates });
             }
             Message::Missing { statements, certificates } => {
-                self.inputs.push_back((len, 0));
+                self.inputs.push_back(Input { bytes: len, ..Input::default() });
                 self.requests.push_back(Request::StoreMissing { statements, certificates });
             }
             Message::Chains { log, points } => self.requests.push_back(Request::Common(log, points)),
@@ -467,7 +519,15 @@ impl Session {
                 self.peer_has.insert(log, seq);
                 self.send_log(Outgoing { log, after: seq });
             }
-            Message::Batch { generation, batch } => self.batch(generation, &batch)?,
+            Message::Batch { generation, batch: bytes } => {
+                let batch = Batch::decode(&bytes).map_err(|_| SessionError::Malformed("batch"))?;
+                self.batch(generation, batch, bytes.len())?;
+            }
+            Message::Next { generation, bytes } => {
+                let tail = self.their_tail.as_ref().ok_or(SessionError::OutOfTurn("the rest of no batch"))?;
+                let batch = tail.lengthen(&bytes).map_err(|_| SessionError::Malformed("continued batch"))?;
+                self.batch(generation, batch, bytes.len())?;
+            }
             Message::Ack { generation, batches } => self.acknowledge(generation, batches)?,
             Message::Want(blobs) => self.wanted(blobs),
             Message::Sent { chunks } => self.sent(chunks),
@@ -494,21 +554,22 @@ impl Session {
         Ok(())
     }
 
-    fn batch(&mut self, generation: u32, bytes: &[u8]) -> Result<(), SessionError> {
-        let malformed = |_| SessionError::Malformed("batch");
-        let batch = Batch::decode(bytes).map_err(malformed)?;
+    fn batch(&mut self, generation: u32, batch: Batch, len: usize) -> Result<(), SessionError> {
         self.costs.received_bytes += batch.len() as u64;
+        self.their_tail = Tail::of(&batch);
+        // Looked through here, while the store is busy with the one before.
+        let open = batch.open().map_err(|_| SessionError::Malformed("batch"))?;
+        let brings = open.placed().iter().any(|placed| !placed.envelope.brings.is_empty());
         // What waits for the store is the bytes as they came, and what was read of each operation.
-        let waiting = bytes.len() + batch.count() as usize * OPENED;
-        self.inputs.push_back((waiting, generation));
+        let waiting = len + open.placed().len() * OPENED;
+        self.inputs.push_back(Input { bytes: waiting, generation, brings });
         // Whoever sends has not settled, or not for long: it says so again.
         self.their_settled = None;
         self.reported = None;
+        self.calm = false;
         if self.config.planted == Some(Planted::AcknowledgeBeforeDurable) {
             self.count_stored(generation);
         }
-        // Looked through here, while the store is busy with the one before.
-        let open = batch.open().map_err(malformed)?;
         match self.requests.back_mut() {
             Some(Request::StoreBatches(batches)) if self.slice + waiting <= SLICE => {
                 batches.push(open);

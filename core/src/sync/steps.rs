@@ -3,14 +3,17 @@
 use super::SessionError;
 use super::message::{Message, PROTOCOL};
 use super::request::{Answer, Reply, Request};
-use super::session::{Close, Event, Mode, Session, Stand};
-use crate::log::Batch;
+use super::session::{Close, Event, Input, Mode, Session, Stand};
+use crate::log::{Batch, Tail};
 use crate::store::rules::{Claim, Comparison, Outgoing, Planted, Received, Standing, Summary};
 
 /// Compares after which a session that gets no further stops trying.
 const MAX_ROUNDS: u32 = 16;
 /// How often two settled sides may find that they differ before they leave it at that.
 const MAX_DISAGREEMENTS: u32 = 2;
+
+/// A first compare leaves with what follows it at once, unless a batch is this long: then the rest is behind it anyway.
+const WORTH_WAITING: usize = 16 << 10;
 
 impl Session {
     // ---- answers ------------------------------------------------------------------------------------------------
@@ -30,6 +33,10 @@ impl Session {
         }
         match answer {
             Answer::Summary(summary, hash) => self.summarized(summary, hash),
+            Answer::News(summary, hash, batch) => {
+                self.summarized(summary, hash);
+                self.pushed(batch);
+            }
             Answer::Introduction(adds) => self.say(&Message::Adds(adds)),
             // The adds made the peer a member: begin as if it had always been one.
             Answer::Done => self.requests.push_back(Request::Summary),
@@ -84,7 +91,8 @@ impl Session {
         self.summary = Some(summary);
         if first {
             self.admit();
-            self.say(&Message::Hello { version: PROTOCOL, hash });
+            let leaves = self.config.mode == Mode::Once;
+            self.say(&Message::Hello { version: PROTOCOL, hash, leaves });
             if self.early_news {
                 self.requests.push_back(Request::Summary);
             }
@@ -110,7 +118,7 @@ impl Session {
             }
         }
         // The summary may have been asked for before a plan brought more to send.
-        let quiet = news.is_empty() && self.sending.outgoing.is_empty() && self.sending.in_flight.is_empty();
+        let quiet = news.is_empty() && self.sending.outgoing.is_empty();
         news.into_iter().for_each(|log| self.send_log(log));
         if std::mem::take(&mut self.settling) && quiet {
             let answered = self.theirs.as_ref().map_or(0, |theirs| theirs.generation);
@@ -137,6 +145,10 @@ impl Session {
         self.sets_for = Some((0, 0));
         self.blobs.looked = true;
         self.report(true);
+        if self.they_leave {
+            // The close says it all, in one datagram, and spares them theirs.
+            self.close = Some(Close::Equal);
+        }
     }
 
     /// Says where we stand, and begins a new count of batches.
@@ -158,6 +170,9 @@ impl Session {
             digest: stand.digest,
             claims: stand.claims.clone(),
         };
+        // Who answers a first compare knows what the other lacks: the first batch goes with the answer.
+        self.held_back = self.theirs.is_some() && stand.generation == 1;
+        self.steady = false;
         self.ours = Some(stand);
         self.restart_count();
         self.our_settled = None;
@@ -218,6 +233,26 @@ impl Session {
         self.sending.outgoing.push_back(log);
     }
 
+    /// The operations that news was about were read with it: they are sent at once.
+    fn pushed(&mut self, batch: Option<Box<Batch>>) {
+        let planned = self.planned.is_some() && self.planned == self.pair();
+        let Some(batch) = batch.filter(|_| planned && !self.sending.reading && self.close.is_none()) else { return };
+        let next = self.sending.outgoing.front();
+        if next.is_some_and(|next| next.log == batch.log && next.after == batch.previous.seq) && self.has_room() {
+            let log = batch.log;
+            let whole =
+                self.summary.as_ref().and_then(|summary| summary.vector.get(&log)) == Some(&batch.head.position);
+            self.read(log, Some(batch));
+            if whole {
+                self.sending.outgoing.pop_front();
+            }
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        self.sending.in_flight.iter().sum::<usize>() < self.config.window
+    }
+
     fn read(&mut self, log: crate::id::LogId, batch: Option<Box<Batch>>) {
         self.sending.reading = false;
         let Some(front) = self.sending.outgoing.front_mut().filter(|front| front.log == log) else { return };
@@ -230,11 +265,25 @@ impl Session {
         *known = batch.head.position.seq.max(*known);
         self.costs.sent_operations += batch.count();
         self.costs.sent_bytes += batch.len() as u64;
-        let bytes = batch.encode();
-        self.sending.in_flight.push_back(bytes.len());
-        self.sending.sent += 1;
         let generation = self.theirs.as_ref().map_or(0, |theirs| theirs.generation);
-        self.say(&Message::Batch { generation, batch: bytes });
+        let short = self.sending.tail.as_ref().and_then(|tail| tail.shorten(&batch));
+        self.sending.tail = Tail::of(&batch);
+        let (message, len) = match short {
+            Some(bytes) => {
+                let len = bytes.len();
+                (Message::Next { generation, bytes }, len)
+            }
+            None => {
+                let bytes = batch.encode();
+                let len = bytes.len();
+                (Message::Batch { generation, batch: bytes }, len)
+            }
+        };
+        self.sending.in_flight.push_back(len);
+        self.sending.sent += 1;
+        self.calm = false;
+        self.say(&message);
+        self.held_back &= len < WORTH_WAITING;
     }
 
     pub(super) fn count_stored(&mut self, generation: u32) {
@@ -244,7 +293,7 @@ impl Session {
     }
 
     fn received(&mut self, log: crate::id::LogId, end: u64, received: Received) -> Result<(), SessionError> {
-        let (_, generation) = self.inputs.pop_front().unwrap_or_default();
+        let Input { generation, brings, .. } = self.inputs.pop_front().unwrap_or_default();
         let count = self.config.planted != Some(Planted::AcknowledgeBeforeDurable);
         self.untaken |= !matches!(received, Received::Stored { .. } | Received::Known);
         match received {
@@ -257,7 +306,7 @@ impl Session {
                 }
                 let known = self.peer_has.entry(log).or_default();
                 *known = end.max(*known);
-                self.blobs.looked = false;
+                self.blobs.looked &= !(brings || mended);
                 self.unsettle();
             }
             // Nothing new, but one batch more than we last said.
@@ -296,19 +345,20 @@ impl Session {
         }
         self.compare_step();
         let planned = self.planned.is_some() && self.planned == self.pair();
-        if planned && !self.sending.reading && !self.sending.outgoing.is_empty() {
-            let flying: usize = self.sending.in_flight.iter().sum();
-            if flying < self.config.window
-                && let Some(next) = self.sending.outgoing.front()
-            {
-                self.sending.reading = true;
-                self.requests.push_back(Request::ReadBatch(next.log, next.after));
-            }
+        if planned
+            && !self.sending.reading
+            && self.has_room()
+            && let Some(next) = self.sending.outgoing.front()
+        {
+            self.sending.reading = true;
+            self.requests.push_back(Request::ReadBatch(next.log, next.after));
         }
         self.answer_step();
         if planned {
             self.settle_step();
         }
+        // Nothing more is read that could go with it.
+        self.held_back &= self.outstanding || !self.requests.is_empty();
     }
 
     fn compare_step(&mut self) {
@@ -325,14 +375,12 @@ impl Session {
         }
     }
 
-    /// Settles once nothing is on its way; then sees whether the other side holds the same.
+    /// Settles once everything is said, what is not yet acknowledged included; then sees whether the other side holds
+    /// the same. A live session that was settled waits until it is quiet.
     fn settle_step(&mut self) {
         let sending = &self.sending;
-        let idle = self.requests.is_empty()
-            && !self.outstanding
-            && sending.outgoing.is_empty()
-            && sending.in_flight.is_empty()
-            && !self.blobs.is_answering();
+        let idle =
+            self.requests.is_empty() && !self.outstanding && sending.outgoing.is_empty() && !self.blobs.is_answering();
         if !idle {
             return;
         }
@@ -343,6 +391,9 @@ impl Session {
             return;
         }
         if self.our_settled.is_none() {
+            if self.is_restless() {
+                return;
+            }
             self.settling = true;
             self.requests.push_back(Request::Summary);
             return;
@@ -370,6 +421,7 @@ impl Session {
             // What comes later in a session that stays is a new round with as many tries as the first.
             self.disagreements = 0;
             self.rounds = 0;
+            self.steady = self.config.mode == Mode::Live;
         }
         self.events.push_back(Event::Settled { equal });
         if self.config.mode == Mode::Once {

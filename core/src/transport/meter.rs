@@ -5,9 +5,10 @@
 //!
 //! - A server sends HANDSHAKE_DONE in the turn that takes in the dialer's last handshake packet, and our caller gets the
 //!   connection after that turn: the count is exact.
-//! - What a dialer had sent when its caller got the connection is handshake, and nothing after it: its first message leaves
-//!   before or after HANDSHAKE_DONE comes, as the two sides' timing falls. What arrived is counted to the end of the turn
-//!   that takes in HANDSHAKE_DONE, so a datagram that came right behind it and was taken in with it counts as handshake.
+//! - A dialer that gets HANDSHAKE_DONE has sent what it had sent before the turn. Turns that sent a stream's bytes do not
+//!   count: its first message leaves before or after HANDSHAKE_DONE comes, as the two sides' timing falls. What arrived is
+//!   counted to the end of the turn, so a datagram that came right behind HANDSHAKE_DONE and was taken in with it counts
+//!   as handshake.
 
 use std::future::Future;
 use std::io;
@@ -33,8 +34,10 @@ pub(super) struct Meter {
 struct Watched {
     /// Given back as soon as the handshake is counted: quinn closes a connection when its last handle goes.
     connection: Option<quinn::Connection>,
-    /// At the first look.
-    sent_before: Option<u64>,
+    /// Bytes sent until the last look, those of turns that sent a stream's bytes not counted.
+    sent: u64,
+    /// All bytes sent, and frames of streams, at the last look.
+    looked: Option<(u64, u64)>,
 }
 
 impl Meter {
@@ -64,13 +67,19 @@ impl Meter {
             let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(connection) = &watched.connection {
                 let stats = connection.stats();
-                let sent = watched.sent_before.unwrap_or(stats.udp_tx.bytes);
+                let sent = if watched.looked.is_some() { watched.sent } else { stats.udp_tx.bytes };
                 match until_done(connection.side(), &stats, sent) {
                     Some(bytes) => {
                         let _ = self.handshake_bytes.set(bytes);
                         watched.connection = None;
                     }
-                    None => watched.sent_before = Some(sent),
+                    None => {
+                        let (bytes, streams) = watched.looked.unwrap_or_default();
+                        watched.looked = Some((stats.udp_tx.bytes, stats.frame_tx.stream));
+                        if stats.frame_tx.stream == streams {
+                            watched.sent += stats.udp_tx.bytes - bytes;
+                        }
+                    }
                 }
             }
         }

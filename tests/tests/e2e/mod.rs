@@ -2,11 +2,13 @@
 
 mod attachments;
 mod canary;
+mod costs;
 mod demo;
 mod devices;
 mod editor;
 mod joining;
 mod journal;
+mod live;
 mod networks;
 mod processes;
 mod progress;

@@ -8,11 +8,15 @@ use super::support::SOON;
 
 /// UDP payload of the whole exchange after the handshake, both ways.
 const MOST: u64 = 256;
+/// The same where a side was held up for longer than QUIC waits before it acknowledges and probes by itself: both sides
+/// say what they said again, once.
+const HELD_UP: (u64, u64) = (20, 384);
 /// What the medians may differ by: a QUIC acknowledgement's delay and packet numbers take one byte or two each, and the
 /// acknowledgement of HANDSHAKE_DONE rides on the dialer's hello or on its close.
 const ENCODING: u64 = 12;
 
-/// The median, over a few syncs, of UDP payload after the handshake. Every one of them keeps to [`MOST`].
+/// The median, over a few syncs, of UDP payload after the handshake. Every one of them keeps to [`MOST`], on a machine
+/// that lets both sides run.
 fn quiet_sync(guest: &Home, host: &Home) -> u64 {
     let (serving, address) = host.serve();
     let mut bytes = Vec::new();
@@ -26,12 +30,14 @@ fn quiet_sync(guest: &Home, host: &Home) -> u64 {
             assert_eq!(count(&peer[key]), expected, "{key}: {peer}");
         }
         assert_eq!(count(&peer["sent"]["operations"]) + count(&peer["received"]["operations"]), 0);
+        let (late, most) = HELD_UP;
+        assert!(after <= if count(&peer["ms"]) < late { MOST } else { most }, "{peer}");
         bytes.push(after);
     }
     serving.interrupt(SOON).expect_code(0);
     bytes.sort_unstable();
     println!("bytes after the handshake: {bytes:?}");
-    assert!(bytes.iter().all(|bytes| *bytes <= MOST), "{bytes:?}");
+    assert!(bytes[bytes.len() / 2] <= MOST, "{bytes:?}");
     bytes[bytes.len() / 2]
 }
 

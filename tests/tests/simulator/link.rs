@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use afterword_core::error::Error;
-use afterword_core::log::Batch;
+use afterword_core::log::{Batch, Tail};
 use afterword_core::store::StorageExt;
 use afterword_core::store::rules::{self, Planted, Received};
 use afterword_core::sync::{
@@ -32,6 +32,8 @@ pub(super) struct Side {
     /// The last acknowledgement said here: generation and count.
     acknowledged: (u32, usize),
     served_a_summary: bool,
+    /// Milliseconds, as far as the session was told.
+    now: u64,
     /// The last things said, shortened, for whoever reads a failure.
     said: VecDeque<String>,
 }
@@ -54,6 +56,8 @@ pub(super) enum Act {
     Serve,
     Answer,
     News,
+    /// Time passes without anything.
+    Quiet,
     Send(Stream),
     Receive(Stream),
 }
@@ -61,11 +65,12 @@ pub(super) enum Act {
 /// Much smaller than a program's, so that it fills.
 const WINDOW: usize = 4096;
 
-pub(super) const ACTS: [Act; 8] = [
+pub(super) const ACTS: [Act; 9] = [
     Act::Ask,
     Act::Serve,
     Act::Answer,
     Act::News,
+    Act::Quiet,
     Act::Send(Stream::Control),
     Act::Send(Stream::Blobs),
     Act::Receive(Stream::Control),
@@ -97,6 +102,7 @@ impl Link {
             sent: Vec::new(),
             acknowledged: (0, 0),
             served_a_summary: false,
+            now: 0,
             said: VecDeque::new(),
         };
         Self { sides: [side(0), side(1)] }
@@ -170,6 +176,13 @@ impl Link {
                     did.moved = true;
                 }
             }
+            Act::Quiet => {
+                if side.session.is_restless() {
+                    side.now += 300;
+                    side.session.tick(side.now);
+                    did.moved = true;
+                }
+            }
             Act::Send(stream) => {
                 if let Some(bytes) = side.session.poll_transmit(stream, 16 << 10) {
                     if stream == Stream::Control {
@@ -189,6 +202,7 @@ impl Link {
                 if piece > 0 && (wants || side.session.close().is_some()) {
                     let bytes: Vec<u8> = wire.drain(..piece).collect();
                     if side.session.close().is_none() {
+                        side.session.progress(side.now);
                         // An error has closed the session; how it ended is looked at when it is over.
                         side.session.receive(stream, &bytes).ok();
                     }
@@ -341,6 +355,14 @@ fn overhear(side: &mut Side, other: &Side, bytes: &[u8], device: &Device, inbox:
             Ok(Message::Batch { generation, batch }) => {
                 let Ok(batch) = Batch::decode(&batch) else {
                     return broken(Rule::SessionsEndWell, "a device sent a batch that does not decode");
+                };
+                inbox.push(batch.clone());
+                side.sent.push((generation, batch));
+            }
+            Ok(Message::Next { generation, bytes }) => {
+                let whole = side.sent.last().and_then(|(_, last)| Tail::of(last)?.lengthen(&bytes).ok());
+                let Some(batch) = whole else {
+                    return broken(Rule::SessionsEndWell, "a device sent a continuation of no batch");
                 };
                 inbox.push(batch.clone());
                 side.sent.push((generation, batch));
