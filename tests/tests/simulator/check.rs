@@ -91,6 +91,13 @@ fn look(tx: &mut dyn Tx, device: &Device, ledger: &mut Ledger) -> Check<BTreeSet
                 Some(knew) if log.device != me && knew.contains(&me) => {
                     return broken(Rule::RemovedGetsNothing, format!("{me:?} holds {place:?}"));
                 }
+                // Put back to an earlier state, its author may write the very same line again (an erase has no body of
+                // its own), and now know of fewer removals: what is sent under that head was not kept from anyone.
+                Some(_) if log.device == me => {
+                    if let Some(knew) = ledger.authored.get_mut(&place) {
+                        knew.retain(|device| removed.contains(device));
+                    }
+                }
                 Some(_) => {}
                 None if log.device == me => {
                     ledger.operations += 1;
