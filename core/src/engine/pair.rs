@@ -316,7 +316,8 @@ async fn join(
     Ok((engine, joined))
 }
 
-/// Statements from the host must be this journal's and make both devices members, or nothing is founded on them.
+/// Statements from the host must be this journal's, lack none that one of them names, and make both devices members, or
+/// nothing is founded on them.
 fn check_statements(
     encoded: &[Vec<u8>],
     journal: &JournalId,
@@ -328,7 +329,9 @@ fn check_statements(
     for statement in decoded.iter().skip(1).cloned() {
         set.insert(statement)?;
     }
-    let right = set.journal() == *journal && set.state().is_member(device) && set.state().is_member(host);
+    let both = set.state().is_member(device) && set.state().is_member(host);
+    // Whoever lacks what its own add names can sign no keep that counts.
+    let right = set.journal() == *journal && both && set.all_complete();
     if right { Ok(decoded) } else { Err(misfit()) }
 }
 

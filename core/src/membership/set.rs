@@ -257,6 +257,11 @@ impl Statements {
         self.index.keys().copied().collect()
     }
 
+    /// Whether every ancestor of every statement is held. Until then some say less than they will.
+    pub fn all_complete(&self) -> bool {
+        self.held.iter().all(|held| held.complete)
+    }
+
     /// Whether it is held.
     pub fn contains(&self, id: &StatementId) -> bool {
         self.index.contains_key(id)

@@ -160,22 +160,18 @@ impl Device {
             .expect("an empty store takes its first statements");
     }
 
-    /// A newcomer that this device adds: told everything, or only the adds that tie it to the journal.
+    /// A newcomer that this device adds, and tells everything, as pairing does: one that lacked what its own add names
+    /// could sign nothing that counts.
     pub(super) fn pair(&mut self, factory: Factory, secret: &Secret, rng: &mut Rng) -> Result<Self> {
         let journal = self.identity.journal;
         let (key, sealing) = (DeviceKey::generate(rng), SealingKey::generate(rng));
         let newcomer = Newcomer::new(&key, &journal, sealing.public(), "newcomer")?;
-        let device = key.id();
         let planted = self.identity.planted;
-        let all = rng.chance(50);
         self.state_with(|set, key| {
             Ok(Statement::add(Signer::Device(key), &journal, &set.seen(), newcomer, Timestamp(0))?)
         })?;
-        let told: Vec<Statement> = self.storage().read(|tx| {
-            let set = rules::statements(tx)?;
-            let told = if all { set.in_order() } else { set.adds(&device) };
-            Ok(told.into_iter().cloned().collect())
-        })?;
+        let told: Vec<Statement> =
+            self.storage().read(|tx| Ok(rules::statements(tx)?.in_order().into_iter().cloned().collect()))?;
         let newcomer = Self::new(factory, planted, rng, journal, key, sealing, secret);
         newcomer.begin(&told, secret);
         Ok(newcomer)

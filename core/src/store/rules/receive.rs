@@ -25,7 +25,7 @@ pub enum Received {
     },
     /// All of it was held, or it is the tail of a fork that gives way: nothing to do.
     Known,
-    /// The head names a statement that is not held.
+    /// The head names a statement that is not held, or one that is held waits for another and may yet let it count.
     NeedStatements,
     /// Does not fit onto what is held: operations are missing in between, or the chains part further back.
     Misfit,
@@ -73,6 +73,10 @@ pub fn receive(tx: &mut dyn Tx, identity: &Identity, entropy: &mut dyn Entropy, 
         }
     }
     if !within_limit(&state, &log, placed) {
+        // A newcomer whose first sync was cut may not hold all that its own add names; its keeps count once that comes.
+        if !set.all_complete() {
+            return Ok(Received::NeedStatements);
+        }
         return Ok(Received::Refused("operations of a device that does not belong"));
     }
     if !forked && held.seq == 0 && !state.ever_added(&log.device) {
