@@ -75,8 +75,17 @@ pub(super) fn doctor(context: &Context, rebuild: bool) -> Outcome {
         let mut progress = Progress::new("rebuilding", context.out.is_json());
         let mended = engine.rebuild(|done, left| progress.at(done, Some(done + left)))?;
         progress.finish();
-        if mended > 0 {
-            context.out.note(&format!("{mended} entries were not as the logs have them, and are now."));
+        if mended.documents > 0 {
+            context.out.note(&format!("{} entries were not as the logs have them, and are now.", mended.documents));
+        }
+        for (log, seq) in &mended.cut {
+            context.out.note(&format!(
+                "Log {log} was damaged after operation {seq}; the next sync fetches the rest of it again."
+            ));
+        }
+        if mended.logged_again > 0 {
+            let count = mended.logged_again;
+            context.out.note(&format!("{count} changes behind the damage could be read, and are kept in this device's log."));
         }
     }
     let value = doctor_json(unlocking(&key, |unlock| engine.doctor(unlock))?);

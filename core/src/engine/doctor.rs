@@ -9,6 +9,7 @@ use crate::log::Vector;
 use crate::membership::Body;
 use crate::store::StorageExt;
 use crate::store::rules;
+use crate::store::sqlite::Repaired;
 use crate::store::vault::{self, RecoveryKeys, Unlock};
 
 /// One thing that was looked at.
@@ -133,12 +134,19 @@ impl Engine {
         })
     }
 
-    /// Drops everything derived and makes it again from the logs. Answers how many documents' heads were different.
-    pub fn rebuild(&self, mut progress: impl FnMut(u64, u64)) -> Result<u64> {
-        let changed = self.shared.store.write(|tx| rules::recompute_all(tx, &self.shared.identity))?;
-        self.shared.store.drop_derived()?;
+    /// Makes damaged logs right, and drops everything derived and makes it again from them. What was cut off a log comes
+    /// again at the next sync with a device that holds it.
+    pub fn rebuild(&self, mut progress: impl FnMut(u64, u64)) -> Result<Repaired> {
+        let shared = &self.shared;
+        let repaired = shared.store.repair(&shared.identity, &mut shared.entropy.clone())?;
+        for wanted in shared.store.read(|tx| tx.blobs(true))? {
+            // Bytes that are whole are not asked for again because a row forgot them.
+            if shared.blobs.has(wanted.entry, &wanted.blob.id) && shared.blobs.verify(wanted.entry, &wanted.blob)? {
+                shared.store.write(|tx| tx.set_blob(wanted.entry, wanted.blob.id, &[], true))?;
+            }
+        }
         self.derive(Duration::MAX, &mut progress)?;
         self.shared.changed();
-        Ok(changed)
+        Ok(repaired)
     }
 }

@@ -95,6 +95,22 @@ pub(super) fn link(tx: &mut dyn Tx, identity: &Identity, digest: &mut Digest, op
     tx.set_document(entry, &state)
 }
 
+/// [`link`] for a run of operations that is stored and entered, and whose documents are being made again.
+pub fn link_all(tx: &mut dyn Tx, identity: &Identity, operations: &[Placed]) -> Result<()> {
+    let mut digest = Digest::default();
+    for operation in operations {
+        link(tx, identity, &mut digest, operation)?;
+    }
+    digest.commit(tx)
+}
+
+/// An entry that had these heads counts no more.
+pub fn leave_digest(tx: &mut dyn Tx, identity: &Identity, entry: EntryId, heads: &[ChangeHash]) -> Result<()> {
+    let mut digest = Digest::default();
+    digest.replace(identity, entry, heads, &[]);
+    digest.commit(tx)
+}
+
 /// `hash` is ready; so is whatever waited for nothing else.
 fn release(tx: &mut dyn Tx, entry: EntryId, hash: ChangeHash, state: &mut DocumentState) -> Result<()> {
     let mut ready = vec![hash];

@@ -13,12 +13,12 @@ mod receive;
 mod summary;
 
 pub use append::{append, current_log, retire_incarnation};
-pub use documents::{recompute_all, relink};
+pub use documents::{leave_digest, link_all, recompute_all, relink};
 pub use erase::{apply_certificate, erase};
 pub use identity::{Identity, Planted};
 pub use members::{Standing, add_statements, sign_keeps, standing, state, statements};
 pub use pack::{Packing, pack};
-pub use receive::{Received, receive};
+pub use receive::{Received, log_again, receive};
 pub use summary::{
     ChainPoint, Claim, Comparison, Outgoing, Summary, UnfilledBlob, chain_points, common_point, compare, next_batch,
     summary,

@@ -149,7 +149,7 @@ fn relink_all(tx: &mut dyn Tx, identity: &Identity, digest: &mut Digest, dropped
 }
 
 /// Writes down again, in our own log, the changes and records of a dropped tail that no other log holds.
-fn log_again(
+pub fn log_again(
     tx: &mut dyn Tx,
     identity: &Identity,
     entropy: &mut dyn Entropy,

@@ -239,6 +239,15 @@ impl SqliteTx<'_> {
             .map_err(db)
     }
 
+    /// Notes the places of operations that are stored already.
+    pub(super) fn enter_run(&mut self, log: LogId, placed: &[Placed]) -> Result<()> {
+        let row = self.log_row(log)?.ok_or_else(|| Error::internal("a log that is not held"))?;
+        for placed in placed {
+            self.enter(row.key(placed.position.seq)?, &placed.envelope, placed.hash, placed.held)?;
+        }
+        Ok(())
+    }
+
     /// Notes an operation's place under its document.
     fn enter(&mut self, key: i64, envelope: &Envelope, hash: [u8; 32], held: bool) -> Result<()> {
         // A change that no other log holds yet is entered as ready, which most are, and is not known until the rules
@@ -355,7 +364,7 @@ fn piece(rows: &mut Rows<'_>) -> Result<Option<(i64, i64, usize)>> {
     Ok(Some((row.get(0).map_err(db)?, row.get(1).map_err(db)?, len)))
 }
 
-fn head_of(log: LogId, key: i64, bytes: &[u8]) -> Result<Head> {
+pub(super) fn head_of(log: LogId, key: i64, bytes: &[u8]) -> Result<Head> {
     let HeadRow { chain, knew, signature } = codec::decode("head", 16 << 10, bytes)?;
     Ok(Head { log, position: Position { seq: seq_of(key), chain }, knew, signature })
 }

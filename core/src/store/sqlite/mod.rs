@@ -1,5 +1,6 @@
 //! The store's encrypted SQLite: one opener, one writer, a few readers, the tables, and the search table.
 
+mod again;
 mod around;
 mod body;
 pub mod connections;
@@ -11,6 +12,7 @@ mod packs;
 #[doc(hidden)]
 pub mod pages;
 mod projection;
+mod repair;
 pub mod schema;
 pub mod search;
 mod store;
@@ -19,6 +21,7 @@ mod tx;
 pub use around::Peer;
 pub use doctor::Check;
 pub use projection::Projection;
+pub use repair::Repaired;
 pub use schema::SCHEMA;
 pub use store::SqliteStore;
 pub use tx::SqliteTx;

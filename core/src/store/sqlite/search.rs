@@ -173,6 +173,20 @@ fn free_slot(connection: &Connection, year: i64) -> StoreResult<i64> {
     gap.ok_or_else(|| StoreError::Invalid("a year of the journal has more than four million entries".to_owned()))
 }
 
+/// Empty tables in the place of some that may be damaged: what the index's own tables hold is not asked.
+pub fn create_again(connection: &Connection) -> StoreResult<()> {
+    if connection.execute_batch("DROP TABLE search").is_err() {
+        // The table does not open any more. Its own tables are plain ones under it, and a good definition opens again.
+        connection.execute_batch(
+            "DELETE FROM search_config; INSERT INTO search_config VALUES ('version', 4);
+             DELETE FROM search_idx; DELETE FROM search_data;",
+        )?;
+        connection.execute_batch("DROP TABLE search")?;
+    }
+    connection.execute_batch("DROP TABLE slots")?;
+    create(connection)
+}
+
 /// Empties the tables, for making them again.
 pub fn clear(connection: &Connection) -> StoreResult<()> {
     connection.execute_batch("INSERT INTO search (search) VALUES ('delete-all'); DELETE FROM slots")?;

@@ -79,6 +79,11 @@ impl<'a> SqliteTx<'a> {
         Ok(self.conn)
     }
 
+    /// Forgets what was read, for when SQL beside the rules changed it.
+    pub(super) fn forget(&mut self) {
+        *self = Self::new(self.conn, self.writable);
+    }
+
     pub(super) fn writing(&self) -> Result<()> {
         if self.writable { Ok(()) } else { Err(Error::internal("a write inside a reading transaction")) }
     }
@@ -289,6 +294,8 @@ impl Tx for SqliteTx<'_> {
 
     fn drop_document(&mut self, entry: EntryId) -> Result<()> {
         self.writing()?;
+        // What was damaged may hold words of this entry, and nobody can tell: erasing goes before keeping.
+        self.conn.prepare_cached("DELETE FROM aside").and_then(|mut delete| delete.execute([])).map_err(db)?;
         self.destroy(entry)
     }
 

@@ -1,0 +1,447 @@
+//! Truth that is damaged, made right: what holds stays, what does not goes aside, what can be read of it is logged again.
+//!
+//! A log is held as far as an author's head vouches for it. Everything behind the last head that its own chain reaches
+//! leaves the log for the table `aside`, so that any peer that holds the log sends that range once more, and what can
+//! still be read of it is written down again in this device's log: nobody else need have it. Why: decision 0015.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rusqlite::{OptionalExtension, params};
+
+use super::logs::{head_of, seq_of};
+use super::schema::SEQ_BITS;
+use super::store::SqliteStore;
+use super::tx::{SqliteTx, db, int, uint};
+use crate::error::{Code, Error, Result};
+use crate::id::{ChangeHash, DeviceId, Incarnation, LogId};
+use crate::log::{Block, Certificate, Head, Line, Lines, MAX_BATCH, MAX_CHANGE, OperationKind, Position, Unpacker};
+use crate::membership::{Inserted, Statement, Statements};
+use crate::store::rules::{self, Identity};
+use crate::store::tx::{Setting, Tx};
+use crate::time::Entropy;
+
+/// What was found damaged and made right.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Repaired {
+    /// Documents whose heads were not those of their changes.
+    pub documents: u64,
+    /// Logs that were held further than their heads vouch for, each with how far it is held now.
+    pub cut: Vec<(LogId, u64)>,
+    /// Rows that were put aside.
+    pub aside: u64,
+    /// Operations of what was cut off that are in this device's own log now.
+    pub logged_again: u64,
+}
+
+impl SqliteStore {
+    /// Makes statements, certificates and logs right, and everything that the logs give again, in one transaction.
+    ///
+    /// List rows, texts and search are left stale. Nothing damaged is deleted; where this fails, nothing is changed.
+    pub fn repair(&self, identity: &Identity, entropy: &mut dyn Entropy) -> Result<Repaired> {
+        self.mend_journal(identity)?;
+        self.write_sql(|tx| {
+            let mut repaired = Repaired::default();
+            let before = pieces_aside(tx)?;
+            statements(tx, identity)?;
+            certificates(tx, identity)?;
+            tx.forget();
+            repaired.cut = logs(tx, identity, entropy)?;
+            tx.forget();
+            repaired.documents = tx.derive_from_logs(identity)?;
+            repaired.aside = pieces_aside(tx)? - before;
+            repaired.logged_again = log_again(tx, identity, entropy)?;
+            own_rows(tx)?;
+            Ok(repaired)
+        })
+    }
+
+    /// The journal's name is the hash of its first statement. Under a wrong one no chain would hold: it is set right, and
+    /// whoever asked opens the journal once more before anything else is believed.
+    fn mend_journal(&self, identity: &Identity) -> Result<()> {
+        let mended = self.write_sql(|tx| {
+            let genesis = genesis(tx)?;
+            let right = genesis.journal();
+            if right == identity.journal {
+                return Ok(false);
+            }
+            tx.set_setting(Setting::Journal, right.as_bytes())?;
+            Ok(true)
+        })?;
+        if !mended {
+            return Ok(());
+        }
+        let message = "the journal's name was damaged, and is right again";
+        Err(Error::new(Code::Corrupt, message, "run `afterword doctor --rebuild` once more"))
+    }
+}
+
+fn raw(tx: &mut SqliteTx<'_>, table: &str) -> Result<Vec<(i64, Vec<u8>)>> {
+    let mut all = tx.conn()?.prepare(&format!("SELECT id, bytes FROM {table} ORDER BY id")).map_err(db)?;
+    all.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).and_then(Iterator::collect).map_err(db)
+}
+
+/// Puts bytes aside under the table and key that they stood at.
+fn put_aside(tx: &SqliteTx<'_>, log: Option<LogId>, source: &str, key: i64, bytes: &[u8]) -> Result<()> {
+    let (device, incarnation) = log.map(|log| (log.device, log.incarnation)).unzip();
+    tx.conn
+        .prepare_cached("INSERT INTO aside (source, place, device, incarnation, bytes) VALUES (?1, ?2, ?3, ?4, ?5)")
+        .and_then(|mut put| {
+            put.execute(params![
+                source,
+                key,
+                device.as_ref().map(DeviceId::as_bytes),
+                incarnation.as_ref().map(Incarnation::as_bytes),
+                bytes
+            ])
+        })
+        .map(drop)
+        .map_err(db)
+}
+
+/// How many pieces are kept aside.
+pub(super) fn pieces_aside(tx: &mut SqliteTx<'_>) -> Result<u64> {
+    tx.conn()?.query_row("SELECT count(*) FROM aside", [], |row| row.get(0).map(uint)).map_err(db)
+}
+
+fn genesis(tx: &mut SqliteTx<'_>) -> Result<Statement> {
+    let all = raw(tx, "statements")?;
+    let decoded = all.iter().filter_map(|(_, bytes)| Statement::decode(bytes).ok());
+    let mut verified = decoded.filter(|statement| Statements::new(statement.clone()).is_ok());
+    verified.next().ok_or_else(|| {
+        Error::new(
+            Code::Corrupt,
+            "the statement that began this journal is damaged",
+            "nothing was changed; on another device run `afterword pair`, and here join it with `afterword pair CODE`",
+        )
+    })
+}
+
+/// Keeps the statements that verify, in the order in which they build on each other.
+fn statements(tx: &mut SqliteTx<'_>, identity: &Identity) -> Result<()> {
+    let mut set = Statements::new(genesis(tx)?)?;
+    let rows = raw(tx, "statements")?;
+    let mut waiting = BTreeSet::new();
+    for (key, bytes) in &rows {
+        let inserted = Statement::decode(bytes)
+            .ok()
+            .filter(|statement| statement.journal() == identity.journal)
+            .map(|statement| (statement.id(), set.insert(statement)));
+        match inserted {
+            Some((_, Ok(Inserted::Held(_) | Inserted::Known))) => {}
+            Some((id, Ok(Inserted::Waits))) => drop(waiting.insert(id)),
+            _ => put_aside(tx, None, "statements", *key, bytes)?,
+        }
+    }
+    for (key, bytes) in &rows {
+        // What builds on a statement that is lost is sent again with it.
+        if Statement::decode(bytes).is_ok_and(|lone| waiting.contains(&lone.id()) && !set.contains(&lone.id())) {
+            put_aside(tx, None, "statements", *key, bytes)?;
+        }
+    }
+    tx.conn()?.execute("DELETE FROM statements", []).map_err(db)?;
+    for statement in set.in_order() {
+        tx.add_statement(statement.id(), statement.encode())?;
+    }
+    Ok(())
+}
+
+fn certificates(tx: &mut SqliteTx<'_>, identity: &Identity) -> Result<()> {
+    let rows = raw(tx, "certificates")?;
+    tx.conn()?.execute("DELETE FROM certificates", []).map_err(db)?;
+    for (key, bytes) in rows {
+        match Certificate::decode(&bytes) {
+            Ok(certificate) if certificate.journal == identity.journal && certificate.verifies() => {
+                tx.add_certificate(&certificate)?;
+            }
+            _ => put_aside(tx, None, "certificates", key, &bytes)?,
+        }
+    }
+    Ok(())
+}
+
+/// How far a log's rows carry it, and the chains beside them that are not what the rows themselves say.
+struct Sound {
+    end: Position,
+    wrong: Vec<(&'static str, i64, Position)>,
+    /// Rows that stand where another row's operations are.
+    twice: Vec<(bool, i64)>,
+}
+
+/// Cuts every log back to where a head vouches for it. Answers which, and how far they are held now.
+fn logs(tx: &mut SqliteTx<'_>, identity: &Identity, entropy: &mut dyn Entropy) -> Result<Vec<(LogId, u64)>> {
+    let numbers: BTreeSet<i64> = {
+        let sql = format!(
+            "SELECT id FROM logs UNION SELECT DISTINCT id >> {SEQ_BITS} FROM operations
+             UNION SELECT DISTINCT id >> {SEQ_BITS} FROM blocks UNION SELECT DISTINCT id >> {SEQ_BITS} FROM heads"
+        );
+        let mut all = tx.conn()?.prepare(&sql).map_err(db)?;
+        all.query_map([], |row| row.get(0)).and_then(Iterator::collect).map_err(db)?
+    };
+    let mut cut = Vec::new();
+    for number in numbers {
+        let row: Option<(Vec<u8>, Vec<u8>, i64, Vec<u8>)> = tx
+            .conn
+            .query_row("SELECT device, incarnation, seq, chain FROM logs WHERE id = ?1", [number], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            })
+            .optional()
+            .map_err(db)?;
+        let held = row.as_ref().map_or(0, |row| uint(row.2));
+        let log = row.and_then(|(device, incarnation, ..)| {
+            Some(LogId { device: DeviceId::from_slice(&device)?, incarnation: Incarnation::from_slice(&incarnation)? })
+        });
+        let sound = match log {
+            Some(log) => Some((log, sound(tx, identity, log, number)?)),
+            None => None,
+        };
+        let end = sound.as_ref().map_or(0, |(_, sound)| sound.end.seq);
+        if let Some((log, sound)) = &sound {
+            for (table, key, position) in &sound.wrong {
+                let sql = format!("UPDATE {table} SET chain = ?2 WHERE id = ?1");
+                tx.conn.execute(&sql, params![key, position.chain.as_bytes()]).map_err(db)?;
+            }
+            for (packed, key) in &sound.twice {
+                move_rows(tx, Some(*log), if *packed { "blocks" } else { "operations" }, *key, *key)?;
+            }
+        }
+        let moved = cut_after(tx, log, number, end)?;
+        match &sound {
+            Some((_, sound)) if end > 0 => tx
+                .conn
+                .execute(
+                    "UPDATE logs SET seq = ?2, chain = ?3 WHERE id = ?1",
+                    params![number, int(end), sound.end.chain.as_bytes()],
+                )
+                .map_err(db)?,
+            _ => tx.conn.execute("DELETE FROM logs WHERE id = ?1", [number]).map_err(db)?,
+        };
+        let Some(log) = log.filter(|_| moved || held > end) else { continue };
+        // A peer may hold what was cut off, or otherwise than it is written again: nothing is ever appended here.
+        let current = tx.setting(Setting::Incarnation)?.and_then(|bytes| Incarnation::from_slice(&bytes));
+        if log.device == identity.device() && current == Some(log.incarnation) {
+            rules::retire_incarnation(tx, entropy)?;
+        }
+        cut.push((log, end));
+    }
+    Ok(cut)
+}
+
+/// Follows a log from its beginning to the last head that its own operations reach.
+fn sound(tx: &mut SqliteTx<'_>, identity: &Identity, log: LogId, number: i64) -> Result<Sound> {
+    let heads = heads(tx, log, number)?;
+    let start = Position::start(&identity.journal, &log);
+    let mut walk = Walk { heads, at: start, end: start, wrong: Vec::new(), pending: Vec::new() };
+    let mut twice = Vec::new();
+    let mut rows = tx
+        .conn
+        .prepare(
+            "SELECT id, 0, 1, 0, chain, line FROM operations WHERE id BETWEEN ?1 AND ?2
+             UNION ALL SELECT id, 1, count, len, chain, bytes FROM blocks WHERE id BETWEEN ?1 AND ?2 ORDER BY 1, 2",
+        )
+        .map_err(db)?;
+    let bounds = [number << SEQ_BITS | 1, number << SEQ_BITS | ((1 << SEQ_BITS) - 1)];
+    let mut rows = rows.query(bounds).map_err(db)?;
+    let mut unpacker = Unpacker::default();
+    while let Some(row) = rows.next().map_err(db)? {
+        let (key, packed): (i64, bool) = (row.get(0).map_err(db)?, row.get(1).map_err(db)?);
+        let seq = seq_of(key);
+        if seq <= walk.at.seq {
+            twice.push((packed, key));
+            continue;
+        }
+        let chain: Vec<u8> = row.get(4).map_err(db)?;
+        let bytes: Vec<u8> = row.get(5).map_err(db)?;
+        if seq != walk.at.seq + 1 {
+            break;
+        }
+        let whole = if packed {
+            if chain != walk.at.chain.as_bytes() {
+                walk.pending.push(("blocks", key, walk.at));
+            }
+            let number = |index| Ok::<_, Error>(u32::try_from(row.get::<_, i64>(index).map_err(db)?).unwrap_or(0));
+            let block = Block { operations: number(2)?, len: number(3)?, bytes };
+            unpacker.lines(&block).is_ok_and(|mut lines| lines.all(|line| line.is_ok_and(|line| walk.step(&line))))
+        } else {
+            let stepped = Line::decode(&bytes).is_ok_and(|line| walk.step(&line));
+            if stepped && chain != walk.at.chain.as_bytes() {
+                // The head that vouches for it may have been reached with it.
+                let wrong = ("operations", key, walk.at);
+                if walk.end == walk.at { walk.wrong.push(wrong) } else { walk.pending.push(wrong) }
+            }
+            stepped
+        };
+        if !whole {
+            break;
+        }
+    }
+    // What comes twice behind the end leaves with all that is there.
+    twice.retain(|(_, key)| seq_of(*key) <= walk.end.seq);
+    Ok(Sound { end: walk.end, wrong: walk.wrong, twice })
+}
+
+struct Walk {
+    heads: BTreeMap<u64, Head>,
+    at: Position,
+    end: Position,
+    wrong: Vec<(&'static str, i64, Position)>,
+    /// Wrong chains behind the last head that was reached: they may be right, and what they stand beside wrong.
+    pending: Vec<(&'static str, i64, Position)>,
+}
+
+impl Walk {
+    /// One operation further; false where it is none, or where a head says otherwise.
+    fn step(&mut self, line: &Line<'_>) -> bool {
+        let Ok(hash) = line.hash() else { return false };
+        self.at = self.at.after_line(line.encoded, &hash);
+        match self.heads.get(&self.at.seq) {
+            Some(head) if head.position != self.at => false,
+            Some(_) => {
+                self.end = self.at;
+                self.wrong.append(&mut self.pending);
+                true
+            }
+            None => true,
+        }
+    }
+}
+
+/// The heads of a log that its device signed; the others go aside.
+fn heads(tx: &mut SqliteTx<'_>, log: LogId, number: i64) -> Result<BTreeMap<u64, Head>> {
+    let bounds = [number << SEQ_BITS, number << SEQ_BITS | ((1 << SEQ_BITS) - 1)];
+    let mut all = tx.conn.prepare("SELECT id, bytes FROM heads WHERE id BETWEEN ?1 AND ?2").map_err(db)?;
+    let rows: Vec<(i64, Vec<u8>)> =
+        all.query_map(bounds, |row| Ok((row.get(0)?, row.get(1)?))).and_then(Iterator::collect).map_err(db)?;
+    let mut good = BTreeMap::new();
+    for (key, bytes) in rows {
+        match head_of(log, key, &bytes) {
+            Ok(head) if head.verifies() => drop(good.insert(seq_of(key), head)),
+            _ => move_rows(tx, Some(log), "heads", key, key)?,
+        }
+    }
+    Ok(good)
+}
+
+/// Moves everything of a log behind `end` aside. Answers whether there was anything.
+fn cut_after(tx: &mut SqliteTx<'_>, log: Option<LogId>, number: i64, end: u64) -> Result<bool> {
+    let (first, last) = (number << SEQ_BITS | (int(end) + 1), number << SEQ_BITS | ((1 << SEQ_BITS) - 1));
+    // A key of no place at all, and a head of none.
+    let zero = (end == 0).then_some(number << SEQ_BITS);
+    // A block that begins before the end and goes on behind it is kept whole aside, and its beginning stays.
+    let straddles: Option<(i64, Vec<u8>)> = tx
+        .conn
+        .query_row(
+            "SELECT id, bytes FROM blocks WHERE id < ?1 AND id + count > ?1 AND id >> ?2 = ?3 ORDER BY id DESC LIMIT 1",
+            params![first, SEQ_BITS, number],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .optional()
+        .map_err(db)?;
+    let before = pieces_aside(tx)?;
+    if let Some((key, bytes)) = straddles {
+        put_aside(tx, log, "blocks", key, &bytes)?;
+        tx.cut_block(first)?;
+    }
+    for table in ["operations", "blocks", "heads"] {
+        move_rows(tx, log, table, zero.unwrap_or(first), last)?;
+    }
+    Ok(pieces_aside(tx)? > before)
+}
+
+fn move_rows(tx: &SqliteTx<'_>, log: Option<LogId>, table: &str, first: i64, last: i64) -> Result<()> {
+    let column = if table == "operations" { "line" } else { "bytes" };
+    let (device, incarnation) = log.map(|log| (log.device, log.incarnation)).unzip();
+    let copy = format!(
+        "INSERT INTO aside (source, place, device, incarnation, bytes)
+         SELECT '{table}', id, ?3, ?4, {column} FROM {table} WHERE id BETWEEN ?1 AND ?2 ORDER BY id"
+    );
+    let (device, incarnation) =
+        (device.as_ref().map(DeviceId::as_bytes), incarnation.as_ref().map(Incarnation::as_bytes));
+    tx.conn.execute(&copy, params![first, last, device, incarnation]).map_err(db)?;
+    tx.conn.execute(&format!("DELETE FROM {table} WHERE id BETWEEN ?1 AND ?2"), [first, last]).map_err(db)?;
+    Ok(())
+}
+
+/// The lines that can be read of a piece that was put aside, and whether that is all of it.
+fn readable(source: &str, bytes: &[u8]) -> (Vec<crate::log::Operation>, bool) {
+    if source == "operations" {
+        let read = Line::decode(bytes).and_then(Line::operation);
+        let whole = read.is_ok();
+        return (read.into_iter().collect(), whole);
+    }
+    // The columns beside the bytes may be what is wrong, so they are not asked.
+    let unfolded = zstd::bulk::decompress(bytes, MAX_CHANGE + MAX_BATCH).unwrap_or_else(|_| bytes.to_vec());
+    let (mut operations, mut taken) = (Vec::new(), 0);
+    for line in Lines::of(&unfolded, u32::MAX) {
+        let Ok(line) = line else { break };
+        let len = line.whole.len();
+        let Ok(operation) = line.operation() else { break };
+        taken += len;
+        operations.push(operation);
+    }
+    (operations, taken == unfolded.len())
+}
+
+/// Writes down again what can be read of the operations aside and no log holds. Pieces of which nothing is missing then
+/// are dropped; what is damaged stays.
+fn log_again(tx: &mut SqliteTx<'_>, identity: &Identity, entropy: &mut dyn Entropy) -> Result<u64> {
+    let (mut count, mut after) = (0, 0);
+    let piece = "SELECT id, source, device, incarnation, bytes FROM aside
+                 WHERE id > ?1 AND source IN ('operations', 'blocks') ORDER BY id LIMIT 1";
+    loop {
+        type Piece = (i64, String, Option<Vec<u8>>, Option<Vec<u8>>, Vec<u8>);
+        let read = |row: &rusqlite::Row<'_>| -> rusqlite::Result<Piece> {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+        };
+        let found = tx.conn()?.query_row(piece, [after], read).optional().map_err(db)?;
+        let Some((id, source, device, incarnation, bytes)) = found else { return Ok(count) };
+        after = id;
+        let from = device
+            .zip(incarnation)
+            .and_then(|(device, incarnation)| {
+                let (device, incarnation) = (DeviceId::from_slice(&device)?, Incarnation::from_slice(&incarnation)?);
+                Some(LogId { device, incarnation })
+            })
+            .map_or_else(|| rules::current_log(tx, identity, entropy), Ok)?;
+        let (operations, whole) = readable(&source, &bytes);
+        let mut wanted = Vec::with_capacity(operations.len());
+        for operation in operations {
+            let entry = operation.envelope.entry;
+            // An erase is in its certificate. A change whose body is gone says nothing any more.
+            let held = match operation.envelope.kind {
+                OperationKind::Change => {
+                    tx.change_ready(entry, ChangeHash::from_bytes(operation.body.hash()))?.is_some()
+                }
+                OperationKind::Record => false,
+                OperationKind::Erase => true,
+            };
+            if !held && operation.body.bytes().is_some() && !tx.is_erased(entry)? {
+                wanted.push(operation);
+            }
+        }
+        count += wanted.len() as u64;
+        rules::log_again(tx, identity, entropy, from, wanted)?;
+        if whole {
+            tx.conn()?.execute("DELETE FROM aside WHERE id = ?1", [id]).map_err(db)?;
+        }
+    }
+}
+
+/// This device's own small rows that do not read: they are made again when next needed.
+fn own_rows(tx: &mut SqliteTx<'_>) -> Result<()> {
+    let wrong: Vec<Vec<u8>> = {
+        let mut all = tx.conn()?.prepare("SELECT device, CAST(address AS BLOB) FROM peers").map_err(db)?;
+        let rows = all.query_map([], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Option<Vec<u8>>>(1)?)));
+        let rows: Vec<_> = rows.and_then(Iterator::collect).map_err(db)?;
+        let reads = |address: &[u8]| std::str::from_utf8(address).is_ok_and(|text| text.parse::<std::net::SocketAddr>().is_ok());
+        let set = rules::statements(tx)?;
+        let known = |device: &[u8]| DeviceId::from_slice(device).is_some_and(|device| set.state().ever_added(&device));
+        let wrong = rows.into_iter().filter(|(device, address)| {
+            !known(device) || address.as_ref().is_some_and(|address| !reads(address))
+        });
+        wrong.map(|(device, _)| device).collect()
+    };
+    for device in wrong {
+        tx.conn()?.execute("DELETE FROM peers WHERE device = ?1", [device]).map_err(db)?;
+    }
+    Ok(())
+}
