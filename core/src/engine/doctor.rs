@@ -8,8 +8,9 @@ use crate::error::Result;
 use crate::log::Vector;
 use crate::membership::Body;
 use crate::store::StorageExt;
+use crate::store::derived;
 use crate::store::rules;
-use crate::store::sqlite::Repaired;
+use crate::store::sqlite::{Repaired, search};
 use crate::store::vault::{self, RecoveryKeys, Unlock};
 
 /// One thing that was looked at.
@@ -50,6 +51,7 @@ impl Engine {
             .into_iter()
             .map(|check| Check { name: check.name.to_owned(), ok: check.ok, detail: check.detail })
             .collect();
+        checks.push(self.check_derived()?);
         checks.push(self.check_vault(unlock)?);
         checks.push(self.check_blobs()?);
         let (summary, entries) = self.shared.store.read(|tx| {
@@ -108,6 +110,31 @@ impl Engine {
         Ok(Check { name: "vault".to_owned(), ok, detail })
     }
 
+    /// Every list row and text compared with what the log gives, an entry at a time. What is stale is not judged.
+    fn check_derived(&self) -> Result<Check> {
+        let shared = &self.shared;
+        let (mut problems, mut count) = (Vec::new(), 0);
+        for entry in shared.store.read(|tx| tx.documents())? {
+            if entry.is_singleton() || shared.store.is_stale(entry)? {
+                continue;
+            }
+            count += 1;
+            match shared.store.read_sql(|tx| derived::disagrees(tx, entry, shared.actor())) {
+                Ok(None) => {}
+                Ok(Some(what)) => problems.push(format!("entry {entry}: its {what} is not that of its changes")),
+                Err(error) => problems.push(format!("entry {entry}: {}", error.message)),
+            }
+        }
+        if let Err(error) = shared.store.write_sql(|tx| Ok(search::check(tx.conn()?)?)) {
+            problems.push(format!("search: {}", error.message));
+        }
+        let detail = match problems.as_slice() {
+            [] => format!("{count} entries read as their changes say"),
+            [first, rest @ ..] => format!("{first} (and {} more); run `afterword doctor --rebuild`", rest.len()),
+        };
+        Ok(Check { name: "derived".to_owned(), ok: problems.is_empty(), detail })
+    }
+
     fn check_blobs(&self) -> Result<Check> {
         let (mut whole, mut damaged) = (0, 0);
         for wanted in self.shared.store.read(|tx| tx.blobs(false))? {
@@ -150,3 +177,6 @@ impl Engine {
         Ok(repaired)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,4 +16,4 @@ pub(crate) use list::list_query;
 pub use list::{Cursor, Filter, ListRow, Page, list, resolve, row};
 pub use people::{people, store_people};
 pub(crate) use refresh::put_row;
-pub use refresh::{Held, Prepared, Refreshed, held, projection, put_all, refresh};
+pub use refresh::{Held, Prepared, Refreshed, disagrees, held, projection, put_all, refresh};

@@ -204,6 +204,49 @@ pub fn refresh(tx: &mut SqliteTx<'_>, entry: EntryId, actor: Actor) -> Result<Re
     }
 }
 
+/// Which of an entry's derived rows is not what its changes give, if any: for `doctor`, which believes neither.
+pub fn disagrees(tx: &mut SqliteTx<'_>, entry: EntryId, actor: Actor) -> Result<Option<&'static str>> {
+    let changes = if tx.is_erased(entry)? { Vec::new() } else { tx.changes(entry)? };
+    let made = match changes.is_empty() {
+        true => None,
+        false => Some(Rows::of(&read(entry, changes, actor)?.entry, &people(tx)?)),
+    };
+    type Held = (Option<Vec<u8>>, Option<Vec<u8>>, Option<String>, Option<i64>, Option<String>, Option<bool>, Option<bool>);
+    let (key, row, day, created, kind, trashed, named): Held = tx
+        .conn()?
+        .prepare_cached(
+            "SELECT e.entry, e.row, CAST(e.day AS TEXT), e.created, e.kind, e.trashed, e.named
+             FROM documents d LEFT JOIN entries e ON e.document = d.id WHERE d.entry = ?1",
+        )
+        .and_then(|mut statement| {
+            statement.query_row([entry.as_bytes()], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?))
+            })
+        })
+        .map_err(sql)?;
+    let row_right = match &made {
+        Some(made) => {
+            key.as_deref() == Some(entry.as_bytes().as_slice())
+                && row == postcard::to_allocvec(&made.row).ok()
+                && day == Some(made.row.day.first().to_string())
+                && created == Some(made.row.created_at.0)
+                && kind.as_deref() == Some(made.row.kind.as_str())
+                && trashed == Some(made.row.trashed)
+                && named == Some(made.named)
+        }
+        None => row.is_none(),
+    };
+    if !row_right {
+        return Ok(Some("list row"));
+    }
+    let text = projection(tx, entry)?;
+    let right = match (&made, text) {
+        (Some(made), Some(text)) => Projection::unpack(&made.projection)? == text,
+        (made, text) => made.is_none() && text.is_none(),
+    };
+    Ok((!right).then_some("text"))
+}
+
 /// Writes an entry's list row; part of the transaction that commits a local edit. Text and search follow: the mark that
 /// they are stale was set with the heads.
 pub(crate) fn put_row(tx: &mut SqliteTx<'_>, entry: &Entry) -> Result<()> {

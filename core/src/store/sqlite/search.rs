@@ -173,6 +173,12 @@ fn free_slot(connection: &Connection, year: i64) -> StoreResult<i64> {
     gap.ok_or_else(|| StoreError::Invalid("a year of the journal has more than four million entries".to_owned()))
 }
 
+/// FTS5's own check of its index. Needs a writing transaction; writes nothing.
+pub fn check(connection: &Connection) -> StoreResult<()> {
+    connection.execute_batch("INSERT INTO search (search) VALUES ('integrity-check')")?;
+    Ok(())
+}
+
 /// Empty tables in the place of some that may be damaged: what the index's own tables hold is not asked.
 pub fn create_again(connection: &Connection) -> StoreResult<()> {
     if connection.execute_batch("DROP TABLE search").is_err() {
@@ -183,7 +189,7 @@ pub fn create_again(connection: &Connection) -> StoreResult<()> {
         )?;
         connection.execute_batch("DROP TABLE search")?;
     }
-    connection.execute_batch("DROP TABLE slots")?;
+    connection.execute_batch("DROP TABLE vocabulary; DROP TABLE slots")?;
     create(connection)
 }
 
