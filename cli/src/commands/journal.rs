@@ -85,7 +85,9 @@ pub(super) fn doctor(context: &Context, rebuild: bool) -> Outcome {
         }
         if mended.logged_again > 0 {
             let count = mended.logged_again;
-            context.out.note(&format!("{count} changes behind the damage could be read, and are kept in this device's log."));
+            context
+                .out
+                .note(&format!("{count} changes behind the damage could be read, and are kept in this device's log."));
         }
     }
     let value = doctor_json(unlocking(&key, |unlock| engine.doctor(unlock))?);

@@ -6,6 +6,7 @@
 use crate::error::Result;
 use crate::id::{BlobId, ChangeHash, EntryId, JournalId, LogId, StatementId};
 use crate::log::{Batch, BlobRef, Block, Certificate, Head, Operation, Placed, Position};
+use crate::membership::Statement;
 
 /// Small settings that live in the database, so that a transaction covers them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -224,7 +225,10 @@ fn run<R>(
 
 /// The journal's id, from the settings.
 pub fn journal_of(tx: &mut dyn Tx) -> Result<JournalId> {
-    tx.setting(Setting::Journal)?
-        .and_then(|bytes| JournalId::from_slice(&bytes))
-        .ok_or_else(|| crate::error::Error::corrupt("the store names no journal"))
+    if let Some(named) = tx.setting(Setting::Journal)?.and_then(|bytes| JournalId::from_slice(&bytes)) {
+        return Ok(named);
+    }
+    // A setting that is lost is no reason not to open: the first statement names the journal too.
+    let genesis = tx.statements()?.first().and_then(|bytes| Statement::decode(bytes).ok());
+    genesis.map(|genesis| genesis.journal()).ok_or_else(|| crate::error::Error::corrupt("the store names no journal"))
 }

@@ -211,7 +211,8 @@ pub fn disagrees(tx: &mut SqliteTx<'_>, entry: EntryId, actor: Actor) -> Result<
         true => None,
         false => Some(Rows::of(&read(entry, changes, actor)?.entry, &people(tx)?)),
     };
-    type Held = (Option<Vec<u8>>, Option<Vec<u8>>, Option<String>, Option<i64>, Option<String>, Option<bool>, Option<bool>);
+    type Held =
+        (Option<Vec<u8>>, Option<Vec<u8>>, Option<String>, Option<i64>, Option<String>, Option<bool>, Option<bool>);
     let (key, row, day, created, kind, trashed, named): Held = tx
         .conn()?
         .prepare_cached(

@@ -63,7 +63,8 @@ impl SqliteTx<'_> {
                 conn.execute("UPDATE blobs SET here = 1 WHERE blob = ?1", params![blob]).map_err(db)?;
             }
         }
-        conn.execute("UPDATE documents SET version = version + ?1", [version.clamp(0, i64::MAX / 2) + 1]).map_err(db)?;
+        conn.execute("UPDATE documents SET version = version + ?1", [version.clamp(0, i64::MAX / 2) + 1])
+            .map_err(db)?;
         let after = self.raw_heads()?;
         let changed = after.iter().filter(|(entry, heads)| before.get(*entry) != Some(heads)).count();
         let gone = before.keys().filter(|entry| !after.contains_key(*entry)).count();
@@ -73,8 +74,7 @@ impl SqliteTx<'_> {
     }
 
     fn raw_heads(&mut self) -> Result<HashMap<Vec<u8>, Vec<u8>>> {
-        let mut all =
-            self.conn()?.prepare("SELECT entry, heads FROM documents WHERE heads IS NOT NULL").map_err(db)?;
+        let mut all = self.conn()?.prepare("SELECT entry, heads FROM documents WHERE heads IS NOT NULL").map_err(db)?;
         all.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).and_then(Iterator::collect).map_err(db)
     }
 }

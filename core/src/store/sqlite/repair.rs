@@ -61,11 +61,8 @@ impl SqliteStore {
         let mended = self.write_sql(|tx| {
             let genesis = genesis(tx)?;
             let right = genesis.journal();
-            if right == identity.journal {
-                return Ok(false);
-            }
             tx.set_setting(Setting::Journal, right.as_bytes())?;
-            Ok(true)
+            Ok(right != identity.journal)
         })?;
         if !mended {
             return Ok(());
@@ -337,12 +334,13 @@ fn cut_after(tx: &mut SqliteTx<'_>, log: Option<LogId>, number: i64, end: u64) -
         .optional()
         .map_err(db)?;
     let before = pieces_aside(tx)?;
-    if let Some((key, bytes)) = straddles {
-        put_aside(tx, log, "blocks", key, &bytes)?;
-        tx.cut_block(first)?;
-    }
     for table in ["operations", "blocks", "heads"] {
         move_rows(tx, log, table, zero.unwrap_or(first), last)?;
+    }
+    if let Some((key, bytes)) = straddles {
+        // After the others are gone: a count that is too high reaches over them, and they would be taken for its own.
+        put_aside(tx, log, "blocks", key, &bytes)?;
+        tx.cut_block(first)?;
     }
     Ok(pieces_aside(tx)? > before)
 }
@@ -432,12 +430,14 @@ fn own_rows(tx: &mut SqliteTx<'_>) -> Result<()> {
         let mut all = tx.conn()?.prepare("SELECT device, CAST(address AS BLOB) FROM peers").map_err(db)?;
         let rows = all.query_map([], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Option<Vec<u8>>>(1)?)));
         let rows: Vec<_> = rows.and_then(Iterator::collect).map_err(db)?;
-        let reads = |address: &[u8]| std::str::from_utf8(address).is_ok_and(|text| text.parse::<std::net::SocketAddr>().is_ok());
+        let reads = |address: &[u8]| {
+            std::str::from_utf8(address).is_ok_and(|text| text.parse::<std::net::SocketAddr>().is_ok())
+        };
         let set = rules::statements(tx)?;
         let known = |device: &[u8]| DeviceId::from_slice(device).is_some_and(|device| set.state().ever_added(&device));
-        let wrong = rows.into_iter().filter(|(device, address)| {
-            !known(device) || address.as_ref().is_some_and(|address| !reads(address))
-        });
+        let wrong = rows
+            .into_iter()
+            .filter(|(device, address)| !known(device) || address.as_ref().is_some_and(|address| !reads(address)));
         wrong.map(|(device, _)| device).collect()
     };
     for device in wrong {
