@@ -384,3 +384,27 @@ fn mended(world: &World, folder: &Path, good: &[String]) -> (bool, std::result::
 fn short(text: &str) -> String {
     text.chars().take(150).collect()
 }
+
+#[test]
+fn what_reads_behind_the_damage_is_there_without_any_other_device() {
+    let world = World::made();
+    let first = world.copied();
+    let good = seen(&world.open(first.path(), 0).unwrap()).unwrap();
+    for row in 0..6 {
+        // A head that is lost takes the author's word for what it ended, and none of the writer's.
+        let folder = world.copied();
+        let cell = Cell { table: "heads".to_owned(), column: "bytes".to_owned(), row };
+        flip(&world.store(folder.path()), &cell).unwrap();
+        let engine = world.open(folder.path(), 0).unwrap();
+        engine.rebuild(|_, _| {}).unwrap();
+        assert_eq!(seen(&engine).unwrap(), good, "{cell:?}");
+    }
+    let folder = world.copied();
+    let cell = Cell { table: "operations".to_owned(), column: "line".to_owned(), row: 0 };
+    flip(&world.store(folder.path()), &cell).unwrap();
+    let engine = world.open(folder.path(), 0).unwrap();
+    let repaired = engine.rebuild(|_, _| {}).unwrap();
+    assert!(repaired.cut.len() == 1 && repaired.aside > 1 && repaired.logged_again > 1, "{repaired:?}");
+    let (all, left) = (world.open(first.path(), 0).unwrap().entry_ids().unwrap(), engine.entry_ids().unwrap());
+    assert!(left.len() + 1 >= all.len(), "one operation can't be read: {} of {} entries", left.len(), all.len());
+}

@@ -176,10 +176,10 @@ fn logs(tx: &mut SqliteTx<'_>, identity: &Identity, entropy: &mut dyn Entropy) -
     };
     let mut cut = Vec::new();
     for number in numbers {
-        let row: Option<(Vec<u8>, Vec<u8>, i64, Vec<u8>)> = tx
+        let row: Option<(Vec<u8>, Vec<u8>, i64)> = tx
             .conn
-            .query_row("SELECT device, incarnation, seq, chain FROM logs WHERE id = ?1", [number], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            .query_row("SELECT device, incarnation, seq FROM logs WHERE id = ?1", [number], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
             })
             .optional()
             .map_err(db)?;
