@@ -16,7 +16,7 @@ pub fn document(entry: &Entry) -> Automerge {
     for (number, (at, piece)) in entry.sittings().into_iter().enumerate() {
         let time = entry.created / 1000 + number as i64 * 60;
         let written = document.transact_with::<_, _, AutomergeError, _>(
-            |()| CommitOptions::default().with_time(time),
+            |_| CommitOptions::default().with_time(time),
             |tx| {
                 if number == 0 {
                     tx.put(ROOT, "title", entry.title.as_str())?;

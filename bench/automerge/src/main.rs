@@ -27,7 +27,7 @@ const OFFLINE: usize = 100;
 
 fn main() -> Result<(), String> {
     let arguments = Arguments::read(&[])?;
-    let run = Run::begin("automerge", &[("automerge", "0.12")], &arguments);
+    let run = Run::begin("automerge", &[], &arguments);
     let corpus = Corpus::default();
     let count = arguments.entries.min(MOST);
     let times = arguments.entries as f64 / count as f64;

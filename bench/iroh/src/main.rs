@@ -56,8 +56,7 @@ impl Node {
 
 fn main() -> Result<()> {
     let arguments = Arguments::read(&[])?;
-    let versions = [("iroh", "1.4"), ("iroh-docs", "0.101"), ("iroh-blobs", "0.103"), ("automerge", "0.12")];
-    let run = Run::begin("iroh", &versions, &arguments);
+    let run = Run::begin("iroh", &[], &arguments);
     run.step("writing the documents");
     let corpus = Corpus::default();
     let values: Vec<Vec<u8>> = (0..arguments.entries).map(|number| document(&corpus.entry(number)).save()).collect();

@@ -19,7 +19,7 @@ type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 
 fn main() -> Result<()> {
     let arguments = Arguments::read(&[])?;
-    let run = Run::begin("parts", &[("quinn", "0.11"), ("rustls", "0.23 with AWS-LC")], &arguments);
+    let run = Run::begin("parts", &[], &arguments);
     let folder = tempfile::tempdir_in(&arguments.folder)?;
     let corpus = Corpus::default();
     disk::measure(&run, folder.path(), &corpus, arguments.entries)?;

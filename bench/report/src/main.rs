@@ -81,9 +81,9 @@ fn machine(measured: &Measured) -> String {
         "{}, {} cores, {} MiB of memory, {}, disk: {}; {}. Both devices of every pair share it, over loopback.\n",
         machine.processor, machine.cores, machine.memory_mib, machine.kernel, machine.disk, machine.rustc
     );
-    let mut versions: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut versions: BTreeMap<String, String> = locked(LOCK);
     for results in &measured.all {
-        versions.extend(results.versions.iter().map(|(name, version)| (name.as_str(), version.as_str())));
+        versions.extend(results.versions.clone());
     }
     let versions: Vec<String> = versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
     let _ = writeln!(text, "Versions: {}.\n", versions.join(", "));
@@ -92,6 +92,25 @@ fn machine(measured: &Measured) -> String {
          `--sizes 100,1000` for others, `--only samod` to run one program again; the page is then made anew of all results.\n\n",
     );
     text
+}
+
+/// What the programs are built with.
+const LOCK: &str = include_str!("../../Cargo.lock");
+/// The crates whose release a reader asks for.
+const NAMED: [&str; 8] = ["automerge", "samod", "iroh", "iroh-docs", "iroh-blobs", "quinn", "rustls", "rusqlite"];
+
+/// Name and release of the crates that matter, out of a lock file.
+fn locked(lock: &str) -> BTreeMap<String, String> {
+    let word = |line: &str, key: &str| {
+        line.strip_prefix(key)
+            .and_then(|rest| rest.strip_prefix(" = \""))
+            .map(|rest| rest.trim_end_matches('"').to_owned())
+    };
+    let packages = lock.split("[[package]]").filter_map(|package| {
+        let find = |key| package.lines().find_map(|line| word(line, key));
+        Some((find("name")?, find("version")?))
+    });
+    packages.filter(|(name, _)| NAMED.contains(&name.as_str())).collect()
 }
 
 /// Every program that ran, and those whose figures are not used.
@@ -157,6 +176,13 @@ mod tests {
         assert_eq!(date(0), "1970-01-01 00:00");
         assert_eq!(date(951_782_400), "2000-02-29 00:00");
         assert_eq!(date(1_700_000_000), "2023-11-14 22:13");
+    }
+
+    #[test]
+    fn releases_are_those_of_the_lock_file() {
+        let lock = "[[package]]\nname = \"samod\"\nversion = \"0.16.0\"\n\n[[package]]\nname = \"other\"\nversion = \"1.0.0\"\n";
+        assert_eq!(locked(lock).into_iter().collect::<Vec<_>>(), [("samod".to_owned(), "0.16.0".to_owned())]);
+        assert_eq!(locked(LOCK).len(), NAMED.len(), "{:?}", locked(LOCK));
     }
 
     #[test]

@@ -27,7 +27,7 @@ const LIVE_EDITS: usize = 50;
 
 fn main() -> Result<(), String> {
     let arguments = Arguments::read(&[])?;
-    let run = Run::begin("samod", &[("samod", "0.16"), ("automerge", "0.12")], &arguments);
+    let run = Run::begin("samod", &[], &arguments);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| error.to_string())?;
     for round in 1..=arguments.runs {
