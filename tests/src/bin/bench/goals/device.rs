@@ -13,7 +13,7 @@ use afterword_core::id::EntryId;
 use afterword_core::journal::{Kind, MarkGroup, NewEntry};
 use afterword_core::log::Operation;
 use afterword_core::store::error::{StoreError, StoreResult};
-use afterword_core::store::rules::{self, Identity};
+use afterword_core::store::rules::{self, Identity, Packing};
 use afterword_core::store::sqlite::open::Vouched;
 use afterword_core::store::vault::{self, Home, PlatformVault, Unlock};
 use afterword_core::store::{SqliteStore, StorageExt};
@@ -129,7 +129,7 @@ impl Device {
                 for operation in written.operations {
                     if size + operation.size() > SLICE {
                         let slice = std::mem::take(&mut waiting);
-                        store.write_sql(|tx| rules::append(tx, &identity, &mut entropy, slice))?;
+                        commit(&store, &identity, &mut entropy, slice)?;
                         size = 0;
                     }
                     size += operation.size();
@@ -138,11 +138,18 @@ impl Device {
             }
         }
         if !waiting.is_empty() {
-            store.write_sql(|tx| rules::append(tx, &identity, &mut entropy, waiting))?;
+            commit(&store, &identity, &mut entropy, waiting)?;
         }
         store.pause()?;
         Ok(filled)
     }
+}
+
+/// Commits, and packs what is old by now, as a journal does that grows while nobody waits for it.
+fn commit(store: &SqliteStore, identity: &Identity, entropy: &mut Seeded, slice: Vec<Operation>) -> Result<()> {
+    store.write_sql(|tx| rules::append(tx, identity, entropy, slice))?;
+    while store.write(|tx| rules::pack(tx, identity, &Packing::default()))? > 0 {}
+    Ok(())
 }
 
 fn join(host: &Engine, guest: &Device, number: usize) -> Result<()> {

@@ -75,6 +75,9 @@ fn measure(arguments: &Arguments) -> Result<()> {
     let (derived, took) = timed(|| engine.derive(std::time::Duration::MAX, |_, _| {}));
     assert_eq!(derived?.left, 0, "something is left to derive");
     run.add("derive_all", "ms", took);
+    let (packed, took) = timed(|| engine.pack(std::time::Duration::MAX));
+    packed?;
+    run.add("pack_rest", "ms", took);
     engine.close()?;
     run.add("size_per_text", "x", machine::size_of(host.root()) as f64 / filled.text_bytes as f64);
 
