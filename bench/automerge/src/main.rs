@@ -66,9 +66,8 @@ fn main() -> Result<(), String> {
     }
 
     run.step("editing and merging");
-    let mut edited = 0;
     let mut sum = 0;
-    for bytes in saved.iter().cycle().take(EDITED) {
+    for (edited, bytes) in saved.iter().cycle().take(EDITED).enumerate() {
         let mut here = Automerge::load(bytes).expect("a saved document opens");
         let mut there = Automerge::load(bytes).expect("a saved document opens");
         let (change, took) = timed(|| edit_for_others(&mut here, 900));
@@ -77,7 +76,6 @@ fn main() -> Result<(), String> {
         if edited < OFFLINE {
             sum += change.len();
         }
-        edited += 1;
         let (merged, took) = timed(|| there.load_incremental(&change));
         merged.expect("a change merges");
         run.add("merge", "us", took * 1000.0);
