@@ -95,7 +95,7 @@ pub(super) fn link(tx: &mut dyn Tx, identity: &Identity, digest: &mut Digest, op
     tx.set_document(entry, &state)
 }
 
-/// [`link`] for a run of operations that is stored and entered, and whose documents are being made again.
+/// `link` for a run of operations that is stored and entered, and whose documents are being made again.
 pub fn link_all(tx: &mut dyn Tx, identity: &Identity, operations: &[Placed]) -> Result<()> {
     let mut digest = Digest::default();
     for operation in operations {

@@ -35,7 +35,7 @@ pub fn tokens(text: &str) -> String {
 }
 
 /// The tokens of one entry's search row: those of its title and the other texts, and the title's once more behind
-/// [`query::TITLE`]. Depends on nothing but the texts, so it may be computed anywhere, by several at once.
+/// `query::TITLE`. Depends on nothing but the texts, so it may be computed anywhere, by several at once.
 pub fn row_tokens<'t>(title: &str, texts: impl IntoIterator<Item = &'t str>) -> String {
     let mut found = Tokens::default();
     found.add(title);
