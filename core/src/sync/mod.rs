@@ -29,6 +29,8 @@ mod message;
 mod request;
 mod request_blobs;
 mod session;
+#[cfg(test)]
+mod sides;
 mod steps;
 #[cfg(test)]
 mod tests;

@@ -1,45 +1,23 @@
 //! Sealed bytes without an entry: gone a day later, or at once where the failure is known; never those that a log names.
 
-use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
 
 use data_encoding::HEXLOWER;
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use crate::crypto::Secret;
 use crate::engine::{Engine, Environment, ImportedAttachment, ImportedEntry, NewFile, SharedEntropy};
 use crate::error::Error;
 use crate::id::{AttachmentId, BlobId, EntryId};
 use crate::journal::{Kind, MarkGroup, NewEntry};
 use crate::log::BlobRef;
 use crate::store::blobs::file_name;
-use crate::store::error::StoreResult;
-use crate::store::vault::{PlatformVault, Unlock};
-use crate::time::{Clock, Entropy, Timestamp};
+use crate::store::conformance::world::Seeded;
+use crate::store::vault::Unlock;
+use crate::store::vault::tests::Keyring;
+use crate::time::{Clock, Timestamp};
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
-
-#[derive(Debug, Default)]
-struct Keys(Mutex<BTreeMap<String, Secret>>);
-
-impl PlatformVault for Keys {
-    fn store(&self, name: &str, secret: &Secret) -> StoreResult<()> {
-        self.0.lock().unwrap().insert(name.to_owned(), secret.clone());
-        Ok(())
-    }
-
-    fn load(&self, name: &str) -> StoreResult<Option<Secret>> {
-        Ok(self.0.lock().unwrap().get(name).cloned())
-    }
-
-    fn delete(&self, name: &str) -> StoreResult<()> {
-        self.0.lock().unwrap().remove(name);
-        Ok(())
-    }
-}
 
 /// The computer's clock, and so much later: files carry the computer's time.
 #[derive(Debug, Default)]
@@ -52,27 +30,18 @@ impl Clock for Later {
     }
 }
 
-#[derive(Debug)]
-struct Seeded(ChaCha8Rng);
-
-impl Entropy for Seeded {
-    fn fill(&mut self, bytes: &mut [u8]) {
-        self.0.fill_bytes(bytes);
-    }
-}
-
 /// A journal that can be opened again at a later time.
 #[derive(Debug)]
 struct Journal {
     folder: tempfile::TempDir,
-    keys: Keys,
+    keys: Keyring,
     clock: Arc<Later>,
 }
 
 impl Journal {
     fn made() -> (Self, Engine) {
         let new =
-            Self { folder: tempfile::tempdir().unwrap(), keys: Keys::default(), clock: Arc::new(Later::default()) };
+            Self { folder: tempfile::tempdir().unwrap(), keys: Keyring::default(), clock: Arc::new(Later::default()) };
         let unlock = Unlock::Platform(&new.keys);
         let (engine, _) = Engine::create(&new.root(), unlock, "one", new.environment()).unwrap();
         (new, engine)
@@ -84,7 +53,7 @@ impl Journal {
 
     fn environment(&self) -> Environment {
         let seed = self.clock.0.load(Ordering::Relaxed) as u64;
-        let entropy = SharedEntropy::new(Box::new(Seeded(ChaCha8Rng::seed_from_u64(seed))));
+        let entropy = SharedEntropy::new(Box::new(Seeded::new(seed)));
         Environment { clock: self.clock.clone(), entropy }
     }
 

@@ -1,21 +1,10 @@
 //! Blobs at rest: sealed, named by what they hold, resumed, and never believed.
 
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
-
 use super::*;
-
-#[derive(Debug)]
-struct Seeded(ChaCha8Rng);
-
-impl Entropy for Seeded {
-    fn fill(&mut self, bytes: &mut [u8]) {
-        self.0.fill_bytes(bytes);
-    }
-}
+use crate::store::conformance::world::Seeded;
 
 fn entropy() -> Seeded {
-    Seeded(ChaCha8Rng::seed_from_u64(1))
+    Seeded::new(1)
 }
 
 const KEY: HashKey = HashKey::from_bytes([3; 32]);
@@ -29,7 +18,7 @@ fn made() -> (tempfile::TempDir, BlobStore) {
 
 fn picture(length: usize) -> Vec<u8> {
     let mut bytes = vec![0; length];
-    ChaCha8Rng::seed_from_u64(length as u64).fill_bytes(&mut bytes);
+    Seeded::new(length as u64).fill(&mut bytes);
     bytes
 }
 

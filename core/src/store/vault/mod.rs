@@ -389,4 +389,4 @@ fn write(home: &Home, key: &Secret, body: Body) -> StoreResult<()> {
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -4,27 +4,17 @@ use std::collections::HashMap;
 use std::fs;
 use std::sync::Mutex;
 
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
-
 use super::*;
 use crate::error::{Code, Error};
-
-#[derive(Debug)]
-struct Seeded(ChaCha8Rng);
-
-impl Entropy for Seeded {
-    fn fill(&mut self, bytes: &mut [u8]) {
-        self.0.fill_bytes(bytes);
-    }
-}
+use crate::store::conformance::world::Seeded;
 
 fn entropy() -> Seeded {
-    Seeded(ChaCha8Rng::seed_from_u64(7))
+    Seeded::new(7)
 }
 
+/// A platform's keyring in memory.
 #[derive(Debug, Default)]
-struct Keyring(Mutex<HashMap<String, Secret>>);
+pub(crate) struct Keyring(Mutex<HashMap<String, Secret>>);
 
 impl PlatformVault for Keyring {
     fn store(&self, name: &str, secret: &Secret) -> StoreResult<()> {
@@ -110,7 +100,7 @@ fn the_platform_opens_until_it_forgets() {
 #[test]
 fn another_passphrase_takes_the_first_ones_place() {
     let made = made(Unlock::Passphrase("first"));
-    let stranger = Secret::generate(&mut Seeded(ChaCha8Rng::seed_from_u64(8)));
+    let stranger = Secret::generate(&mut Seeded::new(8));
     assert_eq!(code(rewrap(&made.home, &stranger, Unlock::Passphrase("theirs"), &mut entropy())), Code::WrongKey);
     rewrap(&made.home, &made.key, Unlock::Passphrase("second"), &mut entropy()).unwrap();
     assert_eq!(code(open(&made.home, Unlock::Passphrase("first"))), Code::WrongKey);
@@ -122,7 +112,7 @@ fn another_passphrase_takes_the_first_ones_place() {
 #[test]
 fn joining_another_journal_seals_to_its_phrase() {
     let made = made(Unlock::Passphrase("p"));
-    let theirs = RecoveryPhrase::generate(&mut Seeded(ChaCha8Rng::seed_from_u64(9)));
+    let theirs = RecoveryPhrase::generate(&mut Seeded::new(9));
     assert_eq!(code(check_recovery(&made.home, &theirs)), Code::WrongKey);
     let other = JournalId::from_bytes([3; 16]);
     replace_recovery(&made.home, &made.key, other, &RecoveryKeys::of(&theirs), &mut entropy()).unwrap();
