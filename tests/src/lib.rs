@@ -8,6 +8,7 @@
 #![allow(clippy::expect_used, reason = "a test that can't go on fails, and says why")]
 
 pub mod budget;
+pub mod clock;
 pub mod corpus;
 pub mod home;
 pub mod netns;

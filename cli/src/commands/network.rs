@@ -125,7 +125,7 @@ fn peer_json(report: &PeerReport) -> Peer {
             handshake_bytes: wire.handshake_bytes,
         },
         round_trips: costs.round_trips,
-        ms: outcome.map_or(0, |outcome| outcome.ms),
+        ms: outcome.map_or(0, |outcome| outcome.took.as_millis() as u64),
         cpu_ms: outcome.map_or(0, |outcome| outcome.cpu_ms),
         documents_opened: costs.documents_opened,
         transactions: costs.transactions,

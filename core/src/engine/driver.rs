@@ -35,10 +35,8 @@ pub struct Outcome {
     pub costs: Costs,
     /// What the connection cost.
     pub wire: Wire,
-    /// From the first byte to the end, in milliseconds.
-    pub ms: u64,
-    /// The same in microseconds: a sync with nothing changed takes less than a millisecond.
-    pub micros: u64,
+    /// From the first byte to the end.
+    pub took: Duration,
     /// CPU time of the whole process meanwhile, in milliseconds.
     pub cpu_ms: u64,
     /// Whether a rollback or fork was mended.
@@ -166,8 +164,7 @@ fn outcome(
         equal: equal.or(session.settled()),
         costs: *session.costs(),
         wire,
-        ms: begun.elapsed().as_millis() as u64,
-        micros: begun.elapsed().as_micros() as u64,
+        took: begun.elapsed(),
         cpu_ms: shared.clock.cpu_ms().saturating_sub(cpu),
         mended: session.mended(),
         diverged: session.diverged(),

@@ -22,11 +22,16 @@ impl Engine {
 pub(super) fn pack(shared: &Shared, budget: Duration) -> Result<u64> {
     let (started, mut all) = (Instant::now(), 0);
     while started.elapsed() < budget {
-        let packed = shared.store.write(|tx| rules::pack(tx, &shared.identity, &Packing::default()))?;
+        let packed = pack_some(shared)?;
         if packed == 0 {
             break;
         }
         all += packed;
     }
     Ok(all)
+}
+
+/// One transaction of it. Answers how many operations were packed; none where there is nothing left to pack.
+pub(super) fn pack_some(shared: &Shared) -> Result<u64> {
+    shared.store.write(|tx| rules::pack(tx, &shared.identity, &Packing::default()))
 }

@@ -12,7 +12,7 @@ use super::clear::clear_away;
 use super::deriving::derive;
 use super::driver::{self, Outcome, Told};
 use super::network::{self, Candidate};
-use super::pack::pack;
+use super::pack::pack_some;
 use super::shared::{Shared, lock};
 use crate::error::{Code, Error, Result};
 use crate::id::DeviceId;
@@ -254,7 +254,7 @@ async fn derive_what_comes(server: Arc<Server>) {
             }
             clear_away(&shared)?;
             // There may be more to pack; between two slices everybody else has a turn.
-            let packed = pack(&shared, Duration::from_nanos(1))? > 0;
+            let packed = pack_some(&shared)? > 0;
             Ok((done, packed))
         })
         .await;

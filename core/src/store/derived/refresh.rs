@@ -109,14 +109,7 @@ impl Held {
     /// Its rows, with names from `people`. Takes no transaction: this is where the time goes.
     pub fn prepare(self, people: &Arc<People>, actor: Actor) -> Result<Prepared> {
         let Self { entry, document, version, changes, texts, slot } = self;
-        let before = match texts {
-            Some(packed) => {
-                let old = Projection::unpack(&packed)?;
-                let tokens = search::tokens(&old);
-                Some((packed, tokens))
-            }
-            None => None,
-        };
+        let before = texts.map(with_tokens).transpose()?;
         let mut prepared = Prepared {
             entry,
             document,
@@ -266,7 +259,7 @@ pub fn put_all(tx: &mut SqliteTx<'_>, entry: &Entry) -> Result<()> {
     let Some(document) = document_id(tx, entry.id)? else { return Ok(()) };
     let now = people(tx)?;
     let rows = Rows::of(entry, &now);
-    let before = projection(tx, entry.id)?.map(|old| (old.pack(), search::tokens(&old)));
+    let before = packed(tx, entry.id)?.map(with_tokens).transpose()?;
     put_list_row(tx, document, &rows.row, rows.named)?;
     put_texts(tx, document, before.as_ref(), &rows)?;
     fresh(tx, entry.id, 0)
@@ -316,14 +309,20 @@ fn put_texts(tx: &mut SqliteTx<'_>, document: i64, before: Option<&(Vec<u8>, Str
 
 /// An entry's texts as search sees them, if they were derived. Opens no document.
 pub fn projection(tx: &mut SqliteTx<'_>, entry: EntryId) -> Result<Option<Projection>> {
+    Ok(packed(tx, entry)?.map(|packed| Projection::unpack(&packed)).transpose()?)
+}
+
+/// A packed projection, and the tokens of the search row that was made from it.
+fn with_tokens(packed: Vec<u8>) -> Result<(Vec<u8>, String)> {
+    let tokens = search::tokens(&Projection::unpack(&packed)?);
+    Ok((packed, tokens))
+}
+
+fn packed(tx: &mut SqliteTx<'_>, entry: EntryId) -> Result<Option<Vec<u8>>> {
     tx.conn()?
         .prepare_cached("SELECT projection FROM texts WHERE document = (SELECT id FROM documents WHERE entry = ?1)")
-        .and_then(|mut statement| {
-            statement.query_row(params![entry.as_bytes()], |row| row.get::<_, Vec<u8>>(0)).optional()
-        })
-        .map_err(sql)?
-        .map(|packed| Projection::unpack(&packed))
-        .transpose()
+        .and_then(|mut statement| statement.query_row(params![entry.as_bytes()], |row| row.get(0)).optional())
+        .map_err(sql)
 }
 
 fn project(entry: &Entry, people: &People) -> Projection {

@@ -2,12 +2,10 @@
 
 use std::collections::HashMap;
 
-use rusqlite::params;
-
 use super::search;
 use super::tx::{SqliteTx, db};
 use crate::error::Result;
-use crate::id::BlobId;
+use crate::id::{BlobId, EntryId};
 use crate::log::{Placed, Position};
 use crate::store::rules::{self, Identity};
 use crate::store::tx::{Setting, Tx};
@@ -25,9 +23,10 @@ impl SqliteTx<'_> {
         // Whoever read a document before, outside this transaction, must see that it is another now.
         let version: i64 =
             conn.query_row("SELECT coalesce(max(version), 0) FROM documents", [], |row| row.get(0)).map_err(db)?;
-        let here: Vec<Vec<u8>> = {
-            let mut here = conn.prepare("SELECT blob FROM blobs WHERE here").map_err(db)?;
-            here.query_map([], |row| row.get(0)).and_then(Iterator::collect).map_err(db)?
+        let here: Vec<(Vec<u8>, Vec<u8>)> = {
+            let here = "SELECT entry, blob FROM blobs JOIN documents ON documents.id = document WHERE here";
+            let mut here = conn.prepare(here).map_err(db)?;
+            here.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).and_then(Iterator::collect).map_err(db)?
         };
         search::create_again(conn)?;
         conn.execute_batch(
@@ -57,12 +56,13 @@ impl SqliteTx<'_> {
             }
             self.destroy(certificate.entry)?;
         }
-        let conn = self.conn()?;
-        for blob in here {
-            if blob.len() == BlobId::LEN {
-                conn.execute("UPDATE blobs SET here = 1 WHERE blob = ?1", params![blob]).map_err(db)?;
+        for (entry, blob) in here {
+            // What no log brings has no row any more.
+            if let (Some(entry), Some(blob)) = (EntryId::from_slice(&entry), BlobId::from_slice(&blob)) {
+                self.set_blob(entry, blob, &[], true)?;
             }
         }
+        let conn = self.conn()?;
         conn.execute("UPDATE documents SET version = version + ?1", [version.clamp(0, i64::MAX / 2) + 1])
             .map_err(db)?;
         let after = self.raw_heads()?;

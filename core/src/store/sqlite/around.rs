@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use rusqlite::params;
 
+#[cfg(test)]
 use super::search;
 use super::store::SqliteStore;
 use super::tx::{db, uint};
@@ -75,7 +76,8 @@ impl SqliteStore {
     }
 
     /// Drops everything that is made from the logs, so that it is made again. The logs are not touched.
-    pub fn drop_derived(&self) -> Result<()> {
+    #[cfg(test)]
+    pub(crate) fn drop_derived(&self) -> Result<()> {
         self.write_sql(|tx| {
             let conn = tx.conn()?;
             search::clear(conn)?;

@@ -194,6 +194,7 @@ pub fn create_again(connection: &Connection) -> StoreResult<()> {
 }
 
 /// Empties the tables, for making them again.
+#[cfg(test)]
 pub fn clear(connection: &Connection) -> StoreResult<()> {
     connection.execute_batch("INSERT INTO search (search) VALUES ('delete-all'); DELETE FROM slots")?;
     Ok(())

@@ -47,13 +47,13 @@ impl SqliteStore {
 
     /// At most `limit` entries with derived state older than their heads: the singletons, then the last to come first.
     pub fn stale(&self, limit: usize) -> Result<Vec<EntryId>> {
-        let mut found = Vec::new();
-        for singleton in [PEOPLE, LIBRARY] {
-            if self.is_stale(singleton)? {
-                found.push(singleton);
-            }
-        }
         self.read_sql(|tx| {
+            let mut found = Vec::new();
+            for singleton in [PEOPLE, LIBRARY] {
+                if is_stale(tx, singleton)? {
+                    found.push(singleton);
+                }
+            }
             let mut others = tx
                 .conn()?
                 .prepare_cached("SELECT entry FROM documents WHERE stale != 0 ORDER BY id DESC LIMIT ?1")
@@ -72,11 +72,7 @@ impl SqliteStore {
 
     /// Whether an entry's derived state is older than its heads.
     pub fn is_stale(&self, entry: EntryId) -> Result<bool> {
-        self.read_sql(|tx| {
-            let is = "SELECT EXISTS (SELECT 1 FROM documents WHERE entry = ?1 AND stale != 0)";
-            let mut is = tx.conn()?.prepare_cached(is).map_err(db)?;
-            is.query_row([entry.as_bytes()], |row| row.get(0)).map_err(db)
-        })
+        self.read_sql(|tx| is_stale(tx, entry))
     }
 
     /// How many entries have derived state older than their heads.
@@ -121,4 +117,10 @@ impl Storage for SqliteStore {
     fn write_tx(&self, f: &mut dyn FnMut(&mut dyn Tx) -> Result<()>) -> Result<()> {
         self.write_sql(|tx| f(tx))
     }
+}
+
+fn is_stale(tx: &mut SqliteTx<'_>, entry: EntryId) -> Result<bool> {
+    let is = "SELECT EXISTS (SELECT 1 FROM documents WHERE entry = ?1 AND stale != 0)";
+    let mut is = tx.conn()?.prepare_cached(is).map_err(db)?;
+    is.query_row([entry.as_bytes()], |row| row.get(0)).map_err(db)
 }

@@ -20,10 +20,6 @@ pub use self::excerpt::{EXCERPT_LEN, excerpt};
 pub(in crate::store) use self::query::Asked;
 pub use self::query::{Matcher, Query};
 
-/// Grows whenever the same text gives other tokens: the search rows of an older number must be made again, because a
-/// row is deleted with the tokens it was made from.
-pub const VERSION: u32 = 1;
-
 /// Longer words are indexed by their beginning and compared whole against the text.
 pub(super) const MAX_TOKEN: usize = 64;
 

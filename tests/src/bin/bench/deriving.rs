@@ -12,6 +12,7 @@ use afterword_core::store::vault::{self, Home, Unlock};
 use afterword_core::store::{Setting, SqliteStore, StorageExt, Tx, derived};
 use afterword_core::time::Entropy;
 use afterword_tests::Seeded;
+use afterword_tests::clock::environment;
 
 use super::Plan;
 use super::figures::{Parts, Table, median, ms, timed};
@@ -33,7 +34,7 @@ pub(crate) fn measure(plan: &Plan, parts: &Parts, table: &mut Table) -> Result<(
     let (folder, keys) = (tempfile::tempdir().expect("a temporary folder can be made"), Keys::default());
     fill::create(folder.path(), &keys, 21)?.0.close()?;
     fill::fill(folder.path(), &keys, size, plan.words, false)?;
-    let engine = Engine::open(folder.path(), Unlock::Platform(&keys), fill::environment(22))?;
+    let engine = Engine::open(folder.path(), Unlock::Platform(&keys), environment(22))?;
     let home = Home::new(folder.path());
     let store = SqliteStore::open(&home.database(), &vault::open(&home, Unlock::Platform(&keys))?, Vouched::ByVault)?;
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use afterword_core::crypto::{RecoveryPhrase, Secret};
 use afterword_core::document::{Actor, EntryDocument};
-use afterword_core::engine::{Engine, Environment, SharedEntropy};
+use afterword_core::engine::Engine;
 use afterword_core::error::Result;
 use afterword_core::id::EntryId;
 use afterword_core::journal::{Kind, NewEntry};
@@ -16,8 +16,9 @@ use afterword_core::store::rules::{self, Identity, Packing};
 use afterword_core::store::sqlite::open::Vouched;
 use afterword_core::store::vault::{self, Home, PlatformVault, Unlock};
 use afterword_core::store::{SqliteStore, StorageExt, derived};
-use afterword_core::time::{Clock, Timestamp, random};
+use afterword_core::time::{Timestamp, random};
 use afterword_tests::Seeded;
+use afterword_tests::clock::environment;
 use afterword_tests::corpus::Corpus;
 
 /// Leaves room under the most that one head may end.
@@ -41,28 +42,6 @@ impl PlatformVault for Keys {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
         Ok(())
     }
-}
-
-#[derive(Debug)]
-struct WallClock;
-
-impl Clock for WallClock {
-    fn now(&self) -> Timestamp {
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        Timestamp(since.as_millis() as i64)
-    }
-
-    fn cpu_ms(&self) -> u64 {
-        // The 14th and 15th word; the second may hold spaces and ends with a bracket. In hundredths of a second on Linux.
-        let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-        let words = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
-        words.filter_map(|word| word.parse::<u64>().ok()).sum::<u64>() * 10
-    }
-}
-
-/// What an engine runs on, from a seed.
-pub(crate) fn environment(seed: u64) -> Environment {
-    Environment { clock: Arc::new(WallClock), entropy: SharedEntropy::new(Box::new(Seeded::new(seed))) }
 }
 
 /// A new journal in `root`.

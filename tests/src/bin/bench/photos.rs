@@ -9,6 +9,7 @@ use afterword_core::error::{Error, Result};
 use afterword_core::store::vault::Unlock;
 use afterword_core::transport::{Connection, Endpoint, Options};
 use afterword_tests::Seeded;
+use afterword_tests::clock::environment;
 
 use super::figures::{Table, median};
 use super::fill::{self, Keys};
@@ -27,7 +28,7 @@ pub(crate) fn measure(table: &mut Table) -> Result<()> {
     let guest = join(&host, &guest_root, &guest_keys)?;
     host.close()?;
     fill::fill(&host_root, &host_keys, RUNS as usize, 100, false)?;
-    let host = Engine::open(&host_root, Unlock::Platform(&host_keys), fill::environment(22))?;
+    let host = Engine::open(&host_root, Unlock::Platform(&host_keys), environment(22))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(Error::internal)?;
     let (mut ours, mut plain, mut probed) = (Vec::new(), Vec::new(), Vec::new());
@@ -38,7 +39,7 @@ pub(crate) fn measure(table: &mut Table) -> Result<()> {
             let bytes = Seeded::stream(run, 31).bytes(LENGTH);
             host.attach(id, &mut bytes.as_slice(), NewFile::default())?;
             let before = cpu();
-            ours.push(rate(sync(&guest, address)?.1.ms as f64 / 1e3));
+            ours.push(rate(sync(&guest, address)?.1.took.as_secs_f64()));
             our_work.push(cpu() - before);
             let before = cpu();
             plain.push(rate(runtime.block_on(bare(&bytes, false))?));

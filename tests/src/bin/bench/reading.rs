@@ -10,6 +10,7 @@ use afterword_core::store::SqliteStore;
 use afterword_core::store::derived::Filter;
 use afterword_core::store::sqlite::open::Vouched;
 use afterword_core::store::vault::{self, Home as Folder, Unlock};
+use afterword_tests::clock::environment;
 use afterword_tests::corpus::Corpus;
 use afterword_tests::{Home, Running};
 
@@ -40,7 +41,7 @@ fn write(plan: &Plan, parts: &Parts, table: &mut Table) -> Result<()> {
     let (folder, keys) = (tempfile::tempdir().expect("a temporary folder can be made"), Keys::default());
     fill::create(folder.path(), &keys, 1)?.0.close()?;
     fill::fill(folder.path(), &keys, 100, plan.words, true)?;
-    let engine = Engine::open(folder.path(), Unlock::Platform(&keys), fill::environment(2))?;
+    let engine = Engine::open(folder.path(), Unlock::Platform(&keys), environment(2))?;
     let mut corpus = Corpus::new(7);
     let mut timings = Vec::new();
     for _ in 0..plan.writes {
@@ -75,7 +76,7 @@ fn journal(plan: &Plan, size: usize, last: bool, table: &mut Table) -> Result<()
     };
     let first_page = || -> Result<(f64, u64)> {
         let (listed, took) = timed(|| -> Result<_> {
-            let engine = Engine::open(&root, Unlock::Platform(&keys), fill::environment(3))?;
+            let engine = Engine::open(&root, Unlock::Platform(&keys), environment(3))?;
             let listed = engine.list(&Filter::default(), PAGE, None)?;
             Ok((engine, listed))
         });
@@ -97,7 +98,7 @@ fn journal(plan: &Plan, size: usize, last: bool, table: &mut Table) -> Result<()
     );
     table.promise("documents opened by that", size, opened, "documents", 0);
 
-    let engine = Engine::open(&root, Unlock::Platform(&keys), fill::environment(4))?;
+    let engine = Engine::open(&root, Unlock::Platform(&keys), environment(4))?;
     let page = |_| -> Result<f64> {
         let (listed, took) = timed(|| engine.list(&Filter::default(), PAGE, None));
         listed.map(|_| took)
@@ -150,7 +151,7 @@ fn journal(plan: &Plan, size: usize, last: bool, table: &mut Table) -> Result<()
 
 /// Opens the journal in `root` with the passphrase and lists its first page: what another process of this program is for.
 pub(crate) fn list_only(root: &Path) -> ExitCode {
-    let listed = Engine::open(root, Unlock::Passphrase(PASSPHRASE), fill::environment(5)).and_then(|engine| {
+    let listed = Engine::open(root, Unlock::Passphrase(PASSPHRASE), environment(5)).and_then(|engine| {
         engine.list(&Filter::default(), PAGE, None)?;
         engine.close()
     });

@@ -11,6 +11,7 @@ use afterword_core::store::vault::{self, Home, Unlock};
 use afterword_core::store::{SqliteStore, StorageExt, derived};
 use afterword_core::time::{Timestamp, random};
 use afterword_tests::Seeded;
+use afterword_tests::clock::environment;
 use afterword_tests::corpus::Corpus;
 
 use super::Plan;
@@ -110,7 +111,7 @@ fn sizes(plan: &Plan, changes: usize, table: &mut Table) -> Result<()> {
     }
     writer.commit()?;
     writer.store.pause()?;
-    let engine = Engine::open(folder.path(), Unlock::Platform(&keys), fill::environment(32))?;
+    let engine = Engine::open(folder.path(), Unlock::Platform(&keys), environment(32))?;
     engine.derive(std::time::Duration::MAX, |_, _| {})?;
     engine.close()?;
     let database = Home::new(folder.path()).database();

@@ -11,6 +11,7 @@ use afterword_core::engine::{
 };
 use afterword_core::error::{Error, Result};
 use afterword_core::store::vault::Unlock;
+use afterword_tests::clock::environment;
 use tokio::sync::watch;
 
 use super::Plan;
@@ -44,7 +45,7 @@ fn pair_of(plan: &Plan, size: usize, parts: &Parts, table: &mut Table) -> Result
     host.close()?;
     // A sync reads logs: nothing is derived on the host before it.
     fill::fill(&host_root, &host_keys, size, plan.words, false)?;
-    let host = Engine::open(&host_root, Unlock::Platform(&host_keys), fill::environment(12))?;
+    let host = Engine::open(&host_root, Unlock::Platform(&host_keys), environment(12))?;
 
     let quiet = serving(&host, |address| {
         let first = sync(&guest, address)?;
@@ -57,7 +58,7 @@ fn pair_of(plan: &Plan, size: usize, parts: &Parts, table: &mut Table) -> Result
         let mut all: Vec<u64> = runs.iter().map(bytes).collect();
         all.sort_unstable();
         eprintln!("bytes after the handshake: {all:?}");
-        let took = median(runs.iter().map(|outcome| outcome.ms as f64).collect());
+        let took = median(runs.iter().map(|outcome| outcome.took.as_secs_f64() * 1e3).collect());
         table.ratio("sync, nothing changed, without connecting", size, took, "loopback round trip", parts.datagram);
         let most = all.last().copied().unwrap_or_default();
         table.promise("bytes of it after the handshake", size, most, "B", QUIET);
@@ -71,7 +72,7 @@ fn pair_of(plan: &Plan, size: usize, parts: &Parts, table: &mut Table) -> Result
             edit(&host, number)?;
             edits.push(sync(&guest, address)?.1);
         }
-        let took = median(edits.iter().map(|outcome| outcome.ms as f64).collect());
+        let took = median(edits.iter().map(|outcome| outcome.took.as_secs_f64() * 1e3).collect());
         table.ratio("sync, one edit, durable on both sides", size, took, "append and fdatasync", parts.append);
         let moved = median(edits.iter().map(|outcome| bytes(outcome) as f64).collect());
         table.plain("bytes of it after the handshake", size, &format!("{moved:.0} B"));
@@ -100,9 +101,9 @@ fn first_sync(plan: &Plan, size: usize, first: &(PeerReport, Outcome), table: &m
     let wire = outcome.wire.sent_bytes + outcome.wire.received_bytes;
     let written = Parts::written(costs.received_bytes);
     let what = format!("first sync, {} words each, durable on both sides", plan.words);
-    table.ratio(&what, size, outcome.ms as f64, "the same bytes written, flushed each MiB", written);
+    table.ratio(&what, size, outcome.took.as_secs_f64() * 1e3, "the same bytes written, flushed each MiB", written);
     if size >= 10_000 {
-        table.promise("time of it", size, outcome.ms, "ms", FIRST);
+        table.promise("time of it", size, outcome.took.as_millis() as u64, "ms", FIRST);
     }
     table.plain(
         "bytes of it on the wire",
@@ -139,7 +140,7 @@ pub(crate) fn join(host: &Engine, root: &Path, keys: &Keys) -> Result<Engine> {
         let code = code.recv_timeout(LIMIT).map_err(Error::internal)?;
         let options = JoinOptions { name: "guest".to_owned(), peer: Some(code.address), discover: Duration::ZERO };
         let unlock = Unlock::Platform(keys);
-        let (guest, _) = Engine::join(root, &code.code, &options, unlock, fill::environment(13), None, |_| {})?;
+        let (guest, _) = Engine::join(root, &code.code, &options, unlock, environment(13), None, |_| {})?;
         window.join().map_err(|_| Error::internal("the pairing window panicked"))??;
         Ok(guest)
     })

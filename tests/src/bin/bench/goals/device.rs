@@ -22,7 +22,7 @@ use afterword_tests::Seeded;
 use bench_common::{Corpus, Entry};
 use tokio::sync::watch;
 
-use crate::fill::environment;
+use afterword_tests::clock::environment;
 
 /// Leaves room under the most that one head may end.
 const SLICE: usize = 900 << 10;
