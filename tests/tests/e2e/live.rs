@@ -1,16 +1,16 @@
 //! What a live edit costs on the wire: two engines that stay connected, one of which writes at a typist's pace.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use afterword_core::document::TextField;
-use afterword_core::engine::{Engine, Environment, Outcome, ServeEvent, ServeOptions, SharedEntropy, SyncOptions};
+use afterword_core::engine::{Engine, Outcome, ServeEvent, ServeOptions, SyncOptions};
 use afterword_core::id::EntryId;
 use afterword_core::store::vault::Unlock;
-use afterword_core::time::{Clock, Timestamp};
+use afterword_tests::Home;
+use afterword_tests::clock::environment;
 use afterword_tests::corpus::Corpus;
-use afterword_tests::{Home, Seeded};
 use tokio::sync::watch;
 
 use super::support::SOON;
@@ -21,20 +21,8 @@ const EDITS: u64 = 20;
 const MOST: u64 = 380;
 const SENTENCE: &str = " And then it was over.";
 
-#[derive(Debug)]
-struct WallClock;
-
-impl Clock for WallClock {
-    fn now(&self) -> Timestamp {
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-        Timestamp(since.as_millis() as i64)
-    }
-}
-
 fn open(home: &Home, seed: u64) -> Engine {
-    let clock = Arc::new(WallClock);
-    let environment = Environment { clock, entropy: SharedEntropy::new(Box::new(Seeded::new(seed))) };
-    Engine::open(&home.path(), Unlock::Passphrase(PASSPHRASE), environment).unwrap()
+    Engine::open(&home.path(), Unlock::Passphrase(PASSPHRASE), environment(seed)).unwrap()
 }
 
 fn loopback() -> SocketAddr {
