@@ -20,11 +20,11 @@ use crate::error::{Code, Result};
 use crate::id::EntryId;
 use crate::journal::people::People;
 use crate::store::derived::{self, Prepared};
-use crate::store::sqlite::open::GAP;
+use crate::store::sqlite::search;
 use crate::store::vault::Home;
 
 /// How long one transaction derives, its commit included; a single entry may take longer. No writer waits for more.
-const SLICE: Duration = Duration::from_millis(20);
+const SLICE: Duration = Duration::from_millis(16);
 /// How long prepared entries are gathered for one transaction, if they do not fill it before.
 const GATHER: Duration = Duration::from_millis(20);
 /// So many entries fill a transaction.
@@ -182,7 +182,6 @@ pub(super) fn derive(shared: &Shared, budget: Duration, progress: &mut dyn FnMut
         budget,
         progress,
         allowance: SLICE,
-        wrote: None,
         unreadable: BTreeSet::new(),
         done: Deriving::default(),
     };
@@ -211,6 +210,14 @@ pub(super) fn derive(shared: &Shared, budget: Duration, progress: &mut dyn FnMut
     Ok(work.done)
 }
 
+/// One transaction's merging.
+struct Merged {
+    /// Whether there may be more to merge.
+    more: bool,
+    /// How long it held the writer.
+    took: Duration,
+}
+
 /// An entry on its way from a worker to the writer: its place, and what became of it.
 type Ready = (usize, Result<Option<Prepared>>);
 
@@ -222,8 +229,6 @@ struct Work<'a> {
     progress: &'a mut dyn FnMut(u64, u64),
     /// How long a transaction may go on before it commits: [`SLICE`] less what commits take.
     allowance: Duration,
-    /// When the last transaction ended.
-    wrote: Option<Instant>,
     /// Entries whose log does not read. `doctor` names the damage; they must not keep the others from being derived.
     unreadable: BTreeSet<EntryId>,
     done: Deriving,
@@ -280,12 +285,19 @@ impl Work<'_> {
         Ok(())
     }
 
+    /// What slices added to the search table is merged in transactions of its own.
+    fn merge(&mut self) -> Result<()> {
+        let mut more = true;
+        while more && !self.is_over() {
+            let merged = merge_slice(self.shared, SLICE / 2)?;
+            self.done.longest_us = self.done.longest_us.max(merged.took.as_micros() as u64);
+            more = merged.more;
+        }
+        Ok(())
+    }
+
     /// One transaction: as many entries as fit into a slice, at least one.
     fn write_slice(&mut self, queue: &mut VecDeque<(EntryId, Result<Option<Prepared>>)>) -> Result<()> {
-        if let Some(rest) = self.wrote.and_then(|wrote| GAP.checked_sub(wrote.elapsed())) {
-            // Writers of this process stand in line; those of another one look each millisecond.
-            std::thread::sleep(rest);
-        }
         // As the search table likes it; what lies here at once came at about the same time.
         queue.make_contiguous().sort_by_key(|(_, prepared)| match prepared {
             Ok(Some(prepared)) => prepared.order(),
@@ -314,7 +326,6 @@ impl Work<'_> {
             times = Some((begun, begun.elapsed()));
             Ok((documents, opened))
         })?;
-        self.wrote = Some(Instant::now());
         if let Some((begun, working)) = times {
             let whole = begun.elapsed();
             self.allowance = SLICE.saturating_sub(whole.saturating_sub(working)).max(SLICE / 4);
@@ -327,8 +338,29 @@ impl Work<'_> {
         self.done.documents += documents;
         self.done.left = self.done.left.saturating_sub(documents);
         (self.progress)(self.done.documents, self.done.left);
-        Ok(())
+        self.merge()
     }
+}
+
+/// One transaction that merges what the search table wrote apart, for about as long as `allowance`.
+fn merge_slice(shared: &Shared, allowance: Duration) -> Result<Merged> {
+    let mut begun = Instant::now();
+    let more = shared.store.write_sql(|tx| {
+        begun = Instant::now();
+        while search::merge(tx.conn()?)? {
+            if begun.elapsed() >= allowance {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    })?;
+    Ok(Merged { more, took: begun.elapsed() })
+}
+
+/// Merges all that the search table wrote apart, slice by slice.
+pub(super) fn merge_all(shared: &Shared) -> Result<()> {
+    while merge_slice(shared, SLICE / 2)?.more {}
+    Ok(())
 }
 
 /// A worker: takes the next few entries, reads them, makes their rows, until there are no more.

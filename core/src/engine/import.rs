@@ -8,7 +8,7 @@ use std::time::Duration;
 use rusqlite::OptionalExtension;
 
 use super::Engine;
-use super::deriving::refresh_one;
+use super::deriving::{merge_all, refresh_one};
 use super::entries::append_change;
 use super::pack::IMPORTED;
 use crate::crypto::{Derived, HashKey, Hasher};
@@ -102,10 +102,11 @@ impl Engine {
         Ok(Imported::Created(id))
     }
 
-    /// Every so many imported entries, packs what is there to pack: nobody else waits meanwhile.
+    /// Every so many imported entries, packs and merges what is there: nobody else waits meanwhile.
     fn pack_imported(&self) -> Result<()> {
         if self.shared.count_imported().is_multiple_of(IMPORTED) {
             self.pack(Duration::MAX)?;
+            merge_all(&self.shared)?;
         }
         Ok(())
     }

@@ -29,6 +29,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(120);
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// How long deriving goes on before it lets the rest of the process in.
 const SLICE: Duration = Duration::from_millis(200);
+/// How long after news deriving begins: the sync of it goes first, and does not wait for the writer.
+const FIRST_THE_SYNC: Duration = Duration::from_millis(20);
 
 /// How `serve` runs.
 #[derive(Debug, Clone)]
@@ -272,6 +274,7 @@ async fn derive_what_comes(server: Arc<Server>) {
                 if news.changed().await.is_err() {
                     return;
                 }
+                tokio::time::sleep(FIRST_THE_SYNC).await;
             }
             // The disk may be full, or another process slow; try again in a while.
             _ => tokio::time::sleep(Duration::from_secs(5)).await,

@@ -13,7 +13,7 @@ use crate::log::{Batch, Tail};
 use crate::store::rules::{Claim, Outgoing, Planted, Summary};
 
 /// Bytes of batches that one transaction takes in, if no single one is longer.
-const SLICE: usize = 1 << 20;
+const SLICE: usize = 512 << 10;
 /// About what is kept of an operation that was looked through, beside its bytes.
 const OPENED: usize = 256;
 /// Milliseconds without any progress after which a session that is not settled ends.

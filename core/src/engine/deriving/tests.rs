@@ -375,3 +375,28 @@ fn one_entry_that_does_not_read_keeps_no_other_from_being_derived() {
     engine.rebuild(|_, _| {}).unwrap();
     assert_eq!(derived_ones(&engine, 40).len(), 40);
 }
+
+/// In how many places a search looks.
+fn segments(engine: &Engine) -> i64 {
+    let count = |tx: &mut crate::store::sqlite::SqliteTx<'_>| {
+        let sql = "SELECT count(DISTINCT segid) FROM search_idx";
+        Ok(tx.conn()?.query_row(sql, [], |row| row.get(0)).unwrap())
+    };
+    engine.shared.store.read_sql(count).unwrap()
+}
+
+#[test]
+fn what_slices_write_apart_is_merged_and_not_inside_of_them() {
+    let (_folder, engine) = made();
+    let mut slices = 0;
+    for n in 0..40 {
+        bring(&engine, n..n + 1);
+        let before = segments(&engine);
+        // The slice itself adds to the table and takes nothing of it together.
+        let done = engine.derive(LONG, |_, _| slices += u64::from(segments(&engine) == before + 1)).unwrap();
+        assert_eq!((done.documents, done.left), (1, 0));
+        assert!(segments(&engine) <= 8, "{} after {n}", segments(&engine));
+    }
+    assert_eq!(slices, 40);
+    assert!((0..40).all(|n| found(&engine, n) == [id(n)]));
+}

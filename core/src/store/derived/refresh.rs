@@ -309,7 +309,7 @@ fn put_texts(tx: &mut SqliteTx<'_>, document: i64, before: Option<&(Vec<u8>, Str
 
 /// An entry's texts as search sees them, if they were derived. Opens no document.
 pub fn projection(tx: &mut SqliteTx<'_>, entry: EntryId) -> Result<Option<Projection>> {
-    Ok(packed(tx, entry)?.map(|packed| Projection::unpack(&packed)).transpose()?)
+    packed(tx, entry)?.map(|packed| Projection::unpack(&packed)).transpose()
 }
 
 /// A packed projection, and the tokens of the search row that was made from it.

@@ -2,15 +2,18 @@
 //!
 //! A write is one `BEGIN IMMEDIATE … COMMIT`: it waits for the other process first and then reads what it builds on,
 //! where a deferred one would fail half way. Readers see one unchanging state for as long as their closure runs.
+//! Writers of one process stand in line. Those of another look each millisecond whether the lock is free, so a process
+//! that held it for longer than [`GAP`] leaves it free for as long before it takes it again.
 //! A closure must not call back into the same `Connections`: the lock it holds is the one it would wait for.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::open::{Role, Schema, Vouched, create_file, healthy, open, prepare};
+use super::open::{GAP, Role, Schema, Vouched, create_file, healthy, open, prepare};
 use crate::crypto::Secret;
 use crate::store::error::{StoreError, StoreResult};
 
@@ -26,6 +29,8 @@ pub struct Connections {
     gate: Mutex<Gate>,
     changed: Condvar,
     writer: Mutex<Option<Connection>>,
+    /// When a transaction ended that others may have waited for. Looked at by whoever has the writer.
+    held: Mutex<Option<Instant>>,
     idle: Mutex<Vec<Connection>>,
 }
 
@@ -94,11 +99,13 @@ impl Connections {
             gate: Mutex::default(),
             changed: Condvar::new(),
             writer: Mutex::new(Some(writer)),
+            held: Mutex::default(),
             idle: Mutex::default(),
         })
     }
 
-    /// Runs `work` in one writing transaction. Writers of one process go in the order in which they ask. If it fails, or the commit does, nothing is changed.
+    /// Runs `work` in one writing transaction. Writers of one process go in the order in which they ask. If it fails, or
+    /// the commit does, nothing is changed.
     pub fn write<T, E: From<StoreError>>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, E>) -> Result<T, E> {
         let _pass = self.enter(false)?;
         let mut writer = lock(&self.writer);
@@ -106,8 +113,10 @@ impl Connections {
             Some(connection) => connection,
             None => writer.insert(self.open_writer()?),
         };
+        self.leave_to_others();
         let transaction =
             connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(StoreError::from)?;
+        let begun = Instant::now();
         let done = work(&transaction);
         if let Err(damaged) = healthy(&transaction) {
             // The connection answers nothing any more; another may, where the damage is elsewhere.
@@ -117,7 +126,17 @@ impl Connections {
         }
         let done = done?;
         transaction.commit().map_err(StoreError::from)?;
+        if begun.elapsed() >= GAP {
+            *lock(&self.held) = Some(Instant::now());
+        }
         Ok(done)
+    }
+
+    fn leave_to_others(&self) {
+        let held = lock(&self.held).take();
+        if let Some(rest) = held.and_then(|held| GAP.checked_sub(held.elapsed())) {
+            std::thread::sleep(rest);
+        }
     }
 
     /// Runs `work` on one unchanging state of the journal.

@@ -24,8 +24,9 @@ pub const APPLICATION_ID: i32 = 0x4146_5457;
 pub const BUSY: Duration = Duration::from_secs(10);
 /// How often it looks whether the lock is free.
 const LOOK: Duration = Duration::from_millis(1);
-/// How long bulk work leaves the lock free between two slices, for writers of other processes.
-pub const GAP: Duration = Duration::from_millis(3);
+/// How long a process that had the lock leaves it to writers of other processes before it takes it again, if it had it
+/// for longer than this.
+pub(super) const GAP: Duration = Duration::from_millis(3);
 /// Pages in the log before SQLite moves them into the file: 4 MiB.
 const AUTOCHECKPOINT: u32 = 512;
 /// KiB of pages that the writer keeps. A first sync inserts random ids; an index that does not fit here is read, and

@@ -68,6 +68,9 @@ impl Place {
     }
 }
 
+/// Pages that one step of [`merge`] writes: 2 ms.
+const MERGED: i64 = 8;
+
 /// An entry that may match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Candidate {
@@ -84,6 +87,7 @@ pub fn create(connection: &Connection) -> StoreResult<()> {
         "CREATE VIRTUAL TABLE search USING fts5(
              words, content='', detail=none, columnsize=0, prefix='1 2 3', tokenize='ascii');
          INSERT INTO search (search, rank) VALUES ('secure-delete', 1);
+         INSERT INTO search (search, rank) VALUES ('automerge', 0);
          CREATE VIRTUAL TABLE vocabulary USING fts5vocab(search, row);
 
          CREATE TABLE slots (
@@ -92,6 +96,16 @@ pub fn create(connection: &Connection) -> StoreResult<()> {
          CREATE INDEX slots_newest ON slots (day DESC, created DESC);",
     )?;
     Ok(())
+}
+
+/// Merges some of what was written apart, so that a search looks into few places: about [`MERGED`] pages, and answers
+/// whether there was anything to merge. By itself the table does so inside the commits that write to it, as much as 64
+/// pages of each level at once, and whoever waits for the writer waits 40 ms; it is told not to.
+pub fn merge(connection: &Connection) -> StoreResult<bool> {
+    let before = connection.total_changes();
+    connection.prepare_cached("INSERT INTO search (search, rank) VALUES ('merge', ?1)")?.execute([MERGED])?;
+    // So it says that it did something: <https://www.sqlite.org/fts5.html>, section 6.8.
+    Ok(connection.total_changes() - before >= 2)
 }
 
 /// The tokens of an entry's row. Depends on the texts alone.

@@ -1,14 +1,12 @@
 //! Deriving what a sync brought, and what one entry of it is made of; saving an edit.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use afterword_core::document::{Actor, EntryDocument, TextField, reader};
 use afterword_core::engine::Engine;
 use afterword_core::error::{Error, Result};
-use afterword_core::store::sqlite::open::Vouched;
 use afterword_core::store::sqlite::{Projection, search};
-use afterword_core::store::vault::{self, Home, Unlock};
+use afterword_core::store::vault::Unlock;
 use afterword_core::store::{Setting, SqliteStore, StorageExt, Tx, derived};
 use afterword_core::time::Entropy;
 use afterword_tests::Seeded;
@@ -17,14 +15,13 @@ use afterword_tests::clock::environment;
 use super::Plan;
 use super::figures::{Parts, Table, median, ms, timed};
 use super::fill::{self, Keys};
+use super::waits;
 
 /// The newest entries, which a person looks at first.
 const NEWEST: u64 = 200;
 /// How long until those are searchable, and all 10,000, in milliseconds.
 const FIRST: u64 = 1_000;
 const ALL: u64 = 20_000;
-/// How long a writer of another process may wait, in milliseconds.
-const WAIT: u64 = 50;
 /// Entries whose parts are taken one by one.
 const SAMPLE: usize = 200;
 
@@ -35,40 +32,24 @@ pub(crate) fn measure(plan: &Plan, parts: &Parts, table: &mut Table) -> Result<(
     fill::create(folder.path(), &keys, 21)?.0.close()?;
     fill::fill(folder.path(), &keys, size, plan.words, false)?;
     let engine = Engine::open(folder.path(), Unlock::Platform(&keys), environment(22))?;
-    let home = Home::new(folder.path());
-    let store = SqliteStore::open(&home.database(), &vault::open(&home, Unlock::Platform(&keys))?, Vouched::ByVault)?;
+    let store = waits::store_of(folder.path(), &keys)?;
 
-    let over = AtomicBool::new(false);
-    let (done, newest, waits) = std::thread::scope(|scope| {
-        // A second process that writes now and then.
-        let writer = scope.spawn(|| {
-            let mut waits = Vec::new();
-            while !over.load(Ordering::Relaxed) {
-                let asked = Instant::now();
-                waits.push(store.write_sql(|_| Ok(asked.elapsed()))?);
-                std::thread::sleep(Duration::from_millis(7));
-            }
-            Ok::<_, Error>(waits)
-        });
-        let (begun, mut newest) = (Instant::now(), None);
-        let done = engine.derive(Duration::MAX, |done, _| {
+    let (begun, mut newest) = (Instant::now(), None);
+    let (done, waits) = waits::beside(folder.path(), &store, || {
+        engine.derive(Duration::MAX, |done, _| {
             if done >= NEWEST.min(size as u64) {
                 newest.get_or_insert_with(|| begun.elapsed());
             }
-        });
-        over.store(true, Ordering::Relaxed);
-        (done, newest.unwrap_or_default(), writer.join().map_err(|_| Error::internal("a writer panicked")))
-    });
-    let (done, waits) = (done?, waits??);
+        })
+    })?;
+    let newest = newest.unwrap_or_default();
     table.promise("newest 200 of it derived and searchable", size, newest.as_millis() as u64, "ms", FIRST);
     let most = ALL.max(ALL * size as u64 / 10_000);
     table.promise("all of it derived and searchable", size, done.ms, "ms", most);
     table.promise("documents opened for it", size, done.opened, "documents", 0);
     table.plain("transactions of it", size, &done.transactions.to_string());
     table.plain("longest of them", size, &ms(done.longest_us as f64 / 1000.0));
-    let wait = waits.iter().max().copied().unwrap_or_default();
-    let what = format!("longest wait of another process's writer, of {}", waits.len());
-    table.promise(&what, size, wait.as_millis() as u64, "ms", WAIT);
+    waits::promise(table, "deriving", size, &waits);
 
     pieces(&engine, &store, size, table)?;
     edits(&engine, &store, size, parts, table)?;

@@ -17,6 +17,7 @@ mod reading;
 mod searching;
 mod sizes;
 mod syncing;
+mod waits;
 
 use std::process::ExitCode;
 

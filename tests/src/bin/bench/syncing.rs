@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use super::Plan;
 use super::figures::{Parts, Table, median, ms};
 use super::fill::{self, Keys};
+use super::waits;
 
 /// UDP payload after the handshake, both directions together, where nothing changed.
 const QUIET: u64 = 256;
@@ -48,8 +49,15 @@ fn pair_of(plan: &Plan, size: usize, parts: &Parts, table: &mut Table) -> Result
     let host = Engine::open(&host_root, Unlock::Platform(&host_keys), environment(12))?;
 
     let quiet = serving(&host, |address| {
-        let first = sync(&guest, address)?;
+        let (first, [waits_there, waits_here]) = {
+            let (there, here) = (waits::store_of(&host_root, &host_keys)?, waits::store_of(&guest_root, &guest_keys)?);
+            let ((first, waits_here), waits_there) =
+                waits::beside(&host_root, &there, || waits::beside(&guest_root, &here, || sync(&guest, address)))?;
+            (first, [waits_there, waits_here])
+        };
         first_sync(plan, size, &first, table)?;
+        waits::promise(table, "receiving and deriving", size, &waits_here);
+        waits::promise(table, "sending, packing and deriving", size, &waits_there);
 
         // Nothing changed since: everything but the handshake is what the two had to say.
         let runs: Vec<Outcome> = (0..7).map(|_| Ok(sync(&guest, address)?.1)).collect::<Result<_>>()?;
