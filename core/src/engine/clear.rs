@@ -18,6 +18,9 @@ pub(super) fn clear_away(shared: &Shared) -> Result<()> {
         shared.blobs.remove(entry, &blob)?;
         shared.store.write(|tx| tx.forget_blob(entry, blob))?;
     }
+    if certificates > shared.cleared.load(Ordering::Relaxed) {
+        shared.warm.clear();
+    }
     if certificates > shared.cleared.load(Ordering::Relaxed) && shared.store.connections().checkpoint()? {
         shared.cleared.store(certificates, Ordering::Relaxed);
     }

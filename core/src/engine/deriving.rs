@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use super::Engine;
 use super::shared::{Shared, lock};
+use super::warm;
 use crate::error::{Code, Result};
 use crate::id::EntryId;
 use crate::journal::people::People;
@@ -145,6 +146,8 @@ fn derive_rest(shared: &Shared) {
     let waits = std::mem::take(&mut lock(&shared.deriver.saved).waits);
     if waits {
         let _ = derive(shared, REST, &mut |_, _| {});
+        // Without a snapshot the next program opens the document from more changes.
+        let _ = warm::save(shared);
     }
 }
 

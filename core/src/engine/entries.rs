@@ -6,6 +6,7 @@ use super::Engine;
 use super::clear::clear_away;
 use super::deriving::{derive_soon, refresh_one};
 use super::shared::Shared;
+use super::warm::{self, Kept};
 use crate::document::{Editor, EntryDocument, Reading};
 use crate::error::{Code, Error, Result};
 use crate::id::{ChangeHash, DeviceId, EntryId, ItemId};
@@ -86,6 +87,7 @@ impl Engine {
     }
 
     fn create_with_id(&self, id: EntryId, mut new: NewEntry) -> Result<Written> {
+        let mut made = None;
         let written = self.commit(|shared, tx| {
             let people = derived::people(tx)?;
             new.title = people.stored(&new.title, "");
@@ -96,8 +98,12 @@ impl Engine {
             let (document, chunk) =
                 EntryDocument::create(id, shared.actor(), shared.clock.now(), &new, &mut shared.entropy.clone())?;
             append_change(shared, tx, id, chunk, Vec::new(), Vec::new())?;
-            finish(tx, &document)
+            let kept = Kept::made(shared, tx, document)?;
+            let written = finish(tx, &kept.entry)?;
+            made = Some(kept);
+            Ok(written)
         })?;
+        self.shared.warm.keep(made);
         Ok(written)
     }
 
@@ -115,13 +121,14 @@ impl Engine {
         id: EntryId,
         edits: impl FnOnce(&mut Editor<'_, '_>, &Entry, &People) -> Result<(R, Vec<BlobRef>, Vec<crate::id::BlobId>)>,
     ) -> Result<(R, Written)> {
+        let mut done = None;
         let out = self.commit(|shared, tx| {
-            let Opened { mut document, replayed, .. } = open(shared, tx, id)?;
+            let mut kept = warm::open(shared, tx, id)?;
             let people = derived::people(tx)?;
-            let entry = document.entry()?;
             let mut failed = None;
+            let Kept { document, entry, .. } = &mut kept;
             let edited = document.edit(shared.clock.now(), &mut shared.entropy.clone(), |editor| {
-                edits(editor, &entry, &people).map_err(|error| {
+                edits(editor, entry, &people).map_err(|error| {
                     failed = Some(error);
                     crate::document::DocumentError::Failed("edited")
                 })
@@ -133,10 +140,13 @@ impl Engine {
             };
             if let Some(chunk) = chunk {
                 append_change(shared, tx, id, chunk, brings, ends)?;
+                kept.edited(tx)?;
             }
-            derived::remember(tx, &document, replayed + 1, shared.clock.now().0)?;
-            Ok((out, finish(tx, &document)?))
+            let written = finish(tx, &kept.entry)?;
+            done = Some(kept);
+            Ok((out, written))
         })?;
+        self.shared.warm.keep(done);
         Ok(out)
     }
 
@@ -312,11 +322,10 @@ pub(super) fn append_change(
 
 /// Writes the list row of what was written, and says what there is now. Its text and search row follow soon: cutting
 /// five hundred words and putting them into the index takes longer than the rest of a save.
-pub(super) fn finish(tx: &mut SqliteTx<'_>, document: &EntryDocument) -> Result<Written> {
-    let entry = document.entry()?;
-    derived::put_row(tx, &entry)?;
+fn finish(tx: &mut SqliteTx<'_>, entry: &Entry) -> Result<Written> {
+    derived::put_row(tx, entry)?;
     let people = derived::people(tx)?;
-    Ok(Written { id: entry.id, kind: entry.kind, title: people.shown(&entry.title), heads: entry.heads })
+    Ok(Written { id: entry.id, kind: entry.kind, title: people.shown(&entry.title), heads: entry.heads.clone() })
 }
 
 /// A part of an entry, or a device, that the caller named and that is not there.

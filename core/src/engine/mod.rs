@@ -20,6 +20,7 @@ mod pair;
 mod serve;
 mod shared;
 mod sync;
+mod warm;
 
 use std::sync::{Arc, OnceLock};
 

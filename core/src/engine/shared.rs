@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 use super::deriving::Deriver;
+use super::warm::Warm;
 use crate::document::Actor;
 use crate::store::blobs::BlobStore;
 use crate::store::rules::Identity;
@@ -47,6 +48,8 @@ pub(crate) struct Shared {
     imported: AtomicU64,
     /// Erase certificates after which the database's log file was emptied.
     pub(crate) cleared: AtomicU64,
+    /// Documents that stay open between edits.
+    pub(crate) warm: Warm,
     /// How much is derived at a time.
     pub(crate) deriver: Deriver,
     /// Counts what the store holds newly, for sessions that stay.
@@ -75,6 +78,7 @@ impl Shared {
             opened: AtomicU64::new(0),
             imported: AtomicU64::new(0),
             cleared: AtomicU64::new(0),
+            warm: Warm::default(),
             deriver: Deriver::default(),
             news,
         }

@@ -104,7 +104,17 @@ fn from_snapshot(
     let Some(snapshot) = snapshot else { return Ok(None) };
     // A snapshot is derived: one that does not load, or holds what the log does not, is passed over.
     let Ok(loaded) = EntryDocument::load(entry, actor, Some(&snapshot), &[]) else { return Ok(None) };
-    let mut document = loaded.document;
+    caught_up(loaded.document, ready, pending)
+}
+
+/// A document that was open, with what came since; nothing where the log does not have all that the document holds.
+pub fn catch_up(tx: &mut SqliteTx<'_>, document: EntryDocument) -> Result<Option<Opened>> {
+    let changes = changes(tx, document.id())?;
+    let pending = changes.iter().filter(|change| !change.ready).count();
+    caught_up(document, &in_order(changes), pending)
+}
+
+fn caught_up(mut document: EntryDocument, ready: &[StoredChange], pending: usize) -> Result<Option<Opened>> {
     if document.heads().iter().any(|head| !ready.iter().any(|change| change.hash == *head)) {
         return Ok(None);
     }
@@ -113,6 +123,14 @@ fn from_snapshot(
     let replayed = missing.len();
     let refused = if missing.is_empty() { 0 } else { document.merge(&missing)?.len() };
     Ok(Some(Opened { document, refused, pending, replayed }))
+}
+
+/// A number that is another whenever what the log says of `entry` is. Nothing where the log says nothing of it.
+pub fn version(tx: &mut SqliteTx<'_>, entry: EntryId) -> Result<Option<i64>> {
+    tx.conn()?
+        .prepare_cached("SELECT version FROM documents WHERE entry = ?1 AND heads IS NOT NULL")
+        .and_then(|mut statement| statement.query_row(params![entry.as_bytes()], |row| row.get(0)).optional())
+        .map_err(sql)
 }
 
 /// The changes that may be handed to Automerge, dependencies first.
@@ -152,18 +170,20 @@ pub fn open_people(tx: &mut SqliteTx<'_>, actor: Actor) -> Result<PeopleDocument
     Ok(document)
 }
 
-/// Keeps a snapshot of a document that is likely to be opened again.
-pub fn remember(tx: &mut SqliteTx<'_>, document: &EntryDocument, changes: usize, now: i64) -> Result<()> {
-    if changes < WORTH_A_SNAPSHOT {
-        return Ok(());
-    }
+/// Whether a document of so many changes opens faster from a snapshot.
+pub fn is_worth_a_snapshot(changes: usize) -> bool {
+    changes >= WORTH_A_SNAPSHOT
+}
+
+/// Keeps a snapshot of a document that is likely to be opened again, if the log is still at `version`.
+pub fn remember(tx: &mut SqliteTx<'_>, entry: EntryId, version: i64, snapshot: &[u8], now: i64) -> Result<()> {
     let conn = tx.conn()?;
     conn.prepare_cached(
         "INSERT INTO snapshots(document, heads, bytes, used)
-         SELECT id, heads, ?2, ?3 FROM documents WHERE entry = ?1
+         SELECT id, heads, ?2, ?3 FROM documents WHERE entry = ?1 AND version = ?4 AND heads IS NOT NULL
          ON CONFLICT(document) DO UPDATE SET heads = excluded.heads, bytes = excluded.bytes, used = excluded.used",
     )
-    .and_then(|mut statement| statement.execute(params![document.id().as_bytes(), document.save(), now]))
+    .and_then(|mut statement| statement.execute(params![entry.as_bytes(), snapshot, now, version]))
     .map_err(sql)?;
     conn.prepare_cached(
         "DELETE FROM snapshots WHERE document IN (SELECT document FROM snapshots ORDER BY used DESC LIMIT -1 OFFSET ?1)",
