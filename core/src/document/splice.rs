@@ -31,14 +31,16 @@ pub(super) fn write(
     text: &str,
 ) -> Result<(), DocumentError> {
     const FAILED: DocumentError = DocumentError::Failed("written");
+    // Who writes on what is there now is spared the reading of an older text.
+    let is_now = transaction.pending_ops() == 0 && same_heads(transaction, base);
+    let now = transaction.text(id).map_err(|_| FAILED)?;
     // A text that was not there yet at the base was empty.
-    let before = transaction.text_at(id, base).unwrap_or_default();
+    let before = if is_now { now.clone() } else { transaction.text_at(id, base).unwrap_or_default() };
     let changes = splices(&before, text);
     if changes.is_empty() {
         return Ok(());
     }
-    let now = transaction.text(id).map_err(|_| FAILED)?;
-    let writes = if before == now && transaction.pending_ops() == 0 && same_heads(transaction, base) {
+    let writes = if is_now {
         changes.iter().map(|c| Write { at: c.range.start, gone: c.range.len(), text: c.text }).collect()
     } else {
         let old = Elements::read(transaction.list_range_at(id, .., base));

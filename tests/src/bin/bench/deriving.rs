@@ -100,13 +100,13 @@ fn pieces(engine: &Engine, store: &SqliteStore, size: usize, table: &mut Table) 
 fn edits(engine: &Engine, store: &SqliteStore, size: usize, parts: &Parts, table: &mut Table) -> Result<()> {
     let id = *engine.entry_ids()?.first().ok_or_else(|| Error::internal("there is no entry"))?;
     let (mut edits, mut commits) = (Vec::new(), Vec::new());
+    let shown = engine.show(id)?.entry;
+    let (mut text, mut heads) = (shown.body().to_owned(), shown.heads);
     for round in 0..40 {
-        let shown = engine.show(id)?.entry;
-        let text = format!("{} A sentence of {round}.", shown.body());
-        let (edited, took) = timed(|| {
-            engine.edit_entry(id, |editor, _, _| Ok(editor.set_text(TextField::Body, &shown.heads, &text)?))
-        });
-        edited?;
+        text.push_str(&format!(" A sentence of {round}."));
+        let (edited, took) =
+            timed(|| engine.edit_entry(id, |editor, _, _| Ok(editor.set_text(TextField::Body, &heads, &text)?)));
+        heads = edited?.1.heads;
         edits.push(took);
     }
     // Not in between: another connection's commit makes the next one read its pages again.
