@@ -7,7 +7,7 @@ use afterword_core::document::{Actor, ChangeHeader, EntryDocument, TextField, ch
 use afterword_core::id::{BlobId, EntryId, Incarnation, JournalId, LogId, StatementId};
 use afterword_core::journal::{ItemKind, Kind, NewEntry};
 use afterword_core::log::{
-    self, Batch, BlobRef, Block, Certificate, Envelope, Head, Operation, OperationKind, Position,
+    self, Batch, BlobRef, Block, Certificate, Envelope, Head, Operation, OperationKind, Position, Tail,
 };
 use afterword_core::membership::{Newcomer, Signer, Statement};
 use afterword_core::store::vault::{self, Home, RecoveryKeys, Unlock};
@@ -266,6 +266,50 @@ pub(crate) fn batches() -> Vec<Vec<u8>> {
     let mut dropped = whole.clone();
     dropped.blocks = Block::pack(&operations().into_iter().map(Operation::without_body).collect::<Vec<_>>());
     vec![whole.encode(), dropped.encode()]
+}
+
+/// The batch after [`signed_batch`], of one more operation.
+pub(crate) fn next_batch(seed: u8) -> Option<Batch> {
+    let before = signed_batch(seed);
+    let operation = Operation::change(entry(), changes().into_iter().nth(1)?, Vec::new(), Vec::new()).ok()?;
+    let head = Head::sign(&key(seed), log(seed), before.head.position.after(&operation), before.head.knew.clone());
+    Some(Batch::new(log(seed), before.head.position, &[operation], head))
+}
+
+/// What goes on from a batch: as it came, and as what the frame around it gives.
+pub(crate) fn continuation(data: &[u8]) -> bool {
+    let Some(tail) = Tail::of(&signed_batch(0x12)) else { return false };
+    let mut accepted = false;
+    for bytes in [data.to_vec(), in_a_frame(data)] {
+        let Ok(batch) = tail.lengthen(&bytes) else { continue };
+        accepted = true;
+        assert_eq!(batch.previous, signed_batch(0x12).head.position, "it goes on from another place");
+        let again = tail.shorten(&batch).map(|short| tail.lengthen(&short));
+        assert!(again.is_none_or(|again| again.as_ref() == Ok(&batch)), "it is shortened to something else");
+        let _ = batch.open().map(|open| open.verify());
+    }
+    accepted
+}
+
+/// Data as a zstd frame that compresses nothing, without its magic number (RFC 8878, 3.1.1): one segment, its length in
+/// two bytes or one, one raw block.
+fn in_a_frame(data: &[u8]) -> Vec<u8> {
+    let data = &data[..data.len().min(8 << 10)];
+    let mut bytes = match data.len() {
+        short @ 0..256 => vec![0x20, short as u8],
+        long => [&[0x60][..], &((long - 256) as u16).to_le_bytes()].concat(),
+    };
+    bytes.extend_from_slice(&((data.len() << 3 | 1) as u32).to_le_bytes()[..3]);
+    bytes.extend_from_slice(data);
+    bytes
+}
+
+pub(crate) fn continuations() -> Vec<Vec<u8>> {
+    let short = Tail::of(&signed_batch(0x12)).zip(next_batch(0x12)).and_then(|(tail, next)| tail.shorten(&next));
+    // Of an erase, which no frame makes shorter: how many, its line, the statements as before, a signature.
+    let lines = Block::pack(&[Operation::erase(EntryId::from_bytes([4; 16]))]).into_iter().next();
+    let plain = lines.map(|block| [&[1, block.bytes.len() as u8][..], &block.bytes, &[0], &[0x51; 64]].concat());
+    short.into_iter().chain(plain).collect()
 }
 
 pub(crate) fn certificate(data: &[u8]) -> bool {

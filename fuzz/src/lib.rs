@@ -40,6 +40,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "envelope", run: formats::envelope, seeds: formats::envelopes },
     Target { name: "block", run: formats::block, seeds: formats::blocks },
     Target { name: "batch", run: formats::batch, seeds: formats::batches },
+    Target { name: "continuation", run: formats::continuation, seeds: formats::continuations },
     Target { name: "certificate", run: formats::certificate, seeds: formats::certificates },
     Target { name: "frames", run: formats::frames, seeds: formats::framed },
     Target { name: "message", run: formats::message, seeds: scripted::payloads },

@@ -9,7 +9,7 @@ use std::cell::OnceCell;
 use afterword_core::crypto::Secret;
 use afterword_core::error::Result;
 use afterword_core::id::{BlobId, EntryId, Incarnation};
-use afterword_core::log::Operation;
+use afterword_core::log::{Operation, Tail};
 use afterword_core::membership::Statement;
 use afterword_core::store::blobs::Taken;
 use afterword_core::store::memory::Snapshot;
@@ -18,7 +18,9 @@ use afterword_core::store::{MemoryStore, Setting, StorageExt, WantedBlob};
 use afterword_core::sync::{BlobBytes, Config, Message, Mode, PROTOCOL, Session, Stream, frame, serve_request};
 use afterword_core::time::Entropy;
 
-use crate::formats::{changes, entry, founding, journal, key, log, signed_batch, signed_certificate, statements};
+use crate::formats::{
+    changes, entry, founding, journal, key, log, next_batch, signed_batch, signed_certificate, statements,
+};
 use crate::seeds::Fixed;
 
 /// More requests than one input can ask for in good faith: a session that goes on by itself is a fault.
@@ -159,6 +161,14 @@ fn messages() -> Vec<Message> {
     ]
 }
 
+/// A batch, and one that goes on from it.
+fn continued() -> Vec<Message> {
+    let batch = signed_batch(PEER);
+    let bytes = Tail::of(&batch).zip(next_batch(PEER)).and_then(|(tail, next)| tail.shorten(&next));
+    let next = bytes.map(|bytes| Message::Next { generation: 1, bytes });
+    [Message::Batch { generation: 1, batch: batch.encode() }].into_iter().chain(next).collect()
+}
+
 /// Every message's payload.
 pub(crate) fn payloads() -> Vec<Vec<u8>> {
     let adds = founding().iter().map(|statement| statement.encode().to_vec()).collect();
@@ -178,6 +188,7 @@ pub(crate) fn scripts() -> Vec<Vec<u8>> {
     let mut scripts: Vec<Vec<u8>> =
         rest.iter().filter(wanted).map(|message| script(&[opening, &[message.clone()]].concat())).collect();
     scripts.push([script(&[opening, &rest[4..6]].concat()), script(&rest[9..])].concat());
+    scripts.push(script(&[opening, &continued()].concat()));
     scripts.retain(|script| session(script));
     scripts.push(script(opening));
     scripts

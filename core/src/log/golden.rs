@@ -11,6 +11,7 @@ use crate::document::PeopleDocument;
 use crate::id::{BlobId, EntryId, Incarnation, PEOPLE, StatementId};
 
 const GOLDEN: &str = include_str!("golden/log.hex");
+const CONTINUATION: &str = include_str!("golden/continuation.hex");
 
 fn key() -> DeviceKey {
     DeviceKey::from_seed(&[0x11; 32])
@@ -163,6 +164,23 @@ fn these_bytes_are_logs() {
     let head: Head = codec::decode("head", 1 << 16, &golden["head"]).unwrap();
     assert!(head.verifies());
     assert_eq!(head.knew.first(), Some(&StatementId::from_bytes([1; 32])), "tips are signed in order");
+}
+
+/// A continuation as it was once written; another release of zstd may write another, and reads this one.
+#[test]
+fn these_bytes_go_on_from_a_batch() {
+    let before = batch();
+    let tail = Tail::of(&before).unwrap();
+    let operation = Operation::erase(EntryId::from_bytes([0x0f; 16]));
+    let end = before.head.position.after(&operation);
+    let head = Head::sign(&key(), log(), end, before.head.knew.clone());
+    let next = Batch { log: log(), previous: before.head.position, blocks: vec![plain(&[operation])], head };
+    let written = HEXLOWER.decode(CONTINUATION.trim().as_bytes()).unwrap();
+    let made = tail.shorten(&next).unwrap();
+    assert_eq!(tail.lengthen(&written).as_ref(), Ok(&next), "{}", HEXLOWER.encode(&made));
+    assert_eq!(tail.lengthen(&made).unwrap(), next);
+    assert!(verifies(tail.lengthen(&written)));
+    assert!(!verifies(Tail::of(&next).unwrap().lengthen(&written)), "it goes on from this batch and no other");
 }
 
 /// What the vectors are worth: a bit anywhere in a signed value is noticed.
