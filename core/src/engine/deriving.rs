@@ -80,6 +80,8 @@ pub(crate) struct Deriver {
 struct Saved {
     /// Something was saved whose text is not derived.
     waits: bool,
+    /// Entries that were shown while they were stale: derived before all that waits.
+    shown: Vec<EntryId>,
     /// The engine ends: no thread begins anything.
     ending: bool,
     /// Started by the first save. It holds the store, so it has ended before the engine has.
@@ -114,8 +116,22 @@ impl Engine {
 /// Something was committed here: its text is derived a moment later, off the path of whoever waits for the save. A
 /// program that ends before leaves it to [`end`], one that is killed to whoever opens the journal next.
 pub(super) fn derive_soon(shared: &Arc<Shared>) {
+    wake(shared, |saved| saved.waits = true);
+}
+
+/// Somebody looks at `entry`, which is stale, and reads it off its changes: a moment later it is the first to be derived,
+/// so that a list agrees with what was shown.
+pub(super) fn derive_shown(shared: &Arc<Shared>, entry: EntryId) {
+    wake(shared, |saved| {
+        if !saved.shown.contains(&entry) {
+            saved.shown.push(entry);
+        }
+    });
+}
+
+fn wake(shared: &Arc<Shared>, tell: impl FnOnce(&mut Saved)) {
     let mut saved = lock(&shared.deriver.saved);
-    saved.waits = true;
+    tell(&mut saved);
     if saved.thread.is_none() && !saved.ending {
         let mine = shared.clone();
         let thread = std::thread::Builder::new().name("afterword-deriving".to_owned());
@@ -129,8 +145,8 @@ pub(super) fn derive_soon(shared: &Arc<Shared>) {
 fn derive_what_is_saved(shared: &Shared) {
     let Deriver { saved, woken, .. } = &shared.deriver;
     loop {
-        let saved = woken.wait_while(lock(saved), |saved| !saved.waits && !saved.ending);
-        let saved = saved.unwrap_or_else(PoisonError::into_inner);
+        let idle = |saved: &mut Saved| !saved.waits && saved.shown.is_empty() && !saved.ending;
+        let saved = woken.wait_while(lock(saved), idle).unwrap_or_else(PoisonError::into_inner);
         let (saved, _) =
             woken.wait_timeout_while(saved, SOON, |saved| !saved.ending).unwrap_or_else(PoisonError::into_inner);
         if saved.ending {
@@ -141,9 +157,15 @@ fn derive_what_is_saved(shared: &Shared) {
     }
 }
 
-/// Derives what was saved here and still waits. What can't be derived now is by whoever lists or searches next.
+/// Derives what was shown or saved here and still waits. What can't be derived now is by whoever lists or searches next.
 fn derive_rest(shared: &Shared) {
-    let waits = std::mem::take(&mut lock(&shared.deriver.saved).waits);
+    let (waits, shown) = {
+        let mut saved = lock(&shared.deriver.saved);
+        (std::mem::take(&mut saved.waits), std::mem::take(&mut saved.shown))
+    };
+    for entry in shown {
+        let _ = refresh_one(shared, entry);
+    }
     if waits {
         let _ = derive(shared, REST, &mut |_, _| {});
         // Without a snapshot the next program opens the document from more changes.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Engine;
 use super::clear::clear_away;
-use super::deriving::{derive_soon, refresh_one};
+use super::deriving::{derive_shown, derive_soon};
 use super::shared::Shared;
 use super::warm::{self, Kept};
 use crate::document::{Editor, EntryDocument, Reading};
@@ -150,11 +150,11 @@ impl Engine {
         Ok(out)
     }
 
-    /// The whole entry as it reads now. Derives it first if it is stale, so that a list agrees with what was shown.
+    /// The whole entry as it reads now, off its changes: whoever looks waits for no write. If it is stale, it is the next
+    /// to be derived.
     pub fn show(&self, id: EntryId) -> Result<Shown> {
         if self.shared.store.is_stale(id)? {
-            // A full disk is no reason to show nothing.
-            let _ = refresh_one(&self.shared, id);
+            derive_shown(&self.shared, id);
         }
         self.shared.store.read_sql(|tx| {
             let changes = derived::changes(tx, id)?;

@@ -11,6 +11,7 @@ use crate::journal::people::in_text;
 use crate::journal::{Kind, NewEntry};
 use crate::log::Operation;
 use crate::store::conformance::world::Seeded;
+use crate::store::sqlite::open::BUSY;
 use crate::store::vault::Unlock;
 use crate::store::{StorageExt, rules};
 use crate::time::{Clock, Timestamp};
@@ -86,6 +87,35 @@ fn found(engine: &Engine, n: usize) -> Vec<EntryId> {
     engine.search(&format!("day{n}"), 9).unwrap().found.hits.into_iter().map(|hit| hit.entry).collect()
 }
 
+fn until_derived(engine: &Engine, entry: EntryId) {
+    let begun = Instant::now();
+    while engine.shared.store.is_stale(entry).unwrap() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "nothing derives it");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn who_looks_at_an_entry_waits_for_no_writer() {
+    let (_folder, engine) = made();
+    bring(&engine, 0..2);
+    let other = again(&engine, 2);
+    // As long as another process writes.
+    let shown = other.shared.store.write_sql(|_| {
+        let begun = Instant::now();
+        Ok((engine.show(id(1)).unwrap().entry.body().to_owned(), begun.elapsed()))
+    });
+    let (shown, took) = shown.unwrap();
+    assert_eq!(shown, body(1));
+    assert!(took < BUSY / 2, "it waited for the writer: {took:?}");
+    until_derived(&engine, id(1));
+    assert_eq!(derived_ones(&engine, 2), [1]);
+    // A program that ends derives what it showed.
+    engine.show(id(0)).unwrap();
+    engine.close().unwrap();
+    assert_eq!(derived_ones(&other, 2), [0, 1]);
+}
+
 #[test]
 fn no_budget_leaves_everything_and_whoever_opens_next_finishes_it() {
     let (_folder, engine) = made();
@@ -111,8 +141,9 @@ fn nothing_of_what_a_sync_brings_is_opened_as_a_document() {
     let (_folder, engine) = made();
     bring(&engine, 0..30);
     let before = engine.documents_opened();
-    // Shown before anything is derived: it derives itself.
+    // Shown before anything is derived: it is the first to be, and nothing else is because of it.
     assert_eq!(engine.show(id(3)).unwrap().entry.body(), body(3));
+    until_derived(&engine, id(3));
     assert_eq!(derived_ones(&engine, 30), [3]);
     let done = engine.derive(LONG, |_, _| {}).unwrap();
     assert_eq!((done.documents, done.opened, done.left), (29, 0, 0));
@@ -142,11 +173,7 @@ fn what_was_saved_is_found_at_once_and_derived_by_itself_a_moment_later() {
     assert_eq!(engine.search("heron", 9).unwrap().found.hits[0].entry, first);
     // Nobody asks for it: it is derived all the same.
     let second = write("kestrel");
-    let begun = Instant::now();
-    while engine.shared.store.is_stale(second).unwrap() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "nothing derives it");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    until_derived(&engine, second);
     // A program that ends derives what it wrote.
     let third = write("egret");
     let home = engine.shared.home.clone();
