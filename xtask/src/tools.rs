@@ -24,7 +24,7 @@ enum Source {
     Rustup(&'static str),
 }
 
-/// Everything that some suite needs. `build-essential` brings cc, make and perl; the rest is for tests only.
+/// Everything that some suite or benchmark needs. `build-essential` brings cc, make and perl; the rest is for tests only.
 const TOOLS: &[Tool] = &[
     Tool {
         name: "cc",
@@ -79,6 +79,12 @@ const TOOLS: &[Tool] = &[
         probe: ("script", &["--version"]),
         purpose: "the terminal that editors and progress bars are tested on",
         source: Source::Debian("bsdutils"),
+    },
+    Tool {
+        name: "rsync",
+        probe: ("rsync", &["--version"]),
+        purpose: "a peer that `cargo xtask bench --peers` measures",
+        source: Source::Debian("rsync"),
     },
 ];
 
