@@ -3,7 +3,7 @@
 //! A write is one `BEGIN IMMEDIATE … COMMIT`: it waits for the other process first and then reads what it builds on,
 //! where a deferred one would fail half way. Readers see one unchanging state for as long as their closure runs.
 //! Writers of one process stand in line. Those of another look each millisecond whether the lock is free, so a process
-//! that held it for longer than [`GAP`] leaves it free for as long before it takes it again.
+//! that held it for longer than three milliseconds leaves it free for as long before it takes it again.
 //! A closure must not call back into the same `Connections`: the lock it holds is the one it would wait for.
 
 use std::fmt;

@@ -98,7 +98,7 @@ pub fn create(connection: &Connection) -> StoreResult<()> {
     Ok(())
 }
 
-/// Merges some of what was written apart, so that a search looks into few places: about [`MERGED`] pages, and answers
+/// Merges some of what was written apart, so that a search looks into few places: about eight pages, and answers
 /// whether there was anything to merge. By itself the table does so inside the commits that write to it, as much as 64
 /// pages of each level at once, and whoever waits for the writer waits 40 ms; it is told not to.
 pub fn merge(connection: &Connection) -> StoreResult<bool> {
