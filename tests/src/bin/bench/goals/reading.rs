@@ -67,7 +67,9 @@ pub(crate) fn measure(run: &Run, device: &Device, corpus: &Corpus, entries: usiz
     for query in corpus.queries(entries, EACH) {
         engine.search(&query.text, 20)?;
         let (found, took) = timed(|| engine.search(&query.text, 20));
-        if found?.found.hits.is_empty() && matches!(query.kind, "phrase" | "cjk") {
+        let found = found?.found;
+        // A bound may have been reached before it, and then the answer says so.
+        if found.hits.is_empty() && !found.more && matches!(query.kind, "phrase" | "cjk") {
             return Err(Error::internal(format!("`{}` stands in the journal and was not found", query.text)));
         }
         run.add(&format!("search_{}", query.kind), "ms", took);
