@@ -32,7 +32,7 @@ pub(crate) fn measure(plan: &Plan, parts: &Parts, table: &mut Table) -> Result<(
     fill::create(folder.path(), &keys, 21)?.0.close()?;
     fill::fill(folder.path(), &keys, size, plan.words, false)?;
     let engine = Engine::open(folder.path(), Unlock::Platform(&keys), environment(22))?;
-    let store = waits::store_of(folder.path(), &keys)?;
+    let store = fill::store_of(folder.path(), &keys)?;
 
     let (begun, mut newest) = (Instant::now(), None);
     let (done, waits) = waits::beside(folder.path(), &store, || {

@@ -49,6 +49,13 @@ pub(crate) fn create(root: &Path, keys: &Keys, seed: u64) -> Result<(Engine, Rec
     Engine::create(root, Unlock::Platform(keys), "bench", environment(seed))
 }
 
+/// Another process's handle on the journal in `root`.
+pub(crate) fn store_of(root: &Path, keys: &Keys) -> Result<SqliteStore> {
+    let home = Home::new(root);
+    let key = vault::open(&home, Unlock::Platform(keys))?;
+    Ok(SqliteStore::open(&home.database(), &key, Vouched::ByVault)?)
+}
+
 /// A text of the workload as an entry.
 pub(crate) fn entry(corpus: &mut Corpus, words: usize) -> NewEntry {
     let writing = corpus.entry_of(words);
@@ -63,9 +70,7 @@ pub(crate) fn entry(corpus: &mut Corpus, words: usize) -> NewEntry {
 
 /// Adds `count` entries of `words` words to the journal in `root`, derived too where `derive` says so.
 pub(crate) fn fill(root: &Path, keys: &Keys, count: usize, words: usize, derive: bool) -> Result<()> {
-    let home = Home::new(root);
-    let key = vault::open(&home, Unlock::Platform(keys))?;
-    let store = SqliteStore::open(&home.database(), &key, Vouched::ByVault)?;
+    let store = store_of(root, keys)?;
     let identity = store.read(Identity::load)?;
     let mut entropy = Seeded::stream(count as u64, 9);
     let mut corpus = Corpus::new(count as u64);

@@ -6,8 +6,7 @@ use afterword_core::error::Result;
 use afterword_core::id::EntryId;
 use afterword_core::log::Operation;
 use afterword_core::store::rules::{self, Identity, Packing};
-use afterword_core::store::sqlite::open::Vouched;
-use afterword_core::store::vault::{self, Home, Unlock};
+use afterword_core::store::vault::{Home, Unlock};
 use afterword_core::store::{SqliteStore, StorageExt, derived};
 use afterword_core::time::{Timestamp, random};
 use afterword_tests::Seeded;
@@ -45,9 +44,7 @@ struct Writer {
 
 impl Writer {
     fn open(root: &std::path::Path, keys: &Keys) -> Result<Self> {
-        let home = Home::new(root);
-        let key = vault::open(&home, Unlock::Platform(keys))?;
-        let store = SqliteStore::open(&home.database(), &key, Vouched::ByVault)?;
+        let store = fill::store_of(root, keys)?;
         let identity = store.read(Identity::load)?;
         Ok(Self { store, identity, entropy: Seeded::stream(3, 9), waiting: Vec::new(), size: 0 })
     }

@@ -50,7 +50,7 @@ fn pair_of(plan: &Plan, size: usize, parts: &Parts, table: &mut Table) -> Result
 
     let quiet = serving(&host, |address| {
         let (first, [waits_there, waits_here]) = {
-            let (there, here) = (waits::store_of(&host_root, &host_keys)?, waits::store_of(&guest_root, &guest_keys)?);
+            let (there, here) = (fill::store_of(&host_root, &host_keys)?, fill::store_of(&guest_root, &guest_keys)?);
             let ((first, waits_here), waits_there) =
                 waits::beside(&host_root, &there, || waits::beside(&guest_root, &here, || sync(&guest, address)))?;
             (first, [waits_there, waits_here])

@@ -7,23 +7,13 @@ use std::time::{Duration, Instant};
 
 use afterword_core::error::{Error, Result};
 use afterword_core::store::SqliteStore;
-use afterword_core::store::sqlite::open::Vouched;
-use afterword_core::store::vault::{self, Home, Unlock};
 
 use super::figures::Table;
-use super::fill::Keys;
 
 /// How long a writer of another process may wait, in milliseconds.
 const WAIT: u64 = 50;
 /// How long it rests between two writes.
 const REST: Duration = Duration::from_millis(7);
-
-/// Another process's handle on the journal in `root`.
-pub(crate) fn store_of(root: &Path, keys: &Keys) -> Result<SqliteStore> {
-    let home = Home::new(root);
-    let key = vault::open(&home, Unlock::Platform(keys))?;
-    Ok(SqliteStore::open(&home.database(), &key, Vouched::ByVault)?)
-}
 
 /// What others waited for while bulk work went on.
 pub(crate) struct Waits {
