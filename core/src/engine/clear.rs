@@ -20,9 +20,9 @@ pub(super) fn clear_away(shared: &Shared) -> Result<()> {
     }
     if certificates > shared.cleared.load(Ordering::Relaxed) {
         shared.warm.clear();
-    }
-    if certificates > shared.cleared.load(Ordering::Relaxed) && shared.store.connections().checkpoint()? {
-        shared.cleared.store(certificates, Ordering::Relaxed);
+        if shared.store.connections().checkpoint()? {
+            shared.cleared.store(certificates, Ordering::Relaxed);
+        }
     }
     Ok(())
 }

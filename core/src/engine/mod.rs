@@ -5,6 +5,8 @@
 //! journal starts no thread.
 
 mod adopt;
+#[cfg(test)]
+mod alone;
 mod attachments;
 mod clear;
 mod deriving;

@@ -6,6 +6,7 @@
 
 use std::sync::Mutex;
 
+use super::entries;
 use super::shared::{Shared, lock};
 use crate::document::{Actor, EntryDocument};
 use crate::error::Result;
@@ -32,8 +33,6 @@ pub(super) struct Kept {
     version: i64,
     /// How many changes were handed to it since there was a snapshot of it.
     changes: usize,
-    /// Whether it was edited since there was one.
-    edited: bool,
 }
 
 impl Kept {
@@ -41,7 +40,7 @@ impl Kept {
     pub(super) fn made(shared: &Shared, tx: &mut SqliteTx<'_>, document: EntryDocument) -> Result<Self> {
         let entry = document.entry()?;
         let version = derived::version(tx, entry.id)?.unwrap_or_default();
-        Ok(Self { document, entry, actor: shared.actor(), version, changes: 1, edited: true })
+        Ok(Self { document, entry, actor: shared.actor(), version, changes: 1 })
     }
 
     /// An edit of it was put into the log by this transaction.
@@ -49,7 +48,6 @@ impl Kept {
         self.entry = self.document.entry()?;
         self.version = derived::version(tx, self.entry.id)?.unwrap_or(self.version);
         self.changes += 1;
-        self.edited = true;
         Ok(())
     }
 }
@@ -63,15 +61,12 @@ pub(super) fn open(shared: &Shared, tx: &mut SqliteTx<'_>, id: EntryId) -> Resul
         Some(kept) => derived::catch_up(tx, kept.document)?,
         None => None,
     };
-    let Opened { document, replayed, .. } = match opened {
+    let Opened { document, replayed } = match opened {
         Some(opened) => opened,
-        None => {
-            shared.count_opened();
-            derived::open(tx, id, actor)?
-        }
+        None => entries::open(shared, tx, id)?,
     };
     let entry = document.entry()?;
-    Ok(Kept { document, entry, actor, version: version.unwrap_or_default(), changes: replayed, edited: false })
+    Ok(Kept { document, entry, actor, version: version.unwrap_or_default(), changes: replayed })
 }
 
 impl Warm {
@@ -104,9 +99,9 @@ pub(super) fn save(shared: &Shared) -> Result<()> {
     // Never both the writer and the kept documents at once: an edit takes them in the other order.
     let saved: Vec<_> = lock(&shared.warm.0)
         .iter_mut()
-        .filter(|kept| kept.edited && derived::is_worth_a_snapshot(kept.changes))
+        .filter(|kept| derived::is_worth_a_snapshot(kept.changes))
         .map(|kept| {
-            kept.edited = false;
+            kept.changes = 0;
             (kept.entry.id, kept.version, kept.document.save())
         })
         .collect();

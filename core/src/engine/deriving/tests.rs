@@ -1,49 +1,19 @@
 //! Deriving: in slices, newest first, each entry once, whatever dies or writes in between. Held by counts.
 
-use std::sync::atomic::AtomicI64;
 use std::sync::mpsc;
 
 use super::*;
 use crate::document::{EntryDocument, TextField};
-use crate::engine::{Environment, SharedEntropy};
+use crate::engine::alone::{again, environment, made};
 use crate::id::PEOPLE;
 use crate::journal::people::in_text;
 use crate::journal::{Kind, NewEntry};
 use crate::log::Operation;
-use crate::store::conformance::world::Seeded;
 use crate::store::sqlite::open::BUSY;
-use crate::store::vault::Unlock;
 use crate::store::{StorageExt, rules};
-use crate::time::{Clock, Timestamp};
+use crate::time::Timestamp;
 
 const LONG: Duration = Duration::from_secs(600);
-
-/// A clock that only moves when somebody looks.
-#[derive(Debug, Default)]
-struct Ticking(AtomicI64);
-
-impl Clock for Ticking {
-    fn now(&self) -> Timestamp {
-        Timestamp(1_700_000_000_000 + self.0.fetch_add(1, Ordering::Relaxed))
-    }
-}
-
-fn environment(seed: u64) -> Environment {
-    let entropy: Box<dyn crate::time::Entropy> = Box::new(Seeded::new(seed));
-    Environment { clock: Arc::new(Ticking::default()), entropy: SharedEntropy::new(entropy) }
-}
-
-fn made() -> (tempfile::TempDir, Engine) {
-    let folder = tempfile::tempdir().unwrap();
-    let unlock = Unlock::Passphrase("opened by a test");
-    let (engine, _) = Engine::create(folder.path(), unlock, "a device", environment(1)).unwrap();
-    (folder, engine)
-}
-
-/// The journal once more, as another process has it.
-fn again(engine: &Engine, seed: u64) -> Engine {
-    Engine::open_with_key(engine.shared.home.clone(), &engine.key, environment(seed)).unwrap()
-}
 
 fn id(n: usize) -> EntryId {
     let mut bytes = [7; 16];

@@ -1,40 +1,11 @@
 //! Warm documents: opened once, never believed over the log, gone with an erase.
 
-use std::sync::Arc;
-
 use super::*;
 use crate::document::TextField;
-use crate::engine::{Engine, Environment, SharedEntropy};
+use crate::engine::Engine;
+use crate::engine::alone::{again, made};
 use crate::error::Error;
 use crate::journal::{Kind, NewEntry};
-use crate::store::conformance::world::Seeded;
-use crate::store::vault::Unlock;
-use crate::time::{Clock, Timestamp};
-
-#[derive(Debug)]
-struct Still;
-
-impl Clock for Still {
-    fn now(&self) -> Timestamp {
-        Timestamp(1_700_000_000_000)
-    }
-}
-
-fn environment(seed: u64) -> Environment {
-    Environment { clock: Arc::new(Still), entropy: SharedEntropy::new(Box::new(Seeded::new(seed))) }
-}
-
-fn made() -> (tempfile::TempDir, Engine) {
-    let folder = tempfile::tempdir().unwrap();
-    let unlock = Unlock::Passphrase("opened by a test");
-    let (engine, _) = Engine::create(folder.path(), unlock, "a device", environment(1)).unwrap();
-    (folder, engine)
-}
-
-/// The journal once more, as another process has it.
-fn again(engine: &Engine, seed: u64) -> Engine {
-    Engine::open_with_key(engine.shared.home.clone(), &engine.key, environment(seed)).unwrap()
-}
 
 fn write(engine: &Engine, body: &str) -> EntryId {
     let new =

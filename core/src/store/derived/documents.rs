@@ -18,30 +18,24 @@ const SNAPSHOTS: i64 = 256;
 /// Shorter histories open as fast from their changes.
 const WORTH_A_SNAPSHOT: usize = 3;
 
-/// An opened document, and what of it can't be read.
+/// An opened document.
 #[derive(Debug)]
 pub struct Opened {
     /// The document.
     pub document: EntryDocument,
-    /// How many changes Automerge refused.
-    pub refused: usize,
-    /// How many changes wait for what they depend on.
-    pub pending: usize,
     /// How many changes the document was made of beside its snapshot.
     pub replayed: usize,
 }
 
 /// Opens `entry`'s document as the log holds it now. `NotFound` where no change is held; `Refused` where it is erased.
 pub fn open(tx: &mut SqliteTx<'_>, entry: EntryId, actor: Actor) -> Result<Opened> {
-    let changes = changes(tx, entry)?;
-    let pending = changes.iter().filter(|change| !change.ready).count();
-    let ready = in_order(changes);
-    if let Some(opened) = from_snapshot(tx, entry, actor, &ready, pending)? {
+    let ready = in_order(changes(tx, entry)?);
+    if let Some(opened) = from_snapshot(tx, entry, actor, &ready)? {
         return Ok(opened);
     }
     let chunks: Vec<&[u8]> = ready.iter().map(|change| change.chunk.as_slice()).collect();
     let loaded = EntryDocument::load(entry, actor, None, &chunks)?;
-    Ok(Opened { document: loaded.document, refused: loaded.refused.len(), pending, replayed: chunks.len() })
+    Ok(Opened { document: loaded.document, replayed: chunks.len() })
 }
 
 /// An entry as its changes say it.
@@ -94,7 +88,6 @@ fn from_snapshot(
     entry: EntryId,
     actor: Actor,
     ready: &[StoredChange],
-    pending: usize,
 ) -> Result<Option<Opened>> {
     let snapshot: Option<Vec<u8>> = tx
         .conn()?
@@ -104,25 +97,26 @@ fn from_snapshot(
     let Some(snapshot) = snapshot else { return Ok(None) };
     // A snapshot is derived: one that does not load, or holds what the log does not, is passed over.
     let Ok(loaded) = EntryDocument::load(entry, actor, Some(&snapshot), &[]) else { return Ok(None) };
-    caught_up(loaded.document, ready, pending)
+    caught_up(loaded.document, ready)
 }
 
 /// A document that was open, with what came since; nothing where the log does not have all that the document holds.
 pub fn catch_up(tx: &mut SqliteTx<'_>, document: EntryDocument) -> Result<Option<Opened>> {
-    let changes = changes(tx, document.id())?;
-    let pending = changes.iter().filter(|change| !change.ready).count();
-    caught_up(document, &in_order(changes), pending)
+    let ready = in_order(changes(tx, document.id())?);
+    caught_up(document, &ready)
 }
 
-fn caught_up(mut document: EntryDocument, ready: &[StoredChange], pending: usize) -> Result<Option<Opened>> {
+fn caught_up(mut document: EntryDocument, ready: &[StoredChange]) -> Result<Option<Opened>> {
     if document.heads().iter().any(|head| !ready.iter().any(|change| change.hash == *head)) {
         return Ok(None);
     }
     let missing: Vec<&[u8]> =
         ready.iter().filter(|change| !document.holds(&[change.hash])).map(|change| change.chunk.as_slice()).collect();
     let replayed = missing.len();
-    let refused = if missing.is_empty() { 0 } else { document.merge(&missing)?.len() };
-    Ok(Some(Opened { document, refused, pending, replayed }))
+    if !missing.is_empty() {
+        document.merge(&missing)?;
+    }
+    Ok(Some(Opened { document, replayed }))
 }
 
 /// A number that is another whenever what the log says of `entry` is. Nothing where the log says nothing of it.

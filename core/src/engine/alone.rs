@@ -1,0 +1,35 @@
+//! One journal on one device, for the tests beside.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use super::{Engine, Environment, SharedEntropy};
+use crate::store::conformance::world::Seeded;
+use crate::store::vault::Unlock;
+use crate::time::{Clock, Timestamp};
+
+/// A clock that only moves when somebody looks.
+#[derive(Debug, Default)]
+struct Ticking(AtomicI64);
+
+impl Clock for Ticking {
+    fn now(&self) -> Timestamp {
+        Timestamp(1_700_000_000_000 + self.0.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+pub(super) fn environment(seed: u64) -> Environment {
+    Environment { clock: Arc::new(Ticking::default()), entropy: SharedEntropy::new(Box::new(Seeded::new(seed))) }
+}
+
+pub(super) fn made() -> (tempfile::TempDir, Engine) {
+    let folder = tempfile::tempdir().unwrap();
+    let unlock = Unlock::Passphrase("opened by a test");
+    let (engine, _) = Engine::create(folder.path(), unlock, "a device", environment(1)).unwrap();
+    (folder, engine)
+}
+
+/// The journal once more, as another process has it.
+pub(super) fn again(engine: &Engine, seed: u64) -> Engine {
+    Engine::open_with_key(engine.shared.home.clone(), &engine.key, environment(seed)).unwrap()
+}
