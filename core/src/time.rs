@@ -95,6 +95,11 @@ impl Day {
         Self { year, month: Some(month), day: Some(day.clamp(1, last)) }
     }
 
+    /// Whether the calendar has it. Only one that came from outside may be anything else.
+    pub fn is_proper(&self) -> bool {
+        self.to_string().parse() == Ok(*self)
+    }
+
     /// How exactly the day is known; never [`Precision::Unknown`].
     pub fn precision(&self) -> Precision {
         match (self.month, self.day) {

@@ -9,14 +9,16 @@ use std::cell::OnceCell;
 use afterword_core::crypto::Secret;
 use afterword_core::error::Result;
 use afterword_core::id::{BlobId, EntryId, Incarnation};
+use afterword_core::journal::{Boxed, InnerState, Kind};
 use afterword_core::log::{Operation, Tail};
 use afterword_core::membership::Statement;
 use afterword_core::store::blobs::Taken;
+use afterword_core::store::derived::ListRow;
 use afterword_core::store::memory::Snapshot;
 use afterword_core::store::rules::{self, ChainPoint, Claim, Identity, UnfilledBlob};
 use afterword_core::store::{MemoryStore, Setting, StorageExt, WantedBlob};
 use afterword_core::sync::{BlobBytes, Config, Message, Mode, PROTOCOL, Session, Stream, frame, serve_request};
-use afterword_core::time::Entropy;
+use afterword_core::time::{Day, Entropy, Timestamp};
 
 use crate::formats::{
     changes, entry, founding, journal, key, log, next_batch, signed_batch, signed_certificate, statements,
@@ -158,7 +160,24 @@ fn messages() -> Vec<Message> {
         Message::Settled { answered: 1, batches: 1, hash: [5; 16] },
         Message::WhoAreYou,
         Message::Next { generation: 1, bytes: vec![0; 9] },
+        Message::Listing(vec![row(7), row(14)]),
     ]
+}
+
+fn row(seed: u8) -> ListRow {
+    ListRow {
+        id: EntryId::from_bytes([seed; 16]),
+        kind: Kind::Loss,
+        title: "The letter".to_owned(),
+        day: Day::new(2026, 11, 22),
+        created_at: Timestamp(1),
+        updated_at: Timestamp(2),
+        states: vec![InnerState::Raw],
+        boxed: Some(Boxed::ByHand),
+        words: 3,
+        attachments: 0,
+        trashed: false,
+    }
 }
 
 /// A batch, and one that goes on from it.

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use afterword_core::engine::Engine;
+use afterword_core::engine::{Engine, Listed};
 use afterword_core::error::{Code, Error};
 use afterword_core::id::{ChangeHash, EntryId};
 use afterword_core::journal::Audience;
-use afterword_core::journal::people::People;
 use afterword_core::store::derived::{Cursor, Filter, ListRow};
 use afterword_core::time::{Clock, Day};
 
@@ -31,7 +30,7 @@ pub(super) fn list(context: &Context, list: &args::List) -> Outcome {
     let engine = context.open()?;
     let listed = engine.list(&filter, list.limit, after.as_ref())?;
     let value = List {
-        entries: listed.page.rows.iter().map(|row| row_json(row, &listed.people, today)).collect(),
+        entries: listed.page.rows.iter().map(|row| row_json(row, &listed, today)).collect(),
         next: listed.page.next.as_ref().map(Cursor::to_text),
         unread: listed.unread,
     };
@@ -45,19 +44,19 @@ pub(super) fn list(context: &Context, list: &args::List) -> Outcome {
     })
 }
 
-fn row_json(row: &ListRow, people: &People, today: Day) -> Row {
+fn row_json(row: &ListRow, listed: &Listed, today: Day) -> Row {
     Row {
         head: Head {
             id: row.id.to_string(),
             kind: row.kind.as_str(),
-            title: people.shown(&row.title),
+            title: listed.people.shown(&row.title),
             day: row.day.to_string(),
             created_at: row.created_at.to_rfc3339(),
             updated_at: row.updated_at.to_rfc3339(),
             states: row.states_on(today).into_iter().map(state_word).collect(),
             audience: Audience::Private,
             words: row.words,
-            arriving: false,
+            arriving: listed.page.arriving.contains(&row.id),
         },
         attachments: row.attachments,
     }

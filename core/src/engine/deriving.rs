@@ -7,7 +7,7 @@
 //! they do not do everything twice, a lock on a file lets one of them derive at a time.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -15,6 +15,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::Engine;
+use super::arriving;
 use super::shared::{Shared, lock};
 use super::warm;
 use crate::error::{Code, Result};
@@ -47,6 +48,8 @@ const SOON: Duration = Duration::from_millis(60);
 const REST: Duration = Duration::from_millis(500);
 /// A process that derives nothing for so long is not waited for: it may be stopped.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// The file in the home folder whose lock is the right to derive.
+const LOCK: &str = "deriving";
 
 /// What deriving did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -230,6 +233,9 @@ pub(super) fn derive(shared: &Shared, budget: Duration, progress: &mut dyn FnMut
             work.done.transactions += 1;
         }
         work.derive(&entries)?;
+    }
+    if work.done.left == 0 {
+        arriving::prune(shared)?;
     }
     work.done.ms = begun.elapsed().as_millis() as u64;
     Ok(work.done)
@@ -432,7 +438,7 @@ struct Turn {
 impl Turn {
     fn is_mine(&mut self, home: &Home, left: u64) -> bool {
         if self.held.is_none() {
-            match lock_file(home) {
+            match home.lock_file(LOCK) {
                 Ok(file) => match file.try_lock() {
                     Ok(()) => self.held = Some(Some(file)),
                     Err(TryLockError::WouldBlock) => {}
@@ -453,14 +459,6 @@ impl Turn {
         }
         self.held.is_some()
     }
-}
-
-fn lock_file(home: &Home) -> std::io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(home.root().join("deriving"))
 }
 
 #[cfg(test)]

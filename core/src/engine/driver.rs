@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use quinn::{ConnectionError, ReadError, RecvStream, SendStream};
 use tokio::sync::{mpsc, watch};
 
+use super::arriving;
 use super::shared::Shared;
 use crate::error::{Code, Error, Result};
 use crate::id::DeviceId;
-use crate::sync::{Close, Config, Costs, Event, Mode, Reply, Session, SessionError, Stream, serve_request};
+use crate::sync::{Close, Config, Costs, Event, Mode, Reply, Request, Session, SessionError, Stream, serve_request};
 use crate::transport::{Connection, Wire};
 
 /// Bytes read from a stream at once.
@@ -123,7 +124,15 @@ pub(super) async fn run(
     let mut outcome = outcome(&shared, &connection, &session, begun, cpu, equal, connection.wire());
     outcome.error = error;
     outcome.wire = connection.finish(code, b"").await;
+    end_arriving(&shared, connection.peer()).await;
     outcome
+}
+
+/// What the peer announced is here, or will not come any more.
+async fn end_arriving(shared: &Arc<Shared>, peer: DeviceId) {
+    let shared = shared.clone();
+    // Rows that can't be forgotten now are no longer shown; whoever derives next forgets them.
+    let _ = tokio::task::spawn_blocking(move || arriving::end(&shared, peer)).await;
 }
 
 /// Stores what came of blobs before the end, so that no more of them is sent again than was on its way.
@@ -219,6 +228,9 @@ fn ask(shared: &Arc<Shared>, session: &mut Session, connection: &Connection, ans
     let Some(request) = session.poll_request() else { return };
     let (shared, answer, peer) = (shared.clone(), answer.clone(), connection.peer());
     tokio::task::spawn_blocking(move || {
+        if matches!(request, Request::StoreListing(_)) {
+            arriving::begin(&shared, peer);
+        }
         let entropy = &mut shared.entropy.clone();
         let reply = serve_request(&shared.store, &shared.blobs, &shared.identity, entropy, &peer, request);
         // The session may have ended meanwhile; what was stored stays stored.
@@ -263,6 +275,7 @@ async fn drive(
                 news.mark_unchanged();
             }
             if matches!(event, Event::Settled { .. }) && mode == Mode::Live {
+                end_arriving(shared, connection.peer()).await;
                 let outcome = outcome(shared, connection, session, begun, cpu, None, connection.wire());
                 let _ = tell.send(Told::Settled(Box::new(outcome)));
             }

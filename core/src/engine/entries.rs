@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Engine;
+use super::arriving;
 use super::clear::clear_away;
 use super::deriving::{derive_shown, derive_soon};
 use super::shared::Shared;
@@ -237,14 +238,30 @@ impl Engine {
 
     /// The entry whose id begins with `prefix`.
     pub fn resolve(&self, prefix: &str) -> Result<EntryId> {
-        self.shared.store.read_sql(|tx| derived::resolve(tx, prefix))
+        self.shared.store.read_sql(|tx| {
+            derived::resolve(tx, prefix).or_else(|error| match error.code {
+                Code::NotFound if is_on_its_way(tx, prefix)? => Err(Error::new(
+                    Code::NotFound,
+                    "that entry is still arriving from another device",
+                    "its text can be read once that sync has brought it",
+                )),
+                _ => Err(error),
+            })
+        })
     }
 
-    /// One page of entries, newest first. First derives what waits, for at most two seconds.
+    /// One page of entries, newest first. First derives what waits, for at most two seconds; while a first sync brings
+    /// what another device announced, those rows stand in for it and the list is there at once.
     pub fn list(&self, filter: &Filter, limit: usize, after: Option<&Cursor>) -> Result<Listed> {
-        let unread = self.derive_first()?;
+        let announced = self.shared.store.read_sql(|tx| tx.has_arriving())?;
+        let live = announced && arriving::is_live(&self.shared.home);
+        let unread = if live { self.shared.store.stale_count()? } else { self.derive_first()? };
         self.shared.store.read_sql(|tx| {
-            Ok(Listed { page: derived::list(tx, filter, limit, after)?, people: derived::people(tx)?, unread })
+            let page = match announced {
+                true => derived::list_arriving(tx, filter, limit, after, live)?,
+                false => derived::list(tx, filter, limit, after)?,
+            };
+            Ok(Listed { page, people: derived::people(tx)?, unread })
         })
     }
 
@@ -289,6 +306,11 @@ impl Engine {
         }
         out
     }
+}
+
+/// Whether a device announced an entry whose id begins with `prefix`.
+fn is_on_its_way(tx: &mut SqliteTx<'_>, prefix: &str) -> Result<bool> {
+    Ok(tx.arriving()?.iter().any(|row| row.id.to_string().starts_with(prefix)))
 }
 
 /// Opens a document, and counts it.

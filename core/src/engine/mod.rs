@@ -7,6 +7,7 @@
 mod adopt;
 #[cfg(test)]
 mod alone;
+mod arriving;
 mod attachments;
 mod clear;
 mod deriving;

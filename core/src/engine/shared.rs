@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
+use super::arriving::Arriving;
 use super::deriving::Deriver;
 use super::warm::Warm;
 use crate::document::Actor;
@@ -50,6 +51,8 @@ pub(crate) struct Shared {
     pub(crate) cleared: AtomicU64,
     /// Documents that stay open between edits.
     pub(crate) warm: Warm,
+    /// Sessions that bring what they announced.
+    pub(crate) arriving: Arriving,
     /// How much is derived at a time.
     pub(crate) deriver: Deriver,
     /// Counts what the store holds newly, for sessions that stay.
@@ -79,6 +82,7 @@ impl Shared {
             imported: AtomicU64::new(0),
             cleared: AtomicU64::new(0),
             warm: Warm::default(),
+            arriving: Arriving::default(),
             deriver: Deriver::default(),
             news,
         }

@@ -1,9 +1,11 @@
 //! What every backend must do, case by case: the same tests over memory and over SQLite, and over both with every
 //! operation packed as soon as it is written.
 //!
-//! [`primitives`] are cases over the bare transaction, [`history`] over the rules of the log with several devices.
+//! [`primitives`] are cases over the bare transaction, [`history`] over the rules of the log with several devices, [`listing`]
+//! over what is announced.
 
 mod history;
+mod listing;
 mod primitives;
 pub(crate) mod world;
 

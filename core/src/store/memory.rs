@@ -4,10 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::derived::ListRow;
 use super::tx::{DocumentState, Setting, Storage, StoredChange, Tx, Unpacked, WantedBlob};
 use crate::error::{Error, Result};
-use crate::id::{BlobId, ChangeHash, EntryId, LogId, StatementId};
+use crate::id::{BlobId, ChangeHash, DeviceId, EntryId, LogId, StatementId};
+use crate::journal::Kind;
 use crate::log::{Batch, BlobRef, Block, Certificate, Head, Operation, OperationKind, Placed, Position, codec};
+use crate::time::{Day, Timestamp};
 
 #[derive(Debug, Clone, Default)]
 struct Log {
@@ -42,6 +45,7 @@ struct State {
     logs: BTreeMap<LogId, Log>,
     documents: BTreeMap<EntryId, Document>,
     blobs: BTreeMap<(EntryId, BlobId), Blob>,
+    arriving: BTreeMap<EntryId, (DeviceId, ListRow)>,
 }
 
 /// A store whose commits last as long as the process.
@@ -345,6 +349,7 @@ impl Tx for MemoryTx {
     fn drop_document(&mut self, entry: EntryId) -> Result<()> {
         let state = self.write()?;
         state.documents.remove(&entry);
+        state.arriving.remove(&entry);
         for (_, operation) in state.logs.values_mut().flat_map(|log| &mut log.operations) {
             if operation.envelope.entry == entry {
                 *operation = operation.clone().without_body();
@@ -399,6 +404,46 @@ impl Tx for MemoryTx {
 
     fn forget_blob(&mut self, entry: EntryId, blob: BlobId) -> Result<()> {
         self.set_blob(entry, blob, &[], false)
+    }
+
+    fn newest(&mut self, limit: usize) -> Result<Vec<ListRow>> {
+        let held =
+            self.state.documents.iter().filter(|(entry, held)| !held.state.heads.is_empty() && !entry.is_singleton());
+        Ok(held.rev().take(limit).map(|(entry, _)| bare_row(*entry)).collect())
+    }
+
+    fn set_arriving(&mut self, from: DeviceId, rows: &[ListRow]) -> Result<()> {
+        let arriving = &mut self.write()?.arriving;
+        arriving.extend(rows.iter().map(|row| (row.id, (from, row.clone()))));
+        Ok(())
+    }
+
+    fn arriving(&mut self) -> Result<Vec<ListRow>> {
+        Ok(self.state.arriving.values().map(|(_, row)| row.clone()).collect())
+    }
+
+    fn end_arriving(&mut self, from: DeviceId) -> Result<()> {
+        let State { arriving, documents, .. } = self.write()?;
+        arriving.retain(|entry, (whose, _)| {
+            *whose != from || documents.get(entry).is_some_and(|held| !held.state.heads.is_empty())
+        });
+        Ok(())
+    }
+}
+
+fn bare_row(id: EntryId) -> ListRow {
+    ListRow {
+        id,
+        kind: Kind::Note,
+        title: String::new(),
+        day: Day::new(1970, 1, 1),
+        created_at: Timestamp(0),
+        updated_at: Timestamp(0),
+        states: Vec::new(),
+        boxed: None,
+        words: 0,
+        attachments: 0,
+        trashed: false,
     }
 }
 

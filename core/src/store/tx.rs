@@ -3,8 +3,9 @@
 //! [`Tx`] is primitive on purpose: rows in, rows out. Everything that decides anything (what counts, what is pending,
 //! which tail of a fork gives way) is in [`super::rules`] and is the same over memory and over SQLite.
 
+use super::derived::ListRow;
 use crate::error::Result;
-use crate::id::{BlobId, ChangeHash, EntryId, JournalId, LogId, StatementId};
+use crate::id::{BlobId, ChangeHash, DeviceId, EntryId, JournalId, LogId, StatementId};
 use crate::log::{Batch, BlobRef, Block, Certificate, Head, Operation, Placed, Position};
 use crate::membership::Statement;
 
@@ -185,6 +186,16 @@ pub trait Tx {
     fn unwanted_blobs(&mut self) -> Result<Vec<(EntryId, BlobId)>>;
     /// The bytes of an unwanted blob are gone.
     fn forget_blob(&mut self, entry: EntryId, blob: BlobId) -> Result<()>;
+
+    /// The newest list rows that are not in the trash, newest first, names in the place of people's tokens: as another
+    /// device shows them that has not read the names yet. The model derives nothing; its rows say which entry, no more.
+    fn newest(&mut self, limit: usize) -> Result<Vec<ListRow>>;
+    /// Keeps rows that `from` announced, one for each entry, the last one told.
+    fn set_arriving(&mut self, from: DeviceId, rows: &[ListRow]) -> Result<()>;
+    /// Every row that was announced and is kept, by entry.
+    fn arriving(&mut self) -> Result<Vec<ListRow>>;
+    /// `from` will send no more of what it announced: forgets its rows of entries that nothing is held of.
+    fn end_arriving(&mut self, from: DeviceId) -> Result<()>;
 }
 
 /// A store of one journal: something that runs transactions.

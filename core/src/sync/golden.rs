@@ -8,8 +8,11 @@ use data_encoding::HEXLOWER;
 use super::*;
 use crate::crypto::{DeviceKey, Secret};
 use crate::id::{BlobId, Chain, EntryId, Incarnation, JournalId, LogId, StatementId};
+use crate::journal::{Boxed, InnerState, Kind};
 use crate::log::{Certificate, Position};
+use crate::store::derived::ListRow;
 use crate::store::rules::{ChainPoint, Claim, Identity, Summary, UnfilledBlob};
+use crate::time::{Day, Timestamp};
 
 const GOLDEN: &str = include_str!("golden/sync.hex");
 
@@ -27,6 +30,22 @@ fn position() -> Position {
 
 fn unfilled() -> UnfilledBlob {
     UnfilledBlob { entry: EntryId::from_bytes([14; 16]), id: BlobId::from_bytes([0xb1; 32]), bitmap: vec![0b101] }
+}
+
+fn row() -> ListRow {
+    ListRow {
+        id: EntryId::from_bytes([14; 16]),
+        kind: Kind::Loss,
+        title: "The letter".to_owned(),
+        day: Day::new(2026, 11, 22),
+        created_at: Timestamp(1_700_000_000_000),
+        updated_at: Timestamp(1_700_000_000_300),
+        states: vec![InnerState::Reflected],
+        boxed: Some(Boxed::Until(Day::new(2026, 12, 1))),
+        words: 300,
+        attachments: 2,
+        trashed: false,
+    }
 }
 
 fn chunk() -> Chunk {
@@ -66,6 +85,7 @@ fn messages() -> Vec<(&'static str, Message)> {
         ("sent", Message::Sent { chunks: 2 }),
         ("settled", Message::Settled { answered: 1, batches: 300, hash: [5; 16] }),
         ("next", Message::Next { generation: 1, bytes: b"short".to_vec() }),
+        ("listing", Message::Listing(vec![row()])),
     ]
 }
 
@@ -126,6 +146,6 @@ fn these_bytes_are_the_protocol() {
 #[test]
 fn every_message_has_a_vector() {
     let numbers: std::collections::BTreeSet<u8> = messages().iter().map(|(_, message)| message.encode()[0]).collect();
-    assert_eq!(numbers, (0..=13).collect());
-    assert!(Message::decode(&[14]).is_err(), "a fourteenth message has a vector too");
+    assert_eq!(numbers, (0..=14).collect());
+    assert!(Message::decode(&[15]).is_err(), "a fifteenth message has a vector too");
 }

@@ -7,7 +7,8 @@ use super::frame::frame_of;
 use crate::id::{BlobId, EntryId, LogId, StatementId};
 use crate::log::{Batch, Certificate, codec};
 use crate::store::blobs::CHUNK;
-use crate::store::rules::{ChainPoint, Claim, UnfilledBlob};
+use crate::store::derived::ListRow;
+use crate::store::rules::{ChainPoint, Claim, MOST_ROWS, UnfilledBlob};
 
 /// The protocol's version, in [`Message::Hello`].
 pub const PROTOCOL: u16 = 1;
@@ -115,6 +116,8 @@ pub enum Message {
         /// [`crate::log::Tail::shorten`].
         bytes: Vec<u8>,
     },
+    /// The sender's newest list rows, before the batches of a receiver that lacks much: once in a session.
+    Listing(Vec<ListRow>),
 }
 
 impl Message {
@@ -131,6 +134,7 @@ impl Message {
             Self::Compare { claims, .. } => claims.len() <= MAX_LIST,
             Self::Chains { points, .. } => points.len() <= 64,
             Self::Want(blobs) => blobs.len() <= MAX_LIST,
+            Self::Listing(rows) => rows.len() <= MOST_ROWS,
             _ => true,
         };
         if !rest.is_empty() || !short {

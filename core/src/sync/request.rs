@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::id::{DeviceId, LogId, StatementId};
 use crate::log::{Batch, Certificate, OpenBatch};
 use crate::membership::Statement;
+use crate::store::derived::ListRow;
 use crate::store::rules::{self, ChainPoint, Claim, Comparison, Identity, Received, Standing, Summary, UnfilledBlob};
 use crate::store::{Storage, StorageExt, Tx};
 use crate::time::Entropy;
@@ -57,6 +58,10 @@ pub enum Request {
     ReadParts(UnfilledBlob, u32),
     /// Stores parts of blobs.
     StoreParts(Vec<Chunk>),
+    /// Our newest list rows.
+    Listing,
+    /// Keeps the peer's, of entries that were never heard of here.
+    StoreListing(Vec<ListRow>),
 }
 
 /// The store's answer.
@@ -108,6 +113,10 @@ pub enum Answer {
         /// How many parts were not what their blob has there, and were not taken.
         damaged: u64,
     },
+    /// To [`Request::Listing`].
+    Listing(Vec<ListRow>),
+    /// To [`Request::StoreListing`]: how many were kept.
+    StoredListing(u64),
 }
 
 /// An answer, and the peer's standing in the same view of the store.
@@ -201,6 +210,10 @@ pub fn serve_request(
         }
         Request::Unfilled => unfilled(storage, identity, peer),
         Request::ReadParts(want, position) => read_parts(storage, blobs, identity, peer, &want, position),
+        Request::Listing => read(&mut |tx| Ok(Answer::Listing(rules::listing(tx)?))),
+        Request::StoreListing(rows) => {
+            write(storage, identity, peer, |tx| Ok(Answer::StoredListing(rules::announced(tx, identity, *peer, rows)?)))
+        }
         Request::StoreParts(parts) => store_parts(storage, blobs, identity, entropy, peer, &parts),
     }
 }

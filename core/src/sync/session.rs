@@ -39,14 +39,16 @@ pub struct Config {
     /// Bytes of batches that may be sent and not acknowledged, and bytes received that may wait for the store: what a
     /// session takes of memory, whatever the journal's size. A single batch may be longer.
     pub window: usize,
+    /// A peer that lacks at least so many operations is told the newest entries before any: what is less is there at once.
+    pub listing_from: u64,
     #[doc(hidden)]
     pub planted: Option<Planted>,
 }
 
 impl Config {
-    /// A session of this mode with a window of 4 MiB.
+    /// A session of this mode with a window of 4 MiB, that tells the newest entries to whoever lacks 256 operations.
     pub fn new(mode: Mode) -> Self {
-        Self { mode, window: 4 << 20, planted: None }
+        Self { mode, window: 4 << 20, listing_from: 256, planted: None }
     }
 }
 
@@ -66,6 +68,11 @@ pub enum Event {
     Stored {
         /// How many.
         operations: u64,
+    },
+    /// The newest entries that are on their way stand in the list.
+    Announced {
+        /// How many.
+        entries: u64,
     },
     /// A blob is whole.
     BlobFilled,
@@ -204,6 +211,9 @@ pub struct Session {
     /// none that came after it is counted; the next compare begins anew.
     pub(super) untaken: bool,
     pub(super) blobs: Blobs,
+    /// Whether our newest rows were said, and the peer's heard.
+    pub(super) said_listing: bool,
+    heard_listing: bool,
 
     pub(super) recomputed: bool,
     pub(super) diverged: bool,
@@ -259,6 +269,8 @@ impl Session {
             acknowledged: 0,
             untaken: false,
             blobs: Blobs::default(),
+            said_listing: false,
+            heard_listing: false,
             recomputed: false,
             diverged: false,
             mended: false,
@@ -527,6 +539,13 @@ impl Session {
                 let tail = self.their_tail.as_ref().ok_or(SessionError::OutOfTurn("the rest of no batch"))?;
                 let batch = tail.lengthen(&bytes).map_err(|_| SessionError::Malformed("continued batch"))?;
                 self.batch(generation, batch, bytes.len())?;
+            }
+            Message::Listing(rows) => {
+                if std::mem::replace(&mut self.heard_listing, true) {
+                    return Err(SessionError::OutOfTurn("a second listing"));
+                }
+                self.inputs.push_back(Input { bytes: len, ..Input::default() });
+                self.requests.push_back(Request::StoreListing(rows));
             }
             Message::Ack { generation, batches } => self.acknowledge(generation, batches)?,
             Message::Want(blobs) => self.wanted(blobs),

@@ -72,6 +72,17 @@ impl Session {
                 self.look_again();
             }
             Answer::Unfilled(unfilled) => self.unfilled(unfilled),
+            Answer::Listing(rows) => {
+                if !rows.is_empty() {
+                    self.say(&Message::Listing(rows));
+                }
+            }
+            Answer::StoredListing(entries) => {
+                self.inputs.pop_front();
+                if entries > 0 {
+                    self.events.push_back(Event::Announced { entries });
+                }
+            }
             Answer::Parts { parts, next, whole } => self.read_parts(parts, next, whole),
             Answer::StoredParts { parts, filled, damaged } => self.stored_parts(parts, filled, damaged),
         }
@@ -206,6 +217,10 @@ impl Session {
             }
             self.requests.push_back(Request::Chains(log));
         }
+        let lacks: u64 = comparison.send.iter().map(|outgoing| self.behind(outgoing)).sum();
+        if lacks >= self.config.listing_from && !std::mem::replace(&mut self.said_listing, true) {
+            self.requests.push_back(Request::Listing);
+        }
         for Outgoing { log, after } in comparison.send {
             // The peer's claims are from before what was sent since.
             let after = self.peer_has.get(&log).copied().unwrap_or(0).max(after);
@@ -220,6 +235,12 @@ impl Session {
                 self.events.push_back(Event::Diverged);
             }
         }
+    }
+
+    /// How many operations of a log there are to send.
+    fn behind(&self, outgoing: &Outgoing) -> u64 {
+        let held = self.summary.as_ref().and_then(|summary| summary.vector.get(&outgoing.log));
+        held.map_or(0, |position| position.seq.saturating_sub(outgoing.after))
     }
 
     /// What we last said in `Settled` is no longer so: it is said again once all is quiet.

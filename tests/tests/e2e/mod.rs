@@ -1,5 +1,6 @@
 //! The shipped program on the contract of its commands: what a person with several devices can rely on.
 
+mod arriving;
 mod attachments;
 mod canary;
 mod costs;

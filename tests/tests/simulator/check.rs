@@ -25,6 +25,8 @@ pub(super) struct Ledger {
     /// How often a session said that both ends hold the same, and that a rollback or fork was mended.
     pub(super) settled: u64,
     pub(super) mended: u64,
+    /// Rows of entries on their way that a device kept.
+    pub(super) announced: u64,
     /// A rule that is not looked at, for a test that is about another one.
     pub(super) ignored: Option<Rule>,
 }
@@ -122,6 +124,9 @@ fn look(tx: &mut dyn Tx, device: &Device, ledger: &mut Ledger) -> Check<BTreeSet
         if store(tx.is_erased(entry))? {
             return broken(Rule::ErasedIsErased, format!("{me:?} has a document of {entry:?}, which is erased"));
         }
+    }
+    if let Some(row) = store(tx.arriving())?.into_iter().find(|row| tx.is_erased(row.id).is_ok_and(|erased| erased)) {
+        return broken(Rule::ErasedIsErased, format!("{me:?} awaits {:?}, which is erased", row.id));
     }
     for blob in store(tx.blobs(false))? {
         if store(tx.is_erased(blob.entry))? {

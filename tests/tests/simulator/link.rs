@@ -64,6 +64,8 @@ pub(super) enum Act {
 
 /// Much smaller than a program's, so that it fills.
 const WINDOW: usize = 4096;
+/// Many lack so much.
+const FEW: u64 = 4;
 
 pub(super) const ACTS: [Act; 9] = [
     Act::Ask,
@@ -94,7 +96,7 @@ impl Link {
     pub(super) fn new(homes: [usize; 2], modes: [Mode; 2], planted: Option<Planted>) -> Self {
         let side = |at: usize| Side {
             home: homes[at],
-            session: Session::new(Config { planted, window: WINDOW, ..Config::new(modes[at]) }),
+            session: Session::new(Config { planted, window: WINDOW, listing_from: FEW, ..Config::new(modes[at]) }),
             request: None,
             reply: None,
             news: false,
@@ -213,7 +215,12 @@ impl Link {
         while let Some(event) = side.session.poll_event() {
             match event {
                 Event::Mended => ledger.mended += 1,
-                Event::Settled { equal } => ledger.settled += u64::from(equal),
+                Event::Settled { equal } => {
+                    ledger.settled += u64::from(equal);
+                    // Where the power goes, the rows stay; no session brings them, so nobody shows them.
+                    let _ = homes[side.home].storage().write(|tx| tx.end_arriving(homes[other.home].id()));
+                }
+                Event::Announced { entries } => ledger.announced += entries,
                 Event::Recomputed(_) | Event::Diverged => {
                     return broken(Rule::EqualLogsEqualHeads, format!("a session said {event:?}"));
                 }
@@ -274,7 +281,11 @@ fn serve(side: &mut Side, homes: &mut [Device], peer: usize, request: Request, l
     };
     let reads = !matches!(
         request,
-        Request::StoreMissing { .. } | Request::StoreBatches(_) | Request::StoreParts(_) | Request::Introduce(_)
+        Request::StoreMissing { .. }
+            | Request::StoreBatches(_)
+            | Request::StoreParts(_)
+            | Request::StoreListing(_)
+            | Request::Introduce(_)
     );
     let reply = match serve_request(&storage, &*blobs, &identity, &mut device.rng, &peer, request) {
         Ok(reply) => reply,

@@ -76,7 +76,7 @@ fn seeds() {
     let most = if seconds.is_some_and(|seconds| seconds > 240) { u64::MAX } else { SEEDS };
     let first = number("AFTERWORD_FIRST_SEED").unwrap_or(0);
     let (next, failed, start) = (AtomicU64::new(first), AtomicBool::new(false), Instant::now());
-    let (failures, totals) = (Mutex::new(Vec::new()), Mutex::new([0; 4]));
+    let (failures, totals) = (Mutex::new(Vec::new()), Mutex::new([0; 5]));
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
             scope.spawn(|| {
@@ -91,16 +91,16 @@ fn seeds() {
                         failures.lock().unwrap().push(seed);
                     }
                     let ledger = &world.ledger;
-                    let done = [1, ledger.operations, ledger.settled, ledger.mended];
+                    let done = [1, ledger.operations, ledger.settled, ledger.mended, ledger.announced];
                     totals.lock().unwrap().iter_mut().zip(done).for_each(|(total, more)| *total += more);
                 }
             });
         }
     });
-    let [seeds, operations, settled, mended] = *totals.lock().unwrap();
+    let [seeds, operations, settled, mended, announced] = *totals.lock().unwrap();
     println!(
         "{seeds} seeds from {first} on in {:.0?} (every {SQLITE_EVERY}th on SQLite): {operations} operations written, sessions settled \
-         {settled} times, rollbacks and forks mended {mended} times",
+         {settled} times, rollbacks and forks mended {mended} times, {announced} entries announced",
         start.elapsed()
     );
     if let Some(seed) = failures.lock().unwrap().iter().min() {

@@ -92,3 +92,8 @@ fn keep_not_in_the_statements_transaction_is_caught() {
 fn a_pack_that_drops_an_operation_is_caught() {
     caught_by_chance(Planted::PackDropsTheLast, &[Rule::NothingIsLost]);
 }
+
+#[test]
+fn announcing_what_is_erased_is_caught() {
+    caught_by_chance(Planted::AnnouncesTheErased, &[Rule::ErasedIsErased]);
+}

@@ -5,8 +5,9 @@
 use std::collections::BTreeMap;
 
 use afterword_core::error::Result;
-use afterword_core::id::{BlobId, ChangeHash, EntryId, LogId, StatementId};
+use afterword_core::id::{BlobId, ChangeHash, DeviceId, EntryId, LogId, StatementId};
 use afterword_core::log::{Batch, BlobRef, Block, Certificate, Head, Operation, Placed, Position};
+use afterword_core::store::derived::ListRow;
 use afterword_core::store::{DocumentState, Setting, StoredChange, Tx, Unpacked, WantedBlob};
 
 /// A transaction that answers "how far" from `vector`.
@@ -84,5 +85,9 @@ impl Tx for VectorTx<'_> {
         set_blob(entry: EntryId, blob: BlobId, bitmap: &[u8], here: bool) -> ();
         unwanted_blobs() -> Vec<(EntryId, BlobId)>;
         forget_blob(entry: EntryId, blob: BlobId) -> ();
+        newest(limit: usize) -> Vec<ListRow>;
+        set_arriving(from: DeviceId, rows: &[ListRow]) -> ();
+        arriving() -> Vec<ListRow>;
+        end_arriving(from: DeviceId) -> ();
     }
 }

@@ -3,7 +3,7 @@
 use super::cases;
 use super::world::{Device, Doc, Journal, Make, change, entry};
 use crate::error::{Code, Error};
-use crate::id::{BlobId, ChangeHash, StatementId};
+use crate::id::{BlobId, ChangeHash, DeviceId, StatementId};
 use crate::log::{Batch, BlobRef, Certificate, Operation, Position};
 use crate::store::rules;
 use crate::store::tx::{DocumentState, Setting, StorageExt, Tx};
@@ -128,6 +128,8 @@ fn a_read_cannot_write(make: &Make) {
         assert_eq!(device.store.read(|tx| f(tx)).unwrap_err().code, Code::Internal);
     };
     refused(&|tx| tx.set_setting(Setting::Digest, b"b"));
+    refused(&|tx| tx.set_arriving(DeviceId::from_bytes([2; 32]), &[]));
+    refused(&|tx| tx.end_arriving(DeviceId::from_bytes([2; 32])));
     refused(&|tx| tx.set_document(entry(1), &DocumentState::default()));
     refused(&|tx| tx.drop_document(entry(1)));
     refused(&|tx| tx.bring_blob(entry(1), &blob(1)));

@@ -1,5 +1,8 @@
 //! List rows: what `list` shows of an entry, read without opening a document.
 
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
 use rusqlite::types::Value;
 use rusqlite::{OptionalExtension, params, params_from_iter};
 use serde::{Deserialize, Serialize};
@@ -84,8 +87,20 @@ pub struct Filter {
     pub trashed: bool,
 }
 
+impl Filter {
+    /// Whether it takes this row; what [`list_query`] and [`list`] ask of the table.
+    fn takes(&self, row: &ListRow) -> bool {
+        let day = row.day.first();
+        row.trashed == self.trashed
+            && self.from.is_none_or(|from| day >= from.first())
+            && self.to.is_none_or(|to| day <= to.last())
+            && self.kind.is_none_or(|kind| row.kind == kind)
+            && self.state.is_none_or(|(state, today)| row.states_on(today).contains(&state))
+    }
+}
+
 /// A place in a list: the row after which the next page begins.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Cursor {
     day: String,
     created: i64,
@@ -117,6 +132,8 @@ impl Cursor {
 pub struct Page {
     /// The rows, newest first.
     pub rows: Vec<ListRow>,
+    /// Those of them that another device announced, and that are not read from their logs yet.
+    pub arriving: BTreeSet<EntryId>,
     /// Where the next page begins, if there is one.
     pub next: Option<Cursor>,
 }
@@ -155,7 +172,7 @@ pub fn list(tx: &mut SqliteTx<'_>, filter: &Filter, limit: usize, after: Option<
     let (mut rows, mut more) = (Vec::new(), false);
     while let Some(found) = found.next().map_err(sql)? {
         let row = decode(found.get_ref(0).and_then(|value| Ok(value.as_blob()?)).map_err(sql)?)?;
-        if filter.state.is_some_and(|(state, today)| !row.states_on(today).contains(&state)) {
+        if !filter.takes(&row) {
             continue;
         }
         if rows.len() == limit {
@@ -165,7 +182,33 @@ pub fn list(tx: &mut SqliteTx<'_>, filter: &Filter, limit: usize, after: Option<
         rows.push(row);
     }
     let next = if more { rows.last().map(Cursor::of) } else { None };
-    Ok(Page { rows, next })
+    Ok(Page { rows, arriving: BTreeSet::new(), next })
+}
+
+/// The same, with what is still arriving in its place among the rest. `live`: whether any of it is on its way.
+pub fn list_arriving(
+    tx: &mut SqliteTx<'_>,
+    filter: &Filter,
+    limit: usize,
+    after: Option<&Cursor>,
+    live: bool,
+) -> Result<Page> {
+    let mut page = list(tx, filter, limit, after)?;
+    let mut announced = tx.arriving_rows(live)?;
+    announced.retain(|row| filter.takes(row) && after.is_none_or(|after| Cursor::of(row) < *after));
+    if announced.is_empty() {
+        return Ok(page);
+    }
+    page.arriving = announced.iter().map(|row| row.id).collect();
+    page.rows.append(&mut announced);
+    page.rows.sort_by_cached_key(|row| Reverse(Cursor::of(row)));
+    if page.rows.len() > limit {
+        page.rows.truncate(limit);
+        page.next = page.rows.last().map(Cursor::of);
+    }
+    let shown: BTreeSet<EntryId> = page.rows.iter().map(|row| row.id).collect();
+    page.arriving.retain(|entry| shown.contains(entry));
+    Ok(page)
 }
 
 /// One entry's row.

@@ -13,7 +13,7 @@ pub use documents::{Opened, Read, catch_up, changes, is_worth_a_snapshot, open, 
 pub use find::{COMPARED, COMPARED_BYTES, COUNTED, Found, Hit, find};
 #[cfg(test)]
 pub(crate) use list::list_query;
-pub use list::{Cursor, Filter, ListRow, Page, list, resolve, row};
+pub use list::{Cursor, Filter, ListRow, Page, list, list_arriving, resolve, row};
 pub use people::{people, store_people};
 pub(crate) use refresh::put_row;
 pub use refresh::{Held, Prepared, Refreshed, disagrees, held, projection, put_all, refresh};

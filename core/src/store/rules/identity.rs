@@ -27,6 +27,8 @@ pub enum Planted {
     RollbackIgnored,
     /// A pack leaves out the last of the operations that it stands for.
     PackDropsTheLast,
+    /// What a peer announces is kept, whether or not it was erased here.
+    AnnouncesTheErased,
 }
 
 /// This device, in this journal.

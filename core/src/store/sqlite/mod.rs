@@ -2,6 +2,7 @@
 
 mod again;
 mod around;
+mod arriving;
 mod body;
 pub mod connections;
 mod doctor;

@@ -19,6 +19,7 @@
 //! | `blobs` | bytes that an operation brought or ended, and which parts are here | truth |
 //! | `entries`, `texts`, `snapshots`, `people` | list row, projection, opened document, names | derived |
 //! | `search`, `slots` | words, and where the entry that has them stands among the others (made in [`super::search`]) | derived |
+//! | `arriving` | the list row of an entry that is on its way, as another device told it | neither |
 //! | `aside` | what was damaged, and is kept | neither |
 //! | `peers` | where a device was reached last | this device's own |
 
@@ -94,6 +95,9 @@ const TABLES: &str = "
 
     -- Where a device was reached, and when it last held the same as this one. Known to this device only.
     CREATE TABLE peers (device BLOB PRIMARY KEY, address TEXT, seen INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+
+    -- What another device announced of entries whose operations are on their way: see `arriving`.
+    CREATE TABLE arriving (entry BLOB PRIMARY KEY, device BLOB NOT NULL, row BLOB NOT NULL) STRICT, WITHOUT ROWID;
 
     -- What was damaged, as it stood, and where. The first thing that an erase takes away: nobody knows what is in it.
     CREATE TABLE aside (

@@ -14,8 +14,9 @@ use super::documents::DocumentRow;
 use super::logs::LogRow;
 use super::packs::OpenBlock;
 use crate::error::{Error, Result};
-use crate::id::{BlobId, ChangeHash, EntryId, LogId, StatementId};
+use crate::id::{BlobId, ChangeHash, DeviceId, EntryId, LogId, StatementId};
 use crate::log::{Batch, BlobRef, Block, Certificate, Head, Operation, Placed, Position, Unpacker};
+use crate::store::derived::ListRow;
 use crate::store::error::StoreError;
 use crate::store::tx::{DocumentState, Setting, StoredChange, Tx, Unpacked, WantedBlob};
 
@@ -296,6 +297,7 @@ impl Tx for SqliteTx<'_> {
         self.writing()?;
         // What was damaged may hold words of this entry, and nobody can tell: erasing goes before keeping.
         self.conn.prepare_cached("DELETE FROM aside").and_then(|mut delete| delete.execute([])).map_err(db)?;
+        self.erase_arriving(entry)?;
         self.destroy(entry)
     }
 
@@ -363,6 +365,24 @@ impl Tx for SqliteTx<'_> {
 
     fn forget_blob(&mut self, entry: EntryId, blob: BlobId) -> Result<()> {
         self.set_blob(entry, blob, &[], false)
+    }
+
+    fn newest(&mut self, limit: usize) -> Result<Vec<ListRow>> {
+        self.newest_rows(limit)
+    }
+
+    fn set_arriving(&mut self, from: DeviceId, rows: &[ListRow]) -> Result<()> {
+        self.writing()?;
+        self.put_arriving(from, rows)
+    }
+
+    fn arriving(&mut self) -> Result<Vec<ListRow>> {
+        self.all_arriving()
+    }
+
+    fn end_arriving(&mut self, from: DeviceId) -> Result<()> {
+        self.writing()?;
+        self.drop_arriving(from)
     }
 }
 

@@ -23,6 +23,15 @@ impl Home {
         &self.root
     }
 
+    /// A file of this name, for a lock that the system takes back from a process that dies. It holds nothing.
+    pub fn lock_file(&self, name: &str) -> std::io::Result<File> {
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options.open(self.root.join(name))
+    }
+
     /// The encrypted database.
     pub fn database(&self) -> PathBuf {
         self.root.join("journal.db")

@@ -1,6 +1,6 @@
 //! G1 and half of G8: the first sync of an empty device, in a process of its own, and what is there when.
 //!
-//! Four moments, from the dialing on: everything durable; the newest fifty in a list; the newest two hundred found by a
+//! Four moments, from the dialing on: everything durable; the newest fifty in a list, arriving or read; the newest two hundred found by a
 //! search; everything derived. A second handle on the database looks on, so that looking makes nothing happen.
 
 use std::net::SocketAddr;
@@ -161,7 +161,7 @@ fn watch(device: &Device, started: Instant, over: &AtomicBool) -> Result<Seen> {
     let (mut seen, mut found) = (Seen::default(), 0);
     loop {
         let last = over.load(Ordering::Relaxed);
-        if seen.listed.is_none() && listed(&store, &newest)? {
+        if seen.listed.is_none() && listed(&store, &newest, !last)? {
             seen.listed = Some(since(started));
         }
         // The oldest of them is asked for first: while it is not found, one question is enough.
@@ -183,8 +183,9 @@ fn watch(device: &Device, started: Instant, over: &AtomicBool) -> Result<Seen> {
     }
 }
 
-fn listed(store: &SqliteStore, newest: &[EntryId]) -> Result<bool> {
-    let page = store.read_sql(|tx| derived::list(tx, &Filter::default(), PAGE, None))?;
+/// As `list` answers, with what is announced while the session is `live`.
+fn listed(store: &SqliteStore, newest: &[EntryId], live: bool) -> Result<bool> {
+    let page = store.read_sql(|tx| derived::list_arriving(tx, &Filter::default(), PAGE, None, live))?;
     Ok(page.rows.len() == PAGE.min(newest.len()) && page.rows.iter().zip(newest).all(|(row, id)| row.id == *id))
 }
 
