@@ -10,7 +10,7 @@ use super::schema::{CONTAINERS, Maps, NEVER_PUBLISH, SCHEMA, View, key};
 use super::{MAIN_SECTION, MAX_TEXT, order, splice};
 use crate::id::{AttachmentId, BlobId, ChangeHash, ClosureId, EntryId, ItemId, ReflectionId, SealId, SectionId};
 use crate::journal::{
-    Boxed, ClosureKind, Experiment, ItemKind, ItemState, Kind, LinkKind, MarkGroup, NewEntry, NextMove,
+    Boxed, ClosureKind, Entry, Experiment, ItemKind, ItemState, Kind, LinkKind, MarkGroup, NewEntry, NextMove,
 };
 use crate::time::{Day, Entropy, random};
 
@@ -27,6 +27,41 @@ pub enum TextField {
     Item(ItemId),
     /// A reflection's text.
     Reflection(ReflectionId),
+}
+
+impl TextField {
+    /// Where an entry has this text.
+    fn in_entry(self, entry: &mut Entry) -> Option<&mut String> {
+        match self {
+            Self::Title => Some(&mut entry.title),
+            Self::Body => Self::Section(MAIN_SECTION).in_entry(entry),
+            Self::Section(id) => entry.sections.iter_mut().find(|part| part.id == id).map(|part| &mut part.text),
+            Self::Item(id) => entry.items.iter_mut().find(|part| part.id == id).map(|part| &mut part.text),
+            Self::Reflection(id) => entry.reflections.iter_mut().find(|part| part.id == id).map(|part| &mut part.text),
+        }
+    }
+
+    /// What an entry says there.
+    fn of(self, entry: &Entry) -> Option<&str> {
+        match self {
+            Self::Title => Some(&entry.title),
+            Self::Body => Self::Section(MAIN_SECTION).of(entry),
+            Self::Section(id) => entry.sections.iter().find(|part| part.id == id).map(|part| part.text.as_str()),
+            Self::Item(id) => entry.items.iter().find(|part| part.id == id).map(|part| part.text.as_str()),
+            Self::Reflection(id) => entry.reflections.iter().find(|part| part.id == id).map(|part| part.text.as_str()),
+        }
+    }
+}
+
+/// Texts that an edit wrote, where it did nothing else: what a reader of the entry has to know of it.
+#[derive(Debug, Default)]
+pub(super) struct Written(Vec<(TextField, String)>);
+
+impl Written {
+    /// Brings an entry up to date. Answers false where it has no such text, and is to be read anew.
+    pub(super) fn put_into(self, entry: &mut Entry) -> bool {
+        self.0.into_iter().all(|(field, text)| field.in_entry(entry).map(|old| *old = text).is_some())
+    }
 }
 
 /// What is known of a file when it is attached. It is never publishable until the writer says so.
@@ -61,6 +96,11 @@ pub enum AttachmentField {
 pub struct Editor<'e, 't> {
     tx: &'e mut Transaction<'t>,
     entropy: &'e mut dyn Entropy,
+    /// How the document reads without this edit, if somebody knows.
+    known: Option<&'e Entry>,
+    /// Texts that were written whole, and how many of the edit's operations that took.
+    texts: Written,
+    text_operations: usize,
 }
 
 impl std::fmt::Debug for Editor<'_, '_> {
@@ -73,7 +113,17 @@ const FAILED: DocumentError = DocumentError::Failed("written");
 
 impl<'e, 't> Editor<'e, 't> {
     pub(super) fn new(tx: &'e mut Transaction<'t>, entropy: &'e mut dyn Entropy) -> Self {
-        Self { tx, entropy }
+        Self { tx, entropy, known: None, texts: Written::default(), text_operations: 0 }
+    }
+
+    /// An edit of a document that reads as `known`.
+    pub(super) fn of_known(tx: &'e mut Transaction<'t>, entropy: &'e mut dyn Entropy, known: &'e Entry) -> Self {
+        Self { known: Some(known), ..Self::new(tx, entropy) }
+    }
+
+    /// The texts that were written, if nothing else was.
+    pub(super) fn written(self) -> Option<Written> {
+        (self.tx.pending_ops() == self.text_operations).then_some(self.texts)
     }
 
     /// The first commit: every container that the schema fixes, so that no two devices ever make one each (trap f).
@@ -124,9 +174,13 @@ impl<'e, 't> Editor<'e, 't> {
     pub fn set_text(&mut self, field: TextField, base: &[ChangeHash], text: &str) -> Result<String, DocumentError> {
         within(text, "text", MAX_TEXT)?;
         let base = self.base(base)?;
+        let before = self.tx.pending_ops();
         let id = self.text_id(field)?;
-        splice::write(self.tx, &id, &base, text)?;
-        self.tx.text(&id).map_err(|_| FAILED)
+        let known = self.known.and_then(|entry| field.of(entry));
+        let now = splice::write(self.tx, &id, &base, known, text)?;
+        self.text_operations += self.tx.pending_ops() - before;
+        self.texts.0.push((field, now.clone()));
+        Ok(now)
     }
 
     /// Writes every text as it was at `at`, as a new edit; what was put away since comes back. Parts that are newer
@@ -138,7 +192,7 @@ impl<'e, 't> Editor<'e, 't> {
         let now = self.tx.get_heads();
         let write = |editor: &mut Self, field, text: &str| {
             let id = editor.text_id(field)?;
-            splice::write(editor.tx, &id, &now, text)
+            splice::write(editor.tx, &id, &now, None, text).map(drop)
         };
         write(self, TextField::Title, &old.title)?;
         for section in &old.sections {
@@ -397,8 +451,11 @@ impl<'e, 't> Editor<'e, 't> {
 
     fn base(&self, base: &[ChangeHash]) -> Result<Vec<AmHash>, DocumentError> {
         let base: Vec<AmHash> = base.iter().map(theirs).collect();
-        // Automerge passes over heads that it does not know: the base would silently be an older one.
-        let held = base.iter().all(|head| self.tx.get_change_by_hash(head).is_some());
+        // Automerge passes over heads that it does not know: the base would silently be an older one. Those of now, which
+        // is what most edits are made on, are known without making their changes again.
+        let now = self.tx.get_heads();
+        let held =
+            base.iter().filter(|head| !now.contains(head)).all(|head| self.tx.get_change_by_hash(head).is_some());
         if base.is_empty() || !held { Err(DocumentError::UnknownBase) } else { Ok(base) }
     }
 

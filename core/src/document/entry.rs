@@ -110,6 +110,32 @@ impl EntryDocument {
         self.replica.edit(at, |tx| edits(&mut Editor::new(tx, entropy)))
     }
 
+    /// The same of a document that reads as `entry`, which is brought up to date: an edit that only writes texts on what
+    /// is there now reads nothing again.
+    pub fn edit_read<R>(
+        &mut self,
+        entry: &mut Entry,
+        at: Timestamp,
+        entropy: &mut dyn Entropy,
+        edits: impl FnOnce(&mut Editor<'_, '_>, &Entry) -> Result<R, DocumentError>,
+    ) -> Result<(R, Option<Vec<u8>>), DocumentError> {
+        let known = &*entry;
+        let ((out, written), chunk) = self.replica.edit(at, |tx| {
+            let mut editor = Editor::of_known(tx, entropy, known);
+            let out = edits(&mut editor, known)?;
+            Ok((out, editor.written()))
+        })?;
+        if chunk.is_some() {
+            if written.is_some_and(|written| written.put_into(entry)) {
+                entry.heads = self.replica.heads();
+                entry.updated_at = entry.updated_at.max(self.replica.latest());
+            } else {
+                *entry = self.entry()?;
+            }
+        }
+        Ok((out, chunk))
+    }
+
     /// The entry as it reads now.
     pub fn entry(&self) -> Result<Entry, DocumentError> {
         read::entry(self.id, &self.replica, None)

@@ -159,11 +159,8 @@ impl Replica {
         at: Timestamp,
         work: impl FnOnce(&mut Transaction<'_>) -> Result<R, DocumentError>,
     ) -> Result<(R, Option<Vec<u8>>), DocumentError> {
-        // Every change of ours is at least as late as what it was made on, so the latest are among the heads.
-        let times = self.doc.get_heads();
-        let times = times.iter().filter_map(|head| self.doc.get_change_meta_by_hash(head)).map(|meta| meta.timestamp);
         // Milliseconds, so that a list knows which of two entries of one second came first.
-        let time = times.fold(at.0, i64::max).min(LAST);
+        let time = self.head_times().fold(at.0, i64::max).min(LAST);
         // A panic in here leaves a document half changed: the attempt is made on a copy.
         let mut doc = self.doc.clone();
         let (result, hash) = contained(|| {
@@ -179,6 +176,17 @@ impl Replica {
         let bytes = change.raw_bytes().to_vec();
         self.doc = doc;
         Ok((result, Some(bytes)))
+    }
+
+    /// Every change of ours is at least as late as what it was made on, so the latest are among the heads.
+    fn head_times(&self) -> impl Iterator<Item = i64> {
+        let heads = self.doc.get_heads();
+        heads.into_iter().filter_map(|head| Some(self.doc.get_change_meta_by_hash(&head)?.timestamp))
+    }
+
+    /// When the latest change was made, where it is one of ours.
+    pub(super) fn latest(&self) -> Timestamp {
+        Timestamp(self.head_times().fold(0, i64::max).clamp(0, LAST))
     }
 
     /// What is known of every change, each after what it depends on.

@@ -6,6 +6,7 @@
 //! transactions at older heads would do the same for one text, but one edit may write several texts from several
 //! bases and set registers too, and is still one change on top of everything held.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use automerge::iter::ListRange;
@@ -16,6 +17,8 @@ use unicode_segmentation::UnicodeSegmentation;
 use super::error::DocumentError;
 use crate::journal::diff::{Splice, splices};
 
+const FAILED: DocumentError = DocumentError::Failed("written");
+
 /// One write into the current text: at a code point, so many go, this comes.
 struct Write<'a> {
     at: usize,
@@ -23,34 +26,48 @@ struct Write<'a> {
     text: &'a str,
 }
 
-/// Makes the text say what the writer wrote on the text at `base`. Writes nothing where nothing changed.
+/// Makes the text say what the writer wrote on the text at `base`. Writes nothing where nothing changed. `known` is what
+/// the text said before this edit, where somebody knows. Gives back what it says now.
 pub(super) fn write(
     transaction: &mut Transaction<'_>,
     id: &ObjId,
     base: &[AmHash],
+    known: Option<&str>,
     text: &str,
-) -> Result<(), DocumentError> {
-    const FAILED: DocumentError = DocumentError::Failed("written");
+) -> Result<String, DocumentError> {
     // Who writes on what is there now is spared the reading of an older text.
     let is_now = transaction.pending_ops() == 0 && same_heads(transaction, base);
-    let now = transaction.text(id).map_err(|_| FAILED)?;
+    let now = match known.filter(|_| is_now) {
+        Some(known) => Cow::Borrowed(known),
+        None => Cow::Owned(transaction.text(id).map_err(|_| FAILED)?),
+    };
+    if is_now {
+        let changes = splices(&now, text);
+        put(transaction, id, changes.iter().map(|c| Write { at: c.range.start, gone: c.range.len(), text: c.text }))?;
+        return Ok(text.to_owned());
+    }
     // A text that was not there yet at the base was empty.
-    let before = if is_now { now.clone() } else { transaction.text_at(id, base).unwrap_or_default() };
+    let before = transaction.text_at(id, base).unwrap_or_default();
     let changes = splices(&before, text);
     if changes.is_empty() {
-        return Ok(());
+        return Ok(now.into_owned());
     }
-    let writes = if is_now {
-        changes.iter().map(|c| Write { at: c.range.start, gone: c.range.len(), text: c.text }).collect()
-    } else {
-        let old = Elements::read(transaction.list_range_at(id, .., base));
-        let new = Elements::read(transaction.list_range(id, ..));
-        if old.text != before || new.text != now {
-            return Err(FAILED);
-        }
-        carried(&changes, &old, &new)
-    };
-    for write in writes.iter().rev() {
+    let old = Elements::read(transaction.list_range_at(id, .., base));
+    let new = Elements::read(transaction.list_range(id, ..));
+    if old.text != before || new.text != now {
+        return Err(FAILED);
+    }
+    put(transaction, id, carried(&changes, &old, &new).into_iter())?;
+    transaction.text(id).map_err(|_| FAILED)
+}
+
+/// Writes from the back to the front, so that none moves another.
+fn put<'a>(
+    transaction: &mut Transaction<'_>,
+    id: &ObjId,
+    writes: impl DoubleEndedIterator<Item = Write<'a>>,
+) -> Result<(), DocumentError> {
+    for write in writes.rev() {
         let gone = isize::try_from(write.gone).map_err(|_| FAILED)?;
         transaction.splice_text(id, write.at, gone, write.text).map_err(|_| FAILED)?;
     }

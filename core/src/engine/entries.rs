@@ -128,7 +128,7 @@ impl Engine {
             let people = derived::people(tx)?;
             let mut failed = None;
             let Kept { document, entry, .. } = &mut kept;
-            let edited = document.edit(shared.clock.now(), &mut shared.entropy.clone(), |editor| {
+            let edited = document.edit_read(entry, shared.clock.now(), &mut shared.entropy.clone(), |editor, entry| {
                 edits(editor, entry, &people).map_err(|error| {
                     failed = Some(error);
                     crate::document::DocumentError::Failed("edited")

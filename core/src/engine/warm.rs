@@ -43,9 +43,8 @@ impl Kept {
         Ok(Self { document, entry, actor: shared.actor(), version, changes: 1 })
     }
 
-    /// An edit of it was put into the log by this transaction.
+    /// An edit of it, after which it was read, was put into the log by this transaction.
     pub(super) fn edited(&mut self, tx: &mut SqliteTx<'_>) -> Result<()> {
-        self.entry = self.document.entry()?;
         self.version = derived::version(tx, self.entry.id)?.unwrap_or(self.version);
         self.changes += 1;
         Ok(())

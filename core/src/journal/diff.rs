@@ -60,6 +60,8 @@ fn slice<'a>(text: &'a str, tokens: &[&str], range: &Range<usize>) -> &'a str {
 }
 
 fn words<'a>(old: &str, new: &'a str, base: usize, out: &mut Vec<Splice<'a>>) {
+    let (left, old, new) = narrowed(old, new);
+    let base = base + left;
     let (old_words, new_words) = (tokens(old), tokens(new));
     let mut at = Position::default();
     for (gone, come) in changed_runs(&old_words, &new_words) {
@@ -69,6 +71,28 @@ fn words<'a>(old: &str, new: &'a str, base: usize, out: &mut Vec<Splice<'a>>) {
         let start = base + at.points + prefix;
         out.push(Splice { range: start..start + old_text.chars().count(), text: new_text });
     }
+}
+
+/// Equal bytes that stay behind a change: a word that only came may slide over them, see [`slide`].
+const ROOM: usize = 64;
+
+/// Drops what both texts begin and end with, as far as their words are the same with and without it: an edit of a long
+/// text costs its own length and not the text's. Says how many code points the beginning had.
+fn narrowed<'a, 'b>(old: &'a str, new: &'b str) -> (usize, &'a str, &'b str) {
+    let same = old.bytes().zip(new.bytes()).take_while(|(a, b)| a == b).count();
+    let begin = word_begins(old, (1..same).rev()).unwrap_or(0);
+    let points = old[..begin].chars().count();
+    let (old, new) = (&old[begin..], &new[begin..]);
+    let same = old.bytes().rev().zip(new.bytes().rev()).take_while(|(a, b)| a == b).count();
+    let end = word_begins(old, (old.len() - same + 1).saturating_add(ROOM)..old.len()).map_or(0, |at| old.len() - at);
+    (points, &old[..old.len() - end], &new[..new.len() - end])
+}
+
+/// The first of these places at which a word begins whatever stands before the space in front of it. Only ASCII: there no
+/// rule of Unicode's joins what is left of the place with what is right of it.
+fn word_begins(text: &str, mut places: impl Iterator<Item = usize>) -> Option<usize> {
+    let bytes = text.as_bytes();
+    places.find(|at| bytes[at - 1] == b' ' && bytes.get(*at).is_some_and(u8::is_ascii_alphanumeric))
 }
 
 /// Drops the characters that both begin and both end with; says how many code points the beginning had.
@@ -267,6 +291,32 @@ mod tests {
             assert_eq!(applied(&old, &found), new);
             assert!(found.windows(2).all(|pair| pair[0].range.end <= pair[1].range.start));
         }
+    }
+
+    #[test]
+    fn a_long_text_is_cut_where_its_words_stay_what_they_are() {
+        let words = ["rain ", "e\u{301} ", "don't ", "3.14 ", "👩‍👧 ", "你好 ", "a", " ", "  ", "\n", "u.s. "];
+        let mut state = 11u64;
+        let mut next = |below: usize| {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            (state >> 33) as usize % below
+        };
+        for _ in 0..3000 {
+            let mut text = |n: usize| -> String { (0..n).map(|_| words[next(words.len())]).collect() };
+            let (before, old, new, after) = (text(30), text(3), text(3), text(60));
+            let (old, new) = (format!("{before}{old}{after}"), format!("{before}{new}{after}"));
+            let (points, narrow_old, narrow_new) = narrowed(&old, &new);
+            let begin: usize = old.chars().take(points).map(char::len_utf8).sum();
+            let end = begin + narrow_old.len();
+            for (whole, narrow) in [(&old, narrow_old), (&new, narrow_new)] {
+                let cut = [tokens(&old[..begin]), tokens(narrow), tokens(&old[end..])].concat();
+                assert_eq!(cut, tokens(whole), "{old:?} {new:?}");
+            }
+        }
+        let long = "It rained all day. ".repeat(400);
+        let edited = format!("{}And then. {}", &long[..1900], &long[1900..]);
+        let (_, old, new) = narrowed(&long, &edited);
+        assert!(old.len() < 200 && new.len() < 200, "{} {}", old.len(), new.len());
     }
 
     #[test]

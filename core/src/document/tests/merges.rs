@@ -163,14 +163,21 @@ fn any_order_of_delivery_ends_in_the_same_entry() {
             }
             let text = tokens.concat();
             let choice = rng.below(5);
+            let mut entry = devices[n].entry().unwrap();
             let (_, change) = devices[n]
-                .edit(at(3000 + step), &mut rng, |e| match choice {
+                .edit_read(&mut entry, at(3000 + step), &mut rng, |e, known| match choice {
                     0 => e.mark(MarkGroup::Tags, ["x", "y"][step as usize % 2]),
                     1 => e.unmark(MarkGroup::Tags, "x"),
                     2 => e.add_item(ItemKind::Want, &text).map(|_| ()),
+                    3 => {
+                        // Two texts, the first of them on what is there now.
+                        e.set_text(TextField::Title, &known.heads, &text)?;
+                        e.set_text(TextField::Body, &base, &text).map(drop)
+                    }
                     _ => e.set_text(TextField::Body, &base, &text).map(|_| ()),
                 })
                 .unwrap();
+            assert_eq!(entry, devices[n].entry().unwrap(), "seed {seed}");
             changes.extend(change);
         }
         let all: Vec<&[u8]> = changes.iter().map(Vec::as_slice).collect();

@@ -71,7 +71,9 @@ pub(super) fn edit<R>(
     // No two edits draw the same ids, as no two devices do.
     static SEED: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(100);
     let mut entropy = Seeded::new(SEED.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
-    let (result, change) = document.edit(at(2000), &mut entropy, edits).unwrap();
+    let mut entry = document.entry().unwrap();
+    let (result, change) = document.edit_read(&mut entry, at(2000), &mut entropy, |editor, _| edits(editor)).unwrap();
+    assert_eq!(entry, document.entry().unwrap(), "an edit that knows the entry leaves it as the document reads");
     (result, change.expect("an edit that changes something"))
 }
 

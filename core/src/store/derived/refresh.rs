@@ -267,6 +267,21 @@ pub fn put_all(tx: &mut SqliteTx<'_>, entry: &Entry) -> Result<()> {
 
 fn put_list_row(tx: &mut SqliteTx<'_>, document: i64, row: &ListRow, named: bool) -> Result<()> {
     let bytes = postcard::to_allocvec(row).map_err(|_| Error::internal("a list row could not be written"))?;
+    let (day, kind) = (row.day.first().to_string(), row.kind.as_str());
+    // Most edits leave an entry at its place in the list, and then its index is not written.
+    let in_place = tx
+        .conn()?
+        .prepare_cached(
+            "UPDATE entries SET row = ?1, named = ?2
+             WHERE document = ?3 AND day = ?4 AND created = ?5 AND kind = ?6 AND trashed = ?7",
+        )
+        .and_then(|mut statement| {
+            statement.execute(params![bytes, named, document, day, row.created_at.0, kind, row.trashed])
+        })
+        .map_err(sql)?;
+    if in_place > 0 {
+        return Ok(());
+    }
     tx.conn()?
         .prepare_cached(
             "INSERT INTO entries(document, entry, day, created, kind, trashed, named, row)
@@ -278,9 +293,9 @@ fn put_list_row(tx: &mut SqliteTx<'_>, document: i64, row: &ListRow, named: bool
             statement.execute(params![
                 document,
                 row.id.as_bytes(),
-                row.day.first().to_string(),
+                day,
                 row.created_at.0,
-                row.kind.as_str(),
+                kind,
                 row.trashed,
                 named,
                 bytes

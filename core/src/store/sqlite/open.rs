@@ -129,8 +129,11 @@ fn set_up(connection: &mut Connection, key: &Secret, role: Role) -> rusqlite::Re
     connection.set_prepared_statement_cache_capacity(64);
     let hex = Zeroizing::new(data_encoding::HEXLOWER.encode(key.expose()));
     connection.execute_batch(&Zeroizing::new(format!("PRAGMA key = \"x'{}'\"", hex.as_str())))?;
+    // Processors have instructions for SHA-256, phones' too: half the time of SHA-512 for each page read or written, and
+    // 32 bytes of each saved.
     connection.execute_batch(&format!(
         "PRAGMA cipher_page_size = {PAGE_SIZE};
+         PRAGMA cipher_hmac_algorithm = HMAC_SHA256;
          PRAGMA cell_size_check = ON;
          PRAGMA mmap_size = 0;
          PRAGMA temp_store = MEMORY;
@@ -173,6 +176,10 @@ fn asserted(connection: Connection, path: &Path) -> StoreResult<Connection> {
     let page_size: String = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
     if page_size != PAGE_SIZE.to_string() {
         return Err(missing("its page size"));
+    }
+    let tag: String = connection.pragma_query_value(None, "cipher_hmac_algorithm", |row| row.get(0))?;
+    if tag != "HMAC_SHA256" {
+        return Err(missing("its authentication"));
     }
     if header(path)? == Some(*PLAIN_SQLITE) {
         return Err(missing("encryption"));
