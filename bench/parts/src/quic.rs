@@ -26,6 +26,8 @@ const ED25519: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70,
 /// Files that are sent in bulk.
 pub(crate) const BULK: [(&str, &str, usize); 2] =
     [("bulk_8mb", "MB/s", 8_000_000), ("bulk_100mb", "MB/s", 100_000_000)];
+/// What stands behind their names where datagrams stay at the 1,200 bytes that every path carries.
+const SMALL: &str = "_small";
 
 /// Takes one key for the other side's and checks its signature.
 #[derive(Debug)]
@@ -138,7 +140,8 @@ fn key(provider: &CryptoProvider, seed: u8) -> Result<(Arc<CertifiedKey>, Vec<u8
     Ok((Arc::new(CertifiedKey::new(vec![public.clone().into()], key)), public))
 }
 
-fn configurations() -> Result<(ServerConfig, ClientConfig)> {
+/// With quinn's own discovery of how large a datagram may be, or without.
+fn configurations(discovery: bool) -> Result<(ServerConfig, ClientConfig)> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let ((server_key, server_public), (client_key, client_public)) = (key(&provider, 1)?, key(&provider, 2)?);
     let mut server = rustls::ServerConfig::builder_with_provider(provider.clone())
@@ -158,6 +161,9 @@ fn configurations() -> Result<(ServerConfig, ClientConfig)> {
         .receive_window((32_u32 << 20).into())
         .send_window(32 << 20)
         .max_idle_timeout(Some(Duration::from_secs(20).try_into()?));
+    if !discovery {
+        transport.mtu_discovery_config(None);
+    }
     let transport = Arc::new(transport);
     let mut server = ServerConfig::with_crypto(Arc::new(QuicServerConfig::try_from(server)?));
     server.transport_config(transport.clone());
@@ -222,7 +228,7 @@ async fn ping(connection: &Connection) -> Result<()> {
 
 /// Everything of this module.
 pub(crate) async fn measure(run: &Run, runs: usize) -> Result<()> {
-    let (server, client) = configurations()?;
+    let (server, client) = configurations(true)?;
     let address = serve(server)?;
 
     run.step("quinn: handshakes");
@@ -255,6 +261,14 @@ pub(crate) async fn measure(run: &Run, runs: usize) -> Result<()> {
         run.add("quic_ping_new_stream", "ms", since(started));
     }
 
+    bulk(run, runs, &connection, "").await?;
+    let (server, client) = configurations(false)?;
+    let endpoint = dialer(&client)?;
+    let connection = endpoint.connect(serve(server)?, "device")?.await?;
+    bulk(run, runs, &connection, SMALL).await
+}
+
+async fn bulk(run: &Run, runs: usize, connection: &Connection, behind: &str) -> Result<()> {
     run.step("quinn: bulk");
     let block = vec![5; 1 << 18];
     for (name, unit, size) in BULK {
@@ -271,7 +285,7 @@ pub(crate) async fn measure(run: &Run, runs: usize) -> Result<()> {
             send.finish()?;
             let mut count = [0; 8];
             receive.read_exact(&mut count).await?;
-            run.add(name, unit, size as f64 / 1e3 / since(started));
+            run.add(&format!("{name}{behind}"), unit, size as f64 / 1e3 / since(started));
             assert_eq!(u64::from_le_bytes(count), size as u64);
         }
     }

@@ -18,6 +18,8 @@ use super::syncing::sync_once;
 const EDITS: usize = 100;
 /// Between two edits: what the last one left to do is done.
 const PAUSE: Duration = Duration::from_millis(150);
+/// Long enough for a live session to say again where it stands.
+const QUIET: Duration = Duration::from_millis(600);
 /// How often the other device is looked at.
 const LOOK: Duration = Duration::from_micros(50);
 const LIMIT: Duration = Duration::from_secs(60);
@@ -79,7 +81,8 @@ fn edits(run: &Run, a: &Engine, b: &Engine, guest: &Device, id: EntryId, settled
     let mut last: Option<Outcome> = None;
     let mut counted = 0_u32;
     for number in 0..=EDITS {
-        std::thread::sleep(PAUSE);
+        // A session tells what it cost when it has been quiet: once after the edit that warms up, and once at the end.
+        std::thread::sleep(if number == 1 { QUIET } else { PAUSE });
         last = settled.try_iter().last().or(last);
         let bytes = |outcome: &Outcome| outcome.wire.sent_bytes + outcome.wire.received_bytes;
         if number == 1 {
@@ -101,7 +104,7 @@ fn edits(run: &Run, a: &Engine, b: &Engine, guest: &Device, id: EntryId, settled
             counted += 1;
         }
     }
-    std::thread::sleep(PAUSE * 4);
+    std::thread::sleep(QUIET);
     last = settled.try_iter().last().or(last);
     let end = last.as_ref().map(|outcome| outcome.wire.sent_bytes + outcome.wire.received_bytes);
     match first.zip(end) {
