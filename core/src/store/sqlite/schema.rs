@@ -104,7 +104,9 @@ const TABLES: &str = "
         id INTEGER PRIMARY KEY, source TEXT NOT NULL, place INTEGER NOT NULL, device BLOB, incarnation BLOB,
         bytes BLOB NOT NULL) STRICT;
 
-    CREATE TABLE texts (document INTEGER PRIMARY KEY, projection BLOB NOT NULL) STRICT;
+    -- No key of their own but the order in which they come: a sync's are derived newest first, and rows that come
+    -- between others leave a third of their pages empty.
+    CREATE TABLE texts (document INTEGER NOT NULL UNIQUE, projection BLOB NOT NULL) STRICT;
 
     CREATE TABLE snapshots (
         document INTEGER PRIMARY KEY, heads BLOB NOT NULL, used INTEGER NOT NULL, bytes BLOB NOT NULL) STRICT;
