@@ -234,6 +234,7 @@ pub(super) fn derive(shared: &Shared, budget: Duration, progress: &mut dyn FnMut
         }
         work.derive(&entries)?;
     }
+    work.tidy()?;
     if work.done.left == 0 {
         arriving::prune(shared)?;
     }
@@ -327,6 +328,18 @@ impl Work<'_> {
         Ok(())
     }
 
+    /// Nothing is left to derive: what was written apart becomes one piece, and the room that it took is given back.
+    fn tidy(&mut self) -> Result<()> {
+        if self.done.documents == 0 || self.is_over() {
+            return Ok(());
+        }
+        let begun = self.shared.store.write_sql(|tx| Ok(search::merge_whole(tx.conn()?)?))?;
+        if begun {
+            self.merge()?;
+        }
+        give_back(self.shared, || self.is_over())
+    }
+
     /// One transaction: as many entries as fit into a slice, at least one.
     fn write_slice(&mut self, queue: &mut VecDeque<(EntryId, Result<Option<Prepared>>)>) -> Result<()> {
         // As the search table likes it; what lies here at once came at about the same time.
@@ -386,6 +399,12 @@ fn merge_slice(shared: &Shared, allowance: Duration) -> Result<Merged> {
         Ok(false)
     })?;
     Ok(Merged { more, took: begun.elapsed() })
+}
+
+/// Gives free pages back to the disk, a few at a time, until `is_over` or there are none to speak of.
+pub(super) fn give_back(shared: &Shared, is_over: impl Fn() -> bool) -> Result<()> {
+    while !is_over() && shared.store.give_back()? {}
+    Ok(())
 }
 
 /// Merges all that the search table wrote apart, slice by slice.

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Engine;
+use super::deriving::give_back;
 use super::shared::Shared;
 use crate::error::Result;
 use crate::store::StorageExt;
@@ -27,6 +28,10 @@ pub(super) fn pack(shared: &Shared, budget: Duration) -> Result<u64> {
             break;
         }
         all += packed;
+    }
+    // What waits to be derived takes the room that the lines left.
+    if all > 0 && shared.store.stale_count()? == 0 {
+        give_back(shared, || started.elapsed() >= budget)?;
     }
     Ok(all)
 }

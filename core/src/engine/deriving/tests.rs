@@ -397,3 +397,28 @@ fn what_slices_write_apart_is_merged_and_not_inside_of_them() {
     assert_eq!(slices, 40);
     assert!((0..40).all(|n| found(&engine, n) == [id(n)]));
 }
+
+/// Lines that were packed leave room behind; what is derived takes some of it, and the rest goes back to the disk.
+#[test]
+fn room_that_nothing_needs_is_given_back() {
+    let (_folder, engine) = made();
+    let pages = || {
+        let sql = "SELECT freelist_count, page_count FROM pragma_freelist_count, pragma_page_count";
+        let read = |tx: &mut crate::store::sqlite::SqliteTx<'_>| {
+            Ok(tx.conn()?.query_row(sql, [], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))).unwrap())
+        };
+        engine.shared.store.read_sql(read).unwrap()
+    };
+    for part in 0..8 {
+        bring(&engine, part * 100..(part + 1) * 100);
+    }
+    let (_, before) = pages();
+    assert!(engine.pack(LONG).unwrap() > 0);
+    let (free, all) = pages();
+    assert!(free * 8 > all && all >= before, "while something waits to be derived, the room is left: {free} of {all}");
+    assert_eq!(engine.derive(LONG, |_, _| {}).unwrap().left, 0);
+    let (free, all) = pages();
+    assert!(free * 32 <= all, "{free} of {all}");
+    assert!((0..800).step_by(90).all(|n| found(&engine, n) == [id(n)]));
+    assert_eq!(engine.shared.store.connections().problems().unwrap(), Vec::<String>::new());
+}

@@ -12,6 +12,11 @@ use crate::error::Result;
 use crate::id::DeviceId;
 use crate::time::Timestamp;
 
+/// One page in so many may be free.
+const SPARE: i64 = 32;
+/// Pages given back at a time: each may be another's that moves, and a writer waits for no more than a few milliseconds.
+const GIVEN: i64 = 48;
+
 /// Another device, as this one knows it from syncing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer {
@@ -62,6 +67,28 @@ impl SqliteStore {
             let mut sum =
                 tx.conn()?.prepare_cached("SELECT coalesce(sum(pending + refused), 0) FROM documents").map_err(db)?;
             sum.query_row([], |row| row.get(0).map(uint)).map_err(db)
+        })
+    }
+
+    /// Gives some free pages back to the disk, in one short transaction; answers whether it may be worth another. Pages
+    /// become free where lines are packed, search's index is merged, or something is erased; what comes next would take
+    /// them, so a few stay.
+    pub fn give_back(&self) -> Result<bool> {
+        self.write_sql(|tx| {
+            let conn = tx.conn()?;
+            let pages = "SELECT freelist_count, page_count FROM pragma_freelist_count, pragma_page_count";
+            let (free, all): (i64, i64) = conn
+                .prepare_cached(pages)
+                .and_then(|mut pages| pages.query_row([], |row| Ok((row.get(0)?, row.get(1)?))))
+                .map_err(db)?;
+            if free * SPARE <= all {
+                return Ok(false);
+            }
+            // It answers a row for every page, and stops where nobody asks for the next.
+            let mut given = conn.prepare(&format!("PRAGMA incremental_vacuum({GIVEN})")).map_err(db)?;
+            let mut given = given.raw_query();
+            while given.next().map_err(db)?.is_some() {}
+            Ok(true)
         })
     }
 

@@ -132,9 +132,14 @@ fn set_up(connection: &mut Connection, key: &Secret, role: Role) -> rusqlite::Re
     // Processors have instructions for SHA-256, phones' too: half the time of SHA-512 for each page read or written, and
     // 32 bytes of each saved.
     connection.execute_batch(&format!(
-        "PRAGMA cipher_page_size = {PAGE_SIZE};
-         PRAGMA cipher_hmac_algorithm = HMAC_SHA256;
-         PRAGMA cell_size_check = ON;
+        "PRAGMA cipher_page_size = {PAGE_SIZE}; PRAGMA cipher_hmac_algorithm = HMAC_SHA256;"
+    ))?;
+    if role == Role::Create {
+        // Kept in the file, and only before anything is: free pages can be given back later, see `give_back`.
+        connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL")?;
+    }
+    connection.execute_batch(&format!(
+        "PRAGMA cell_size_check = ON;
          PRAGMA mmap_size = 0;
          PRAGMA temp_store = MEMORY;
          PRAGMA trusted_schema = OFF;

@@ -68,8 +68,13 @@ impl Place {
     }
 }
 
-/// Pages that one step of [`merge`] writes: 2 ms.
+/// Bytes of a leaf of the index: two of them, with their keys, fill a page. At the 4,050 that the table takes by itself
+/// the cipher's bytes of a page leave no room for the second, and half of the file's largest table is empty.
+const LEAF: i64 = 4_000;
+/// Leaves that one step of [`merge`] writes: 2 ms.
 const MERGED: i64 = 8;
+/// The index is merged to one piece where the others come to this part of the largest.
+const APART: i64 = 4;
 
 /// An entry that may match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,6 +100,7 @@ pub fn create(connection: &Connection) -> StoreResult<()> {
              created INTEGER NOT NULL, hidden INTEGER NOT NULL, entry BLOB NOT NULL) STRICT;
          CREATE INDEX slots_newest ON slots (day DESC, created DESC);",
     )?;
+    connection.execute("INSERT INTO search (search, rank) VALUES ('pgsz', ?1)", [LEAF])?;
     Ok(())
 }
 
@@ -106,6 +112,22 @@ pub fn merge(connection: &Connection) -> StoreResult<bool> {
     connection.prepare_cached("INSERT INTO search (search, rank) VALUES ('merge', ?1)")?.execute([MERGED])?;
     // So it says that it did something: <https://www.sqlite.org/fts5.html>, section 6.8.
     Ok(connection.total_changes() - before >= 2)
+}
+
+/// Begins to merge the whole index to one piece, where that is worth it, for [`merge`] to go on with; answers whether it
+/// began. Every piece lists each of its words, so those that lie apart take a third more room and time to look into; and
+/// since they must come to a fourth of the largest, a word is written some five times until it lies still.
+pub fn merge_whole(connection: &Connection) -> StoreResult<bool> {
+    let pieces = "SELECT coalesce(sum(leaves) - max(leaves), 0), coalesce(max(leaves), 0)
+                  FROM (SELECT count(*) AS leaves FROM search_idx GROUP BY segid)";
+    let (apart, largest): (i64, i64) =
+        connection.prepare_cached(pieces)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let worth = apart * APART > largest;
+    if worth {
+        // Below zero it makes all pieces one level, whose merging the steps of `merge` then finish.
+        connection.prepare_cached("INSERT INTO search (search, rank) VALUES ('merge', ?1)")?.execute([-MERGED])?;
+    }
+    Ok(worth)
 }
 
 /// The tokens of an entry's row. Depends on the texts alone.
