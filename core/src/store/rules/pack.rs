@@ -10,7 +10,7 @@ use crate::store::tx::Tx;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Packing {
     /// How many of a log's newest operations stay as they are, so that sending them to a device that lacks only these
-    /// unpacks nothing.
+    /// unpacks nothing; unless more were written at once.
     pub keep: u64,
     /// How many bytes of one log must wait before they are packed.
     pub at_least: usize,
@@ -40,7 +40,7 @@ pub fn pack(tx: &mut dyn Tx, identity: &Identity, packing: &Packing) -> Result<u
         let to = match tx.head_at_or_before(log, last)? {
             Some(head) if head.position.seq >= run.from => head.position.seq,
             _ if run.closed => run.to,
-            _ => match first_commit(tx, log, run.from, end.seq.saturating_sub(packing.keep))? {
+            _ => match first_commit(tx, log, run.from, end.seq, packing.keep)? {
                 Some(to) => to,
                 None => continue,
             },
@@ -55,12 +55,16 @@ pub fn pack(tx: &mut dyn Tx, identity: &Identity, packing: &Packing) -> Result<u
     Ok(0)
 }
 
-/// The end of the first commit of a run, where it is longer than one slice and yet not among the newest.
-fn first_commit(tx: &mut dyn Tx, log: LogId, from: u64, newest: u64) -> Result<Option<u64>> {
+/// The end of the first commit of a run, which no head before the newest operations ends: where it is not among those,
+/// or more than they are. What was written at once, as an import is, is sent as blocks whoever lacks it.
+fn first_commit(tx: &mut dyn Tx, log: LogId, from: u64, end: u64, keep: u64) -> Result<Option<u64>> {
     let Some(whole) = tx.unpacked(log, usize::MAX)? else { return Ok(None) };
     let head = tx.head_after(log, from - 1, 0)?.map(|head| head.position.seq);
     Ok(match head {
-        Some(head) if head <= whole.to => (head <= newest || whole.closed).then_some(head),
+        Some(head) if head <= whole.to => {
+            let many = head - (from - 1) > keep;
+            (many || head <= end.saturating_sub(keep) || whole.closed).then_some(head)
+        }
         _ => whole.closed.then_some(whole.to),
     })
 }
