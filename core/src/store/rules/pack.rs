@@ -19,9 +19,9 @@ pub struct Packing {
 }
 
 impl Default for Packing {
-    /// Sixteen blocks at a time, which zstd packs in a few milliseconds: a writer waits for no more than that.
+    /// Ten blocks at a time, which zstd packs in a few milliseconds: a writer waits for no more than that.
     fn default() -> Self {
-        Self { keep: 32, at_least: 256 << 10, at_most: 512 << 10 }
+        Self { keep: 32, at_least: 128 << 10, at_most: 512 << 10 }
     }
 }
 

@@ -200,7 +200,7 @@ fn an_entry_is_read_out_of_as_few_blocks_as_it_stands_in() {
     let mut made = made();
     let mut docs: Vec<Doc> = (1..=40).map(Doc::new).collect();
     let noise = |n: usize| {
-        let mut bytes = [0; 700];
+        let mut bytes = [0; 1_400];
         crate::time::Entropy::fill(&mut Seeded::new(n as u64), &mut bytes);
         data_encoding::BASE64.encode(&bytes)
     };
