@@ -17,7 +17,7 @@ use crate::time::Timestamp;
 
 /// Bytes per page. Measured on rows of 300 to 6,000 bytes: pages of 4 KiB take a tenth less room and write a tenth less
 /// per commit, but a list of short rows takes three times as long to read; 16 KiB write half again as much per commit.
-pub const PAGE_SIZE: u32 = 8192;
+pub const PAGE_SIZE: u32 = 4096;
 /// `AFTW`: marks the file as ours, to whoever holds the key.
 pub const APPLICATION_ID: i32 = 0x4146_5457;
 /// How long a connection waits for another process's write lock.
