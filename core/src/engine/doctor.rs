@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use super::Engine;
-use crate::crypto::RecoveryPhrase;
+use crate::crypto::{RecoveryPhrase, SealingKey};
 use crate::error::Result;
+use crate::id::PEOPLE;
 use crate::log::Vector;
 use crate::membership::Body;
-use crate::store::StorageExt;
 use crate::store::derived;
 use crate::store::rules;
 use crate::store::sqlite::{Repaired, search};
 use crate::store::vault::{self, RecoveryKeys, Unlock};
+use crate::store::{Setting, StorageExt};
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,16 +45,8 @@ pub struct Health {
 impl Engine {
     /// Looks at store, chains, heads, digest, keys and wraps. `unlock` is how the vault's everyday wrap opens.
     pub fn doctor(&self, unlock: Unlock<'_>) -> Result<Health> {
-        let mut checks: Vec<_> = self
-            .shared
-            .store
-            .doctor()?
-            .into_iter()
-            .map(|check| Check { name: check.name.to_owned(), ok: check.ok, detail: check.detail })
-            .collect();
-        checks.push(self.check_derived()?);
+        let mut checks = self.look()?;
         checks.push(self.check_vault(unlock)?);
-        checks.push(self.check_blobs()?);
         let (summary, entries) = self.shared.store.read(|tx| {
             let entries = tx.documents()?.into_iter().filter(|entry| !entry.is_singleton()).count() as u64;
             Ok((rules::summary(tx)?, entries))
@@ -74,6 +67,45 @@ impl Engine {
             vector: summary.vector,
             wanted_blobs: summary.unfilled.len() as u64,
         })
+    }
+
+    /// Everything that is looked at without the vault.
+    fn look(&self) -> Result<Vec<Check>> {
+        let store = self.shared.store.doctor()?.into_iter();
+        let mut checks: Vec<_> =
+            store.map(|check| Check { name: check.name.to_owned(), ok: check.ok, detail: check.detail }).collect();
+        checks.push(self.check_device()?);
+        checks.push(self.check_derived()?);
+        checks.push(self.check_blobs()?);
+        Ok(checks)
+    }
+
+    /// Whether the keys here are those that a statement added to the journal.
+    fn check_device(&self) -> Result<Check> {
+        let device = self.device();
+        let (set, seed) =
+            self.shared.store.read(|tx| Ok((rules::statements(tx)?, tx.setting(Setting::SealingSeed)?)))?;
+        let seed: Option<[u8; 32]> = seed.and_then(|seed| seed.try_into().ok());
+        let ours = seed.map(|seed| SealingKey::from_seed(seed).public());
+        let adds = set.adds(&device);
+        let sealed_to = adds.iter().filter_map(|add| match add.body() {
+            Body::Add { sealing, .. } => Some(sealing),
+            _ => None,
+        });
+        let problem = if adds.is_empty() {
+            Some("this device's key was never added to the journal")
+        } else if !sealed_to.into_iter().any(|sealing| Some(sealing) == ours.as_ref()) {
+            Some("what is sealed to this device can't be opened with the key that is here")
+        } else {
+            None
+        };
+        let detail =
+            problem.map_or("this device's keys are those that were added to the journal".to_owned(), |problem| {
+                format!(
+                    "{problem}; join the journal again: on another device `afterword pair`, here `afterword pair CODE`"
+                )
+            });
+        Ok(Check { name: "device".to_owned(), ok: problem.is_none(), detail })
     }
 
     /// Whether the phrase opens this device's copy.
@@ -125,11 +157,26 @@ impl Engine {
                 Err(error) => problems.push(format!("entry {entry}: {}", error.message)),
             }
         }
-        if let Err(error) = shared.store.write_sql(|tx| Ok(search::check(tx.conn()?)?)) {
-            problems.push(format!("search: {}", error.message));
+        if !shared.store.is_stale(PEOPLE)? {
+            let same = shared.store.read_sql(|tx| {
+                let now = derived::open_people(tx, shared.actor())?.people()?;
+                Ok(derived::people(tx)?.iter().eq(now.iter()))
+            });
+            match same {
+                Ok(true) => {}
+                Ok(false) => problems.push("the names of people are not those of their document".to_owned()),
+                Err(error) => problems.push(format!("people: {}", error.message)),
+            }
+        }
+        let read = shared.store.write_sql(|tx| Ok(search::check(tx.conn()?)?));
+        match read.and_then(|()| shared.store.read_sql(|tx| search::disagrees(tx.conn()?))) {
+            Ok(None) => {}
+            Ok(Some(what)) => problems.push(format!("search: {what}")),
+            Err(error) => problems.push(format!("search: {}", error.message)),
         }
         let detail = match problems.as_slice() {
             [] => format!("{count} entries read as their changes say"),
+            [one] => format!("{one}; run `afterword doctor --rebuild`"),
             [first, rest @ ..] => format!("{first} (and {} more); run `afterword doctor --rebuild`", rest.len()),
         };
         Ok(Check { name: "derived".to_owned(), ok: problems.is_empty(), detail })

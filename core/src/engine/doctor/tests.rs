@@ -11,6 +11,7 @@ use crate::document::TextField;
 use crate::engine::home::{Device, found};
 use crate::engine::{Environment, NewFile, SharedEntropy};
 use crate::id::{ChangeHash, EntryId};
+use crate::journal::people::Person;
 use crate::journal::{Kind, NewEntry};
 use crate::log::{ChangeHeader, Operation};
 use crate::membership::{Signer, Statement};
@@ -73,6 +74,7 @@ struct World {
     keys: [Secret; 2],
 }
 
+const SOMEBODY: &str = "abcdefghij";
 const SIDES: [&str; 2] = ["a", "b"];
 
 impl World {
@@ -97,6 +99,9 @@ impl World {
             found(&root, unlock, &devices[at], &secret, &statements, environment(at as u64 + 1)).unwrap()
         });
         let [a, b] = &made;
+        let aliases = ["E.".to_owned()].into();
+        a.import_people(&[Person { token: SOMEBODY.to_owned(), name: "Esther".to_owned(), aliases }]).unwrap();
+        a.create_entry(note(&format!("{{{{p:{SOMEBODY}}}}} came"), 0)).unwrap();
         write(a, "Rain", 4);
         write(b, "Wind", 4);
         sync(a, b).unwrap();
@@ -191,9 +196,10 @@ fn wait_for_what_never_comes(engine: &Engine) {
 fn seen(engine: &Engine) -> Result<Vec<String>> {
     let list = engine.list(&Filter::default(), 100, None)?;
     let mut all = vec![format!("{:?}", list.page.rows)];
-    for word in ["rain0", "told", "wr", "hail2", "\"nobody said\""] {
+    for word in ["esther", "rain0", "told", "wr", "hail2", "\"nobody said\""] {
         all.push(format!("{word}: {:?}", engine.search(word, 50)?.found.hits));
     }
+    all.push(format!("{:?}", engine.people()?));
     for id in engine.entry_ids()? {
         all.push(format!("{id} {:?}", engine.show(id)));
     }
@@ -302,6 +308,24 @@ fn excepted(cell: &Cell, key: &str) -> Option<&'static str> {
     }
 }
 
+/// What `doctor` need not name: nobody and nothing would ever see a difference.
+fn means_nothing(cell: &Cell, key: &str) -> Option<&'static str> {
+    match (cell.table.as_str(), cell.column.as_str()) {
+        ("settings", "value") if key.contains("incarnation") => {
+            Some("the next commit begins a log there, as after a rollback")
+        }
+        ("certificates" | "blobs", "id") => Some("these have no order, and nothing refers to the number"),
+        ("documents", "stale") => Some("what is set for nothing is derived once more, and that is all"),
+        ("documents", "version") => Some("it counts on from any number, and only this process compares it"),
+        ("peers", "seen") | ("snapshots", "used") => Some("a time by this device's own clock"),
+        ("slots", "slot") if key.contains(WORDLESS) => Some("an entry without words is in no list"),
+        _ => None,
+    }
+}
+
+/// The slot of the entry that can't be read yet.
+const WORDLESS: &str = "129171980288";
+
 #[test]
 fn a_byte_flipped_in_any_column_is_no_panic_and_is_made_right() {
     let world = World::made();
@@ -309,14 +333,15 @@ fn a_byte_flipped_in_any_column_is_no_panic_and_is_made_right() {
     let first = world.copied();
     let cells = world.store(first.path()).write_sql(|tx| cells(tx, &mut empty)).unwrap();
     let good = seen(&world.open(first.path(), 1).unwrap()).unwrap();
+    assert!(good[1].starts_with("esther: [Hit"), "{}", good[1]);
     for (ours, good) in seen(&world.open(first.path(), 0).unwrap()).unwrap().iter().zip(&good) {
         assert_eq!(ours, good);
     }
-    // No person is in these entries, nothing is aside or on its way; a blob all here has no map of its parts.
-    let bare = ["aside.", "arriving.", "people."];
+    // Nothing is aside or on its way; a blob all here has no map of its parts.
+    let bare = ["aside.", "arriving."];
     let left: Vec<_> = empty.iter().filter(|name| !bare.iter().any(|table| name.starts_with(table))).collect();
     assert_eq!(left, ["blobs.bitmap", "search_idx.term"], "a column in which nothing is flipped");
-    let (mut wrong, mut seen_by_doctor) = (Vec::new(), 0);
+    let (mut wrong, mut unnamed) = (Vec::new(), Vec::new());
     for cell in &cells {
         let folder = world.copied();
         let Some(what) = flip(&world.store(folder.path()), cell) else { continue };
@@ -324,7 +349,9 @@ fn a_byte_flipped_in_any_column_is_no_panic_and_is_made_right() {
         match run {
             Err(_) => wrong.push(format!("{cell:?} {what}: a panic")),
             Ok((noticed, result)) => {
-                seen_by_doctor += usize::from(noticed);
+                if noticed != means_nothing(cell, &what).is_none() {
+                    unnamed.push(format!("{cell:?} {}: {noticed}", short(&what)));
+                }
                 if let Err(problem) = result
                     && excepted(cell, &what).is_none()
                 {
@@ -333,18 +360,19 @@ fn a_byte_flipped_in_any_column_is_no_panic_and_is_made_right() {
             }
         }
     }
-    assert!(seen_by_doctor > cells.len() / 3, "doctor named {seen_by_doctor} of {}", cells.len());
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cells.len(), wrong.join("\n"));
+    let all = cells.len();
+    assert!(unnamed.is_empty(), "whether doctor names it, {} of {all}:\n{}", unnamed.len(), unnamed.join("\n"));
 }
 
-/// Uses a damaged journal, mends it and syncs it. Answers whether doctor named anything, and what is still not as it was.
+/// Uses a damaged journal, mends it and syncs it. Answers whether anything was named, and what is still not as it was.
 fn mended(world: &World, folder: &Path, good: &[String]) -> (bool, std::result::Result<(), String>) {
-    let mut noticed = false;
+    // A journal that does not open says so by itself.
+    let mut noticed = true;
     if let Ok(engine) = world.open(folder, 0) {
         // Whatever these answer, they answer.
         let _ = seen(&engine);
-        noticed = engine.shared.store.doctor().map_or(true, |checks| checks.iter().any(|check| !check.ok))
-            || engine.check_derived().map_or(true, |check| !check.ok);
+        noticed = engine.look().map_or(true, |checks| checks.iter().any(|check| !check.ok));
         let _ = engine.shared.store.pause();
     }
     let whole = || -> std::result::Result<(), String> {
@@ -358,13 +386,9 @@ fn mended(world: &World, folder: &Path, good: &[String]) -> (bool, std::result::
         sync(&a, &b).map_err(said("sync"))?;
         let (ours, theirs) = (seen(&a).map_err(said("seen"))?, seen(&b).map_err(said("seen there"))?);
         for (engine, name) in [(&a, "here"), (&b, "there")] {
-            let checks = engine.shared.store.doctor().map_err(said("doctor"))?;
+            let checks = engine.look().map_err(said("doctor"))?;
             if let Some(check) = checks.iter().find(|check| !check.ok) {
                 return Err(format!("doctor {name}: {}: {}", check.name, check.detail));
-            }
-            let derived = engine.check_derived().map_err(said("derived"))?;
-            if !derived.ok {
-                return Err(format!("derived {name}: {}", derived.detail));
             }
         }
         for (ours, good) in ours.iter().zip(good) {

@@ -100,6 +100,32 @@ fn from_snapshot(
     caught_up(loaded.document, ready)
 }
 
+/// Whether an entry's snapshot, if there is one, loads and holds nothing but these changes. Where it does not it is
+/// passed over, and the entry opens slowly.
+pub(super) fn is_snapshot_right(
+    tx: &mut SqliteTx<'_>,
+    entry: EntryId,
+    actor: Actor,
+    changes: &[StoredChange],
+) -> Result<bool> {
+    let snapshot: Option<(Vec<u8>, Vec<u8>)> = tx
+        .conn()?
+        .prepare_cached(
+            "SELECT heads, bytes FROM snapshots WHERE document = (SELECT id FROM documents WHERE entry = ?1)",
+        )
+        .and_then(|mut statement| {
+            statement.query_row(params![entry.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?))).optional()
+        })
+        .map_err(sql)?;
+    let Some((heads, bytes)) = snapshot else { return Ok(true) };
+    let Ok(loaded) = EntryDocument::load(entry, actor, Some(&bytes), &[]) else { return Ok(false) };
+    let held: BTreeSet<[u8; 32]> = changes.iter().map(|change| *change.hash.as_bytes()).collect();
+    let (noted, rest) = heads.as_chunks::<32>();
+    Ok(rest.is_empty()
+        && noted.iter().all(|head| held.contains(head))
+        && loaded.document.heads().iter().all(|head| held.contains(head.as_bytes())))
+}
+
 /// A document that was open, with what came since; nothing where the log does not have all that the document holds.
 pub fn catch_up(tx: &mut SqliteTx<'_>, document: EntryDocument) -> Result<Option<Opened>> {
     let ready = in_order(changes(tx, document.id())?);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::documents::{open_people, read, sql};
+use super::documents::{is_snapshot_right, open_people, read, sql};
 use super::list::ListRow;
 use super::people::{people, store_people};
 use crate::document::Actor;
@@ -200,12 +200,18 @@ pub fn refresh(tx: &mut SqliteTx<'_>, entry: EntryId, actor: Actor) -> Result<Re
 /// Which of an entry's derived rows is not what its changes give, if any: for `doctor`, which believes neither.
 pub fn disagrees(tx: &mut SqliteTx<'_>, entry: EntryId, actor: Actor) -> Result<Option<&'static str>> {
     let changes = if tx.is_erased(entry)? { Vec::new() } else { tx.changes(entry)? };
-    let made = match changes.is_empty() {
-        true => None,
-        false => Some(Rows::of(&read(entry, changes, actor)?.entry, &people(tx)?)),
+    if !is_snapshot_right(tx, entry, actor, &changes)? {
+        return Ok(Some("snapshot"));
+    }
+    let (made, refused) = match changes.is_empty() {
+        true => (None, 0),
+        false => {
+            let read = read(entry, changes, actor)?;
+            (Some(Rows::of(&read.entry, &people(tx)?)), read.refused)
+        }
     };
     type Held =
-        (Option<Vec<u8>>, Option<Vec<u8>>, Option<String>, Option<i64>, Option<String>, Option<bool>, Option<bool>);
+        (Option<Vec<u8>>, Option<Vec<u8>>, Option<String>, Option<i64>, Option<String>, Option<i64>, Option<i64>);
     let (key, row, day, created, kind, trashed, named): Held = tx
         .conn()?
         .prepare_cached(
@@ -225,8 +231,8 @@ pub fn disagrees(tx: &mut SqliteTx<'_>, entry: EntryId, actor: Actor) -> Result<
                 && day == Some(made.row.day.first().to_string())
                 && created == Some(made.row.created_at.0)
                 && kind.as_deref() == Some(made.row.kind.as_str())
-                && trashed == Some(made.row.trashed)
-                && named == Some(made.named)
+                && trashed == Some(i64::from(made.row.trashed))
+                && named == Some(i64::from(made.named))
         }
         None => row.is_none(),
     };
@@ -238,7 +244,44 @@ pub fn disagrees(tx: &mut SqliteTx<'_>, entry: EntryId, actor: Actor) -> Result<
         (Some(made), Some(text)) => Projection::unpack(&made.projection)? == text,
         (made, text) => made.is_none() && text.is_none(),
     };
-    Ok((!right).then_some("text"))
+    if !right {
+        return Ok(Some("text"));
+    }
+    let (place, counted) = placed(tx, entry)?;
+    if counted != refused as i64 {
+        return Ok(Some("count of unreadable changes"));
+    }
+    let right = match (&made, place) {
+        (Some(Rows { place, .. }), Some((slot, numbers, id))) => {
+            numbers == [place.day.number(), place.created.0, place.hidden]
+                && id == *entry.as_bytes()
+                && place.is_of(slot)
+        }
+        (made, place) => made.is_none() && place.is_none(),
+    };
+    Ok((!right).then_some("place in the search"))
+}
+
+/// The slot of an entry's search row, with day, beginning, first day found and id beside it; and how many of its changes
+/// are noted as refused.
+type Placed = (Option<(i64, [i64; 3], [u8; EntryId::LEN])>, i64);
+
+fn placed(tx: &mut SqliteTx<'_>, entry: EntryId) -> Result<Placed> {
+    tx.conn()?
+        .prepare_cached(
+            "SELECT d.refused, s.slot, s.day, s.created, s.hidden, s.entry
+             FROM documents d LEFT JOIN slots s ON s.document = d.id WHERE d.entry = ?1",
+        )
+        .and_then(|mut statement| {
+            statement.query_row([entry.as_bytes()], |row| {
+                let place = match row.get(1)? {
+                    Some(slot) => Some((slot, [row.get(2)?, row.get(3)?, row.get(4)?], row.get(5)?)),
+                    None => None,
+                };
+                Ok((place, row.get(0)?))
+            })
+        })
+        .map_err(sql)
 }
 
 /// Writes an entry's list row; part of the transaction that commits a local edit. Text and search follow: the mark that

@@ -1,5 +1,8 @@
 //! Whether a journal holds together: its file, its logs, what is derived from them, and no row that belongs to nothing.
 
+mod logs;
+mod members;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::params;
@@ -8,9 +11,9 @@ use super::schema::SEQ_BITS;
 use super::store::SqliteStore;
 use super::tx::{SqliteTx, db};
 use crate::crypto::Hasher;
-use crate::error::Result;
-use crate::id::{ChangeHash, EntryId, LogId};
-use crate::log::{ChangeHeader, Operation, OperationKind, Position};
+use crate::error::{Error, Result};
+use crate::id::{ChangeHash, EntryId, LIBRARY, PEOPLE};
+use crate::log::ChangeHeader;
 use crate::store::rules::Identity;
 use crate::store::tx::{DocumentState, Setting, Tx};
 
@@ -36,9 +39,6 @@ impl Check {
     }
 }
 
-/// Operations read at a time, so that a long log is never in memory whole.
-const SLICE: u64 = 256;
-
 pub(super) fn examine(store: &SqliteStore) -> Result<Vec<Check>> {
     let pages = store.connections().problems()?;
     let mut checks = vec![Check::new("database", &pages, "every page reads, every table is in order".to_owned())];
@@ -48,82 +48,29 @@ pub(super) fn examine(store: &SqliteStore) -> Result<Vec<Check>> {
     }
     checks.extend(store.read_sql(|tx| {
         let identity = Identity::load(tx)?;
-        let (documents, digest) = check_documents(tx, &identity)?;
-        Ok([check_logs(tx, &identity)?, documents, digest, check_rows(tx)?])
+        // One that can't be made says so in its place, and the others are made all the same.
+        let failed = |name| move |error: Error| Check::new(name, &[error.message], String::new());
+        let mut checks = vec![
+            members::check_statements(tx, &identity).unwrap_or_else(failed("statements")),
+            members::check_certificates(tx, &identity).unwrap_or_else(failed("certificates")),
+            members::check_own(tx).unwrap_or_else(failed("own")),
+        ];
+        checks.extend(logs::check_logs(tx, &identity).map_or_else(|error| vec![failed("logs")(error)], Vec::from));
+        checks.extend(check_documents(tx, &identity)?);
+        checks.push(check_rows(tx)?);
+        Ok(checks)
     })?);
     Ok(checks)
 }
 
-/// Each log's chain made again from its operations, and every head's signature.
-fn check_logs(tx: &mut SqliteTx<'_>, identity: &Identity) -> Result<Check> {
-    let (mut problems, mut count) = (Vec::new(), 0);
-    let logs = tx.logs()?;
-    for (log, end) in &logs {
-        match check_log(tx, identity, *log, *end) {
-            Ok(None) => count += end.seq,
-            Ok(Some(problem)) => problems.push(format!("log {log}: {problem}")),
-            Err(error) => problems.push(format!("log {log}: {}", error.message)),
-        }
-    }
-    Ok(Check::new("logs", &problems, format!("{} logs, {count} operations", logs.len())))
-}
-
-fn check_log(tx: &mut SqliteTx<'_>, identity: &Identity, log: LogId, end: Position) -> Result<Option<String>> {
-    let mut position = Position::start(&identity.journal, &log);
-    while position.seq < end.seq {
-        let run = tx.operations(log, position.seq + 1, position.seq + SLICE)?;
-        if run.is_empty() {
-            return Ok(Some(format!("operation {} is missing", position.seq + 1)));
-        }
-        let chains = tx.chains(log, position.seq + 1, position.seq + SLICE)?;
-        for operation in run {
-            position = position.after(&operation);
-            if chains.get(&position.seq).is_some_and(|chain| *chain != position.chain) {
-                return Ok(Some(format!("the chain breaks at operation {}", position.seq)));
-            }
-            if let Some(problem) = body_problem(tx, &operation)? {
-                return Ok(Some(format!("operation {}: {problem}", position.seq)));
-            }
-        }
-    }
-    if position != end {
-        return Ok(Some("operations stand beyond its end".to_owned()));
-    }
-    let mut after = 0;
-    while let Some(head) = tx.head_after(log, after, 0)? {
-        after = head.position.seq;
-        if !head.verifies() {
-            return Ok(Some(format!("the head at {after} is not signed by its device")));
-        }
-        if tx.place_of(log, after)? != Some(head.position) {
-            return Ok(Some(format!("the head at {after} is of another chain")));
-        }
-    }
-    Ok((after != end.seq).then(|| format!("nothing is signed after {after}")))
-}
-
-fn body_problem(tx: &mut SqliteTx<'_>, operation: &Operation) -> Result<Option<&'static str>> {
-    let Some(bytes) = operation.body.bytes() else {
-        let erased = tx.is_erased(operation.envelope.entry)?;
-        return Ok((!erased).then_some("its body is missing without an erase certificate"));
-    };
-    if operation.envelope.kind != OperationKind::Erase && tx.is_erased(operation.envelope.entry)? {
-        return Ok(Some("its entry is erased and its body is still here"));
-    }
-    Ok(match Operation::new(operation.envelope.clone(), bytes.to_vec()) {
-        Ok(again) if again.body.hash() == operation.body.hash() => None,
-        _ => Some("its body is not what was hashed"),
-    })
-}
-
 /// Heads and waiting changes made again from the headers, and the digest over them.
-fn check_documents(tx: &mut SqliteTx<'_>, identity: &Identity) -> Result<(Check, Check)> {
+fn check_documents(tx: &mut SqliteTx<'_>, identity: &Identity) -> Result<[Check; 2]> {
     let (mut problems, mut count, mut sum) = (Vec::new(), 0, [0; 32]);
     let mut entries = tx.conn()?.prepare_cached("SELECT entry FROM documents ORDER BY entry").map_err(db)?;
     let entries: Vec<EntryId> =
         entries.query_map([], |row| row.get(0).map(EntryId::from_bytes)).and_then(Iterator::collect).map_err(db)?;
     for entry in entries {
-        let (derived, ready) = match derive(tx, entry) {
+        let (derived, marks) = match derive(tx, entry) {
             Ok(derived) => derived,
             Err(error) => {
                 problems.push(format!("entry {entry}: {}", error.message));
@@ -133,8 +80,8 @@ fn check_documents(tx: &mut SqliteTx<'_>, identity: &Identity) -> Result<(Check,
         let held = tx.document(entry)?.unwrap_or_default();
         if derived != held {
             problems.push(format!("entry {entry}: its heads are not those of its changes"));
-        } else if !ready {
-            problems.push(format!("entry {entry}: which of its changes can be read is wrong"));
+        } else if !marks {
+            problems.push(format!("entry {entry}: which of its changes can be read, or wait for what, is wrong"));
         }
         if !derived.heads.is_empty() {
             count += 1;
@@ -148,13 +95,13 @@ fn check_documents(tx: &mut SqliteTx<'_>, identity: &Identity) -> Result<(Check,
     }
     let held: [u8; 32] = tx.setting(Setting::Digest)?.and_then(|bytes| bytes.try_into().ok()).unwrap_or_default();
     let wrong = if held == sum { Vec::new() } else { vec!["the digest is not that of the documents".to_owned()] };
-    Ok((
+    Ok([
         Check::new("documents", &problems, format!("{count} documents")),
         Check::new("digest", &wrong, "the digest is that of the documents".to_owned()),
-    ))
+    ])
 }
 
-/// What the headers say of a document, and whether the log's marks agree on which changes are ready.
+/// What the headers say of a document, and whether the marks agree on which changes are ready and which wait for what.
 fn derive(tx: &mut SqliteTx<'_>, entry: EntryId) -> Result<(DocumentState, bool)> {
     let (mut headers, mut marked) = (BTreeMap::new(), BTreeSet::new());
     for change in tx.changes(entry)? {
@@ -190,7 +137,23 @@ fn derive(tx: &mut SqliteTx<'_>, entry: EntryId) -> Result<(DocumentState, bool)
     }
     let heads = headers.keys().filter(|hash| !depended.contains(*hash)).copied().collect();
     let pending = (headers.len() - ready.len()) as u64;
-    Ok((DocumentState { heads, pending }, marked == ready))
+    let mut waiting = BTreeSet::new();
+    for (hash, dependencies) in headers.iter().filter(|(hash, _)| !ready.contains(hash)) {
+        waiting.extend(dependencies.iter().filter(|dependency| !ready.contains(dependency)).map(|on| (*on, *hash)));
+    }
+    Ok((DocumentState { heads, pending }, marked == ready && waits(tx, entry)? == waiting))
+}
+
+/// Which change waits for which other, as noted.
+fn waits(tx: &mut SqliteTx<'_>, entry: EntryId) -> Result<BTreeSet<(ChangeHash, ChangeHash)>> {
+    let mut all = tx
+        .conn()?
+        .prepare_cached(
+            "SELECT dependency, change FROM waits WHERE document = (SELECT id FROM documents WHERE entry = ?1)",
+        )
+        .map_err(db)?;
+    let hash = |row: &rusqlite::Row<'_>, index| row.get(index).map(ChangeHash::from_bytes);
+    all.query_map([entry.as_bytes()], |row| Ok((hash(row, 0)?, hash(row, 1)?))).and_then(Iterator::collect).map_err(db)
 }
 
 /// Rows that belong to nothing, and rows of what was destroyed.
@@ -221,6 +184,13 @@ fn check_rows(tx: &mut SqliteTx<'_>) -> Result<Check> {
             params![],
         )?;
     }
+    for table in ["entries", "texts", "slots", "snapshots"] {
+        look(
+            format!("rows in {table} of what is no entry"),
+            &format!("SELECT count(*) FROM {table} t JOIN documents d ON d.id = t.document WHERE d.entry IN (?1, ?2)"),
+            params![PEOPLE.as_bytes(), LIBRARY.as_bytes()],
+        )?;
+    }
     for table in ["operations", "blocks", "heads", "places"] {
         look(
             format!("rows in {table} of no log"),
@@ -245,6 +215,17 @@ fn check_rows(tx: &mut SqliteTx<'_>) -> Result<Check> {
         "places of changes of an erased entry".to_owned(),
         "SELECT count(*) FROM places p JOIN documents d ON d.id = p.document
          WHERE p.ready IS NOT NULL AND d.entry IN (SELECT entry FROM certificates)",
+        params![],
+    )?;
+    look(
+        "documents that count unreadable changes and have none".to_owned(),
+        "SELECT count(*) FROM documents WHERE refused != 0 AND (heads IS NULL OR entry IN (?1, ?2))",
+        params![PEOPLE.as_bytes(), LIBRARY.as_bytes()],
+    )?;
+    look(
+        "attachments of an erased entry that are still wanted".to_owned(),
+        "SELECT count(*) FROM blobs b JOIN documents d ON d.id = b.document
+         WHERE NOT b.ended AND d.entry IN (SELECT entry FROM certificates)",
         params![],
     )?;
     Ok(Check::new("rows", &problems, "every row belongs to something".to_owned()))

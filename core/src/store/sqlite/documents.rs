@@ -100,7 +100,8 @@ impl SqliteTx<'_> {
             .prepare_cached(
                 "INSERT INTO documents (id, entry, heads, pending, stale) VALUES (?1, ?2, ?3, ?4, ?5)
                  ON CONFLICT (id) DO UPDATE SET heads = excluded.heads, pending = excluded.pending, version = version + 1,
-                     stale = CASE WHEN excluded.heads IS NULL THEN 0 ELSE stale | excluded.stale END",
+                     stale = CASE WHEN excluded.heads IS NULL THEN 0 ELSE stale | excluded.stale END,
+                     refused = CASE WHEN excluded.heads IS NULL THEN 0 ELSE refused END",
             )
             .map_err(db)?;
         for (entry, row) in changed {

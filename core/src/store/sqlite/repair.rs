@@ -4,10 +4,13 @@
 //! leaves the log for the table `aside`, so that any peer that holds the log sends that range once more, and what can
 //! still be read of it is written down again in this device's log: nobody else need have it. Why: decision 0015.
 
+mod own;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{OptionalExtension, params};
 
+pub(super) use self::own::{peers_that_do_not_read, settings_that_mean_nothing};
 use super::logs::{head_of, seq_of};
 use super::schema::SEQ_BITS;
 use super::store::SqliteStore;
@@ -50,7 +53,7 @@ impl SqliteStore {
             repaired.documents = tx.derive_from_logs(identity)?;
             repaired.aside = pieces_aside(tx)? - before;
             repaired.logged_again = log_again(tx, identity, entropy)?;
-            own_rows(tx)?;
+            own::make_right(tx)?;
             Ok(repaired)
         })
     }
@@ -422,26 +425,4 @@ fn log_again(tx: &mut SqliteTx<'_>, identity: &Identity, entropy: &mut dyn Entro
             tx.conn()?.execute("DELETE FROM aside WHERE id = ?1", [id]).map_err(db)?;
         }
     }
-}
-
-/// This device's own small rows that do not read: they are made again when next needed.
-fn own_rows(tx: &mut SqliteTx<'_>) -> Result<()> {
-    let wrong: Vec<Vec<u8>> = {
-        let mut all = tx.conn()?.prepare("SELECT device, CAST(address AS BLOB) FROM peers").map_err(db)?;
-        let rows = all.query_map([], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Option<Vec<u8>>>(1)?)));
-        let rows: Vec<_> = rows.and_then(Iterator::collect).map_err(db)?;
-        let reads = |address: &[u8]| {
-            std::str::from_utf8(address).is_ok_and(|text| text.parse::<std::net::SocketAddr>().is_ok())
-        };
-        let set = rules::statements(tx)?;
-        let known = |device: &[u8]| DeviceId::from_slice(device).is_some_and(|device| set.state().ever_added(&device));
-        let wrong = rows
-            .into_iter()
-            .filter(|(device, address)| !known(device) || address.as_ref().is_some_and(|address| !reads(address)));
-        wrong.map(|(device, _)| device).collect()
-    };
-    for device in wrong {
-        tx.conn()?.execute("DELETE FROM peers WHERE device = ?1", [device]).map_err(db)?;
-    }
-    Ok(())
 }

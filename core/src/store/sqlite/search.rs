@@ -12,7 +12,11 @@
 //! other, and only within a year is sorted by what `slots` says. (By month would be finer, and a journal of one entry
 //! a day would have an index larger by a quarter: each number is stored as its distance from the one before.)
 
+mod check;
+
 use rusqlite::{Connection, OptionalExtension, params};
+
+pub use self::check::{check, disagrees};
 
 use crate::id::EntryId;
 use crate::journal::{Boxed, Entry};
@@ -60,6 +64,11 @@ impl Place {
     pub fn order(&self, slot: Option<i64>) -> i64 {
         let year = self.year();
         slot.filter(|slot| same_year(*slot, year)).unwrap_or(year + (1 << SLOT_BITS) - 1)
+    }
+
+    /// Whether a slot is of the year that this place is in.
+    pub fn is_of(&self, slot: i64) -> bool {
+        same_year(slot, self.year())
     }
 
     /// The first slot of its year. Later years have lower ones.
@@ -207,12 +216,6 @@ fn free_slot(connection: &Connection, year: i64) -> StoreResult<i64> {
     )?;
     let gap = gap.query_row([year, end], |row| row.get(0)).optional()?;
     gap.ok_or_else(|| StoreError::Invalid("a year of the journal has more than four million entries".to_owned()))
-}
-
-/// FTS5's own check of its index. Needs a writing transaction; writes nothing.
-pub fn check(connection: &Connection) -> StoreResult<()> {
-    connection.execute_batch("INSERT INTO search (search) VALUES ('integrity-check')")?;
-    Ok(())
 }
 
 /// Empty tables in the place of some that may be damaged: what the index's own tables hold is not asked.

@@ -140,7 +140,9 @@ fn an_erased_entry_leaves_no_row_and_no_word_in_any_page() {
     // The body lies squeezed, so look for the list row's and the search table's words too.
     assert!(holds(b"zanzibarite") && holds(b"quokkalike"));
 
+    made.sql("UPDATE documents SET refused = 1 WHERE id = 1");
     made.store.write(|tx| rules::erase(tx, &made.identity, &mut made.entropy, entry(1))).unwrap();
+    assert_eq!(made.store.unreadable().unwrap(), 0, "changes of an erased entry");
     assert!(made.store.connections().checkpoint().unwrap());
     assert!(!holds(b"zanzibarite") && !holds(b"quokkalike"));
     assert_eq!(made.found("zanzibarite"), 0);
@@ -310,13 +312,16 @@ fn the_list_is_read_from_its_index_in_order() {
 #[test]
 fn the_doctor_finds_each_kind_of_damage() {
     const EVERYWHERE: &[&str] = &["logs", "documents", "digest"];
-    let either: [(&str, &[&str]); 6] = [
+    let either: [(&str, &[&str]); 9] = [
         ("UPDATE heads SET bytes = CAST(x'00' || substr(bytes, 2) AS BLOB) WHERE id & 0xff = 3", &["logs"]),
         ("DELETE FROM heads WHERE id & 0xff = 3", &["logs"]),
         ("UPDATE documents SET pending = 1", &["documents"]),
         ("UPDATE places SET ready = 0 WHERE id & 0xff = 2", &["documents"]),
         ("UPDATE settings SET value = zeroblob(32) WHERE key = 'digest'", &["digest"]),
         ("INSERT INTO texts VALUES (99, x'00')", &["rows"]),
+        ("UPDATE places SET key = key + 1 WHERE id & 0xff = 2", &["places"]),
+        ("INSERT INTO waits VALUES (1, zeroblob(32), zeroblob(32))", &["documents"]),
+        ("UPDATE statements SET hash = zeroblob(32) WHERE id = 1", &["statements"]),
     ];
     let lines: [(&str, &[&str]); 5] = [
         ("UPDATE operations SET chain = zeroblob(32) WHERE id & 0xff = 2", &["logs"]),
@@ -326,7 +331,7 @@ fn the_doctor_finds_each_kind_of_damage() {
         ),
         ("UPDATE heads SET bytes = (SELECT bytes FROM heads WHERE id & 0xff = 1)", &["logs"]),
         ("DELETE FROM operations WHERE id & 0xff = 2", EVERYWHERE),
-        ("DELETE FROM places WHERE id & 0xff = 3", &["documents", "digest", "rows"]),
+        ("DELETE FROM places WHERE id & 0xff = 3", &["places", "documents", "digest", "rows"]),
     ];
     let blocks: [(&str, &[&str]); 5] = [
         ("UPDATE blocks SET chain = zeroblob(32)", &["logs"]),
