@@ -10,13 +10,14 @@ use afterword_core::error::{Error, Result};
 use afterword_core::id::{DeviceId, EntryId, JournalId, LogId};
 use afterword_core::log::{Envelope, Head, Operation, OperationKind};
 use afterword_core::membership::{Newcomer, Signer, Statement, Statements};
+use afterword_core::store::blobs::Shape;
 use afterword_core::store::rules::{self, Identity, Packing, Planted};
 use afterword_core::store::{Setting, StorageExt, Tx};
 use afterword_core::time::{Timestamp, random};
 use automerge::transaction::{CommitOptions, Transactable};
 use automerge::{ActorId, AutoCommit, Change, ObjType, ROOT, ReadDoc};
 
-use super::disk::{Blobs, Disk, Factory, Held, Power, Powered, blob_ref};
+use super::disk::{Blobs, Damage, Disk, Factory, Held, Power, Powered, blob_ref};
 use super::rng::Rng;
 
 /// What must not happen, and did: the rule that was broken, and how it showed.
@@ -84,6 +85,8 @@ pub(super) struct Device {
     pub(super) held: BTreeSet<(EntryId, [u8; 32])>,
     /// Own logs that a peer was seen to hold further, or otherwise.
     pub(super) told: BTreeSet<LogId>,
+    /// Whether it was ever repaired: bytes may be here that only what was lost spoke of.
+    pub(super) repaired: bool,
 }
 
 /// What a writer does.
@@ -145,6 +148,7 @@ impl Device {
             clock: 0,
             held: BTreeSet::new(),
             told: BTreeSet::new(),
+            repaired: false,
         }
     }
 
@@ -363,6 +367,7 @@ impl Device {
             clock: self.clock,
             held: BTreeSet::new(),
             told: BTreeSet::new(),
+            repaired: false,
         };
         twin.restore(copy);
         twin
@@ -372,10 +377,40 @@ impl Device {
     pub(super) fn crash(&mut self) {
         self.power.lock().unwrap_or_else(PoisonError::into_inner).fuse = None;
         self.disk.reopen();
-        // Opening sweeps away bytes whose commit never came.
-        let wanted = self.storage().read(|tx| tx.blobs(false)).unwrap_or_default();
-        self.blobs.held().retain(|id, _| wanted.iter().any(|wanted| (wanted.entry, wanted.blob.id) == *id));
+        self.sweep_strays();
         self.open_again();
+    }
+
+    /// Bytes whose commit never came go, as they do when a store is opened. Where the rows do not read, nobody knows
+    /// which those are.
+    pub(super) fn sweep_strays(&self) {
+        let Ok(wanted) = self.storage().read(|tx| tx.blobs(false)) else { return };
+        self.blobs.held().retain(|id, _| wanted.iter().any(|wanted| (wanted.entry, wanted.blob.id) == *id));
+    }
+
+    /// Something stored here is damaged. What was in it is no longer said to be held.
+    pub(super) fn damage(&mut self) -> Result<Option<Damage>> {
+        let damage = self.disk.damage(&mut self.rng)?;
+        if let Some(damage) = &damage {
+            self.held.retain(|body| !damage.lost.contains(body));
+        }
+        Ok(damage)
+    }
+
+    /// What `doctor --rebuild` does: logs and what is made from them, then the blobs whose bytes are all here.
+    pub(super) fn repair(&mut self, damage: &Damage) -> Result<()> {
+        let storage = self.storage();
+        self.disk.repair(&storage, &self.identity, damage, &mut self.rng)?;
+        self.repaired = true;
+        for blob in storage.read(|tx| tx.blobs(true))? {
+            let parts = self.blobs.held().get(&(blob.entry, blob.blob.id)).map(BTreeMap::len);
+            if parts.is_some()
+                && parts.map(|parts| parts as u64) == Shape::new(blob.blob.len).map(|shape| shape.parts())
+            {
+                storage.write(|tx| tx.set_blob(blob.entry, blob.blob.id, &[], true))?;
+            }
+        }
+        Ok(())
     }
 
     /// An actor id of its own for every opening of the store.

@@ -2,7 +2,7 @@
 //! put back, and lose its power before or after any commit.
 
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,10 +12,12 @@ use afterword_core::id::{BlobId, EntryId, LogId};
 use afterword_core::log::{BlobRef, Position};
 use afterword_core::store::blobs::{Shape, Taken, parts_of};
 use afterword_core::store::memory::Snapshot;
-use afterword_core::store::{MemoryStore, Storage, Tx, WantedBlob};
+use afterword_core::store::rules::{self, Identity};
+use afterword_core::store::{MemoryStore, Setting, Storage, StorageExt, Tx, WantedBlob};
 use afterword_core::sync::BlobBytes;
 use afterword_core::time::Entropy;
 
+use super::rng::Rng;
 use super::vector::VectorTx;
 
 /// A store on some medium.
@@ -28,6 +30,33 @@ pub(super) trait Disk: Debug {
     fn restore(&mut self, copy: &Rc<dyn Any>);
     /// The process died: what is durable is opened anew.
     fn reopen(&mut self);
+    /// Damages something that is stored, where there is anything. Answers what.
+    fn damage(&self, rng: &mut Rng) -> Result<Option<Damage>>;
+    /// What `doctor --rebuild` does about it: the same again where it was done before and the power went.
+    fn repair(&self, store: &dyn Storage, identity: &Identity, damage: &Damage, rng: &mut Rng) -> Result<()>;
+}
+
+/// What was damaged, and what may be gone with it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Damage {
+    /// For whoever reads a failure.
+    pub(super) what: String,
+    /// The log, and the number of the first operation that may be gone.
+    pub(super) log: Option<(LogId, u64)>,
+    /// How far the log's sound heads before the damage vouch for it: so much of it stays.
+    pub(super) sound: u64,
+    /// What stood in the damaged row, and nothing else.
+    pub(super) lost: BTreeSet<(EntryId, [u8; 32])>,
+}
+
+impl Damage {
+    /// The damage of a row that holds the operations `from..=to`, which are still there.
+    pub(super) fn of(tx: &mut dyn Tx, what: &str, log: LogId, from: u64, to: u64) -> Result<Self> {
+        let lost = tx.operations(log, from, to)?.into_iter().filter(|operation| operation.body.bytes().is_some());
+        let lost = lost.map(|operation| (operation.envelope.entry, operation.body.hash())).collect();
+        let sound = tx.head_at_or_before(log, from - 1)?.map_or(0, |head| head.position.seq);
+        Ok(Self { what: format!("{what} of {log:?} {from}..={to}"), log: Some((log, from)), sound, lost })
+    }
 }
 
 /// Makes an empty disk.
@@ -57,6 +86,41 @@ impl Disk for MemoryDisk {
     }
 
     fn reopen(&mut self) {}
+
+    /// There are no bytes here to be wrong: one operation counts as lost. None that speaks of blobs, whose rows only the
+    /// other backend makes anew.
+    fn damage(&self, rng: &mut Rng) -> Result<Option<Damage>> {
+        self.0.read(|tx| {
+            let Some((log, end)) = rng.pick(&tx.logs()?).copied() else { return Ok(None) };
+            let at = 1 + rng.below(end.seq as usize) as u64;
+            let blobs = tx
+                .operations(log, at, at)?
+                .iter()
+                .any(|operation| !operation.envelope.brings.is_empty() || !operation.envelope.ends.is_empty());
+            if blobs { Ok(None) } else { Damage::of(tx, "an operation", log, at, at).map(Some) }
+        })
+    }
+
+    /// The model of a repair: cut back to a head, and what was behind it and is not lost written down again.
+    fn repair(&self, store: &dyn Storage, identity: &Identity, damage: &Damage, rng: &mut Rng) -> Result<()> {
+        let Some((log, at)) = damage.log else { return Ok(()) };
+        store.write(|tx| {
+            if tx.log(log)?.is_none_or(|end| end.seq < at) {
+                return Ok(());
+            }
+            let mut dropped = tx.truncate(log, damage.sound)?;
+            let entries: BTreeSet<EntryId> = dropped.iter().map(|operation| operation.envelope.entry).collect();
+            dropped.remove((at - damage.sound) as usize - 1);
+            for entry in entries {
+                rules::relink(tx, identity, entry)?;
+            }
+            let current = tx.setting(Setting::Incarnation)?;
+            if log.device == identity.device() && current.as_deref() == Some(log.incarnation.as_bytes()) {
+                rules::retire_incarnation(tx, rng)?;
+            }
+            rules::log_again(tx, identity, rng, log, dropped)
+        })
+    }
 }
 
 /// When the power goes.

@@ -10,6 +10,7 @@ mod directed;
 mod disk;
 mod link;
 mod planted;
+mod repair;
 mod rng;
 mod sqlite;
 mod vector;

@@ -7,6 +7,9 @@ use afterword_core::store::rules::Planted;
 
 use super::device::{Check, Rule};
 use super::directed;
+use super::disk::Factory;
+use super::repair;
+use super::sqlite;
 use super::world::{Kind, World};
 use super::{disk, kind};
 
@@ -29,8 +32,12 @@ fn caught_by_chance(planted: Planted, rules: &[Rule]) {
 
 /// A directed history breaks `rule` with the bug, and keeps all rules without.
 fn caught_by(planted: Planted, rule: Rule, history: fn(&mut World) -> Check) {
+    caught_on(disk::memory, planted, rule, history);
+}
+
+fn caught_on(factory: Factory, planted: Planted, rule: Rule, history: fn(&mut World) -> Check) {
     let run = |planted: Option<Planted>| {
-        let mut world = World::new(Kind { seed: 1, steps: 0, planted, factory: disk::memory });
+        let mut world = World::new(Kind { seed: 1, steps: 0, planted, factory });
         // The rule at the answering side would speak first; what a peer must never get is the rule in question.
         world.ledger.ignored = (rule == Rule::RemovedGetsNothing).then_some(Rule::OnlyMembersAreServed);
         history(&mut world).and_then(|()| world.heal())
@@ -96,4 +103,11 @@ fn a_pack_that_drops_an_operation_is_caught() {
 #[test]
 fn announcing_what_is_erased_is_caught() {
     caught_by_chance(Planted::AnnouncesTheErased, &[Rule::ErasedIsErased]);
+}
+
+#[test]
+fn a_repair_that_forgets_the_rest_is_caught() {
+    // In memory the repair is a model; the bug is in the one that ships.
+    let bug = Planted::RepairForgetsTheRest;
+    caught_on(sqlite::sqlite, bug, Rule::NothingIsLost, repair::damaged_again_and_again);
 }

@@ -45,7 +45,7 @@ pub(super) struct World {
 }
 
 /// What chance may do. Each is as likely as its number says, beside sessions going on.
-const STEPS: [(Step, usize); 21] = [
+const STEPS: [(Step, usize); 22] = [
     (Step::Write, 40),
     (Step::Change(Writing::Edit), 90),
     (Step::Change(Writing::Mark), 25),
@@ -67,6 +67,7 @@ const STEPS: [(Step, usize); 21] = [
     (Step::Rollback, 10),
     (Step::Again, 30),
     (Step::Pack, 40),
+    (Step::Damage, 12),
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +89,7 @@ pub(super) enum Step {
     Rollback,
     Again,
     Pack,
+    Damage,
 }
 
 impl World {
@@ -132,7 +134,7 @@ impl World {
         Ok(())
     }
 
-    fn note(&mut self, what: impl Into<String>) {
+    pub(super) fn note(&mut self, what: impl Into<String>) {
         self.trace.push(what.into());
     }
 
@@ -239,6 +241,10 @@ impl World {
                 let crashed = replay(&mut self.homes[home], batch, &mut self.ledger)?;
                 self.committed(home, crashed)
             }
+            Step::Damage => {
+                let crashes = [self.rng.chance(30), self.rng.chance(30)];
+                self.damage(home, crashes)
+            }
             Step::Pack => {
                 let (keep, at_most) = (self.rng.below(4) as u64, 1 + self.rng.below(4000));
                 self.note(format!("pack {home} but {keep}, {at_most} bytes"));
@@ -333,7 +339,7 @@ impl World {
         }
     }
 
-    fn committed(&mut self, home: usize, crashed: bool) -> Check {
+    pub(super) fn committed(&mut self, home: usize, crashed: bool) -> Check {
         if crashed {
             self.crash(home);
             // The commit may have been durable though nobody heard of it.
@@ -498,7 +504,11 @@ impl World {
                 );
             }
             if summary(&self.homes[a])?.1 != summary(&self.homes[b])?.1 {
-                return broken(Rule::Convergence, format!("live session {a}-{b} is settled, and its ends differ"));
+                let what = self.differ(a, b)?;
+                return broken(
+                    Rule::Convergence,
+                    format!("live session {a}-{b} is settled, and its ends differ: {what}"),
+                );
             }
         }
         Ok(())
@@ -539,6 +549,9 @@ impl World {
     fn finish(&mut self) -> Check {
         let mut texts = Vec::new();
         for home in &self.homes {
+            if home.repaired {
+                home.sweep_strays();
+            }
             texts.push(check::final_state(home)?);
         }
         let hellos = self.hellos()?;

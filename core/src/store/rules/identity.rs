@@ -29,6 +29,8 @@ pub enum Planted {
     PackDropsTheLast,
     /// What a peer announces is kept, whether or not it was erased here.
     AnnouncesTheErased,
+    /// A repair does not write down again what can be read behind the damage.
+    RepairForgetsTheRest,
 }
 
 /// This device, in this journal.

@@ -4,12 +4,14 @@
 //! leaves the log for the table `aside`, so that any peer that holds the log sends that range once more, and what can
 //! still be read of it is written down again in this device's log: nobody else need have it. Why: decision 0015.
 
+mod misfits;
 mod own;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{OptionalExtension, params};
 
+use self::misfits::misfits_aside;
 pub(super) use self::own::{peers_that_do_not_read, settings_that_mean_nothing};
 use super::logs::{head_of, seq_of};
 use super::schema::SEQ_BITS;
@@ -19,7 +21,7 @@ use crate::error::{Code, Error, Result};
 use crate::id::{ChangeHash, DeviceId, Incarnation, LogId};
 use crate::log::{Block, Certificate, Head, Line, Lines, MAX_BATCH, MAX_CHANGE, OperationKind, Position, Unpacker};
 use crate::membership::{Inserted, Statement, Statements};
-use crate::store::rules::{self, Identity};
+use crate::store::rules::{self, Identity, Planted};
 use crate::store::tx::{Setting, Tx};
 use crate::time::Entropy;
 
@@ -52,7 +54,9 @@ impl SqliteStore {
             tx.forget();
             repaired.documents = tx.derive_from_logs(identity)?;
             repaired.aside = pieces_aside(tx)? - before;
-            repaired.logged_again = log_again(tx, identity, entropy)?;
+            if identity.planted != Some(Planted::RepairForgetsTheRest) {
+                repaired.logged_again = log_again(tx, identity, entropy)?;
+            }
             own::make_right(tx)?;
             Ok(repaired)
         })
@@ -204,7 +208,9 @@ fn logs(tx: &mut SqliteTx<'_>, identity: &Identity, entropy: &mut dyn Entropy) -
                 move_rows(tx, Some(*log), if *packed { "blocks" } else { "operations" }, *key, *key)?;
             }
         }
-        let moved = cut_after(tx, log, number, end)?;
+        let behind = sound.as_ref().map(|(_, sound)| sound.end);
+        let misfits = misfits_aside(tx, log, number, behind)?;
+        let moved = cut_after(tx, log, number, end)? || misfits;
         match &sound {
             Some((_, sound)) if end > 0 => tx
                 .conn
