@@ -77,8 +77,8 @@ impl Place {
     }
 }
 
-/// Bytes of a leaf of the index: two of them, with their keys, fill a page. At the 4,050 that the table takes by itself
-/// the cipher's bytes of a page leave no room for the second, and half of the file's largest table is empty.
+/// Bytes of a leaf of the index: one of them, with its key, fills a page. The 4,050 that the table takes by itself do not
+/// fit beside the cipher's bytes, and each leaf would take a second page.
 const LEAF: i64 = 4_000;
 /// Leaves that one step of [`merge`] writes: 2 ms.
 const MERGED: i64 = 8;
