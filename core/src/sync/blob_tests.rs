@@ -1,6 +1,6 @@
 //! Blobs between two sessions by hand: in slices, by turns, behind entries, and on from where a cut left them.
 
-use super::sides::{entry, session, talk, two};
+use super::sides::{Side, entry, session, talk, two};
 use super::*;
 use crate::id::BlobId;
 use crate::log::BlobRef;
@@ -176,4 +176,31 @@ fn what_is_erased_while_it_comes_leaves_no_file() {
     let want = rules::UnfilledBlob { entry: entry(3), id: blob.id, bitmap: Vec::new() };
     let reply = a.ask(9, Request::ReadParts(want, 0));
     assert_eq!(reply.answer, Answer::Done);
+}
+
+/// No log moves by it: the peer hears of it because the hash of the hello no longer holds.
+#[test]
+fn what_another_device_fills_after_equal_hellos_is_passed_on() {
+    let (mut a, mut b) = two();
+    let (blob, bytes) = a.attach(3, 200_000);
+    let here = |side: &Side, here: bool| side.store.write(|tx| tx.set_blob(entry(3), blob.id, &[], here)).unwrap();
+    let mut parts_lost = 0;
+    talk(&mut a, &mut b, &mut |_| {
+        parts_lost += 1;
+        None
+    });
+    assert!(parts_lost > 0 && b.holds(3, &blob).is_none());
+    here(&a, false);
+    (a.session, b.session) = (session(), session());
+    talk(&mut a, &mut b, &mut |part| panic!("{part:?}"));
+    assert_eq!((a.session.settled(), b.session.settled()), (Some(true), Some(true)));
+    here(&a, true);
+    a.session.news();
+    talk(&mut a, &mut b, &mut Some);
+    for side in [&mut a, &mut b] {
+        side.session.tick(1000);
+    }
+    talk(&mut a, &mut b, &mut Some);
+    assert!(b.holds(3, &blob) == Some(bytes));
+    assert_eq!((a.session.settled(), b.session.settled()), (Some(true), Some(true)));
 }

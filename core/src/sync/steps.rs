@@ -155,6 +155,8 @@ impl Session {
         self.plan_for = Some((0, 0));
         self.sets_for = Some((0, 0));
         self.blobs.looked = true;
+        // The hello said it. A blob that another peer fills moves no log, and is told because this no longer holds.
+        self.our_settled = Some((0, 0, ours));
         self.report(true);
         if self.they_leave {
             // The close says it all, in one datagram, and spares them theirs.
