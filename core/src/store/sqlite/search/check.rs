@@ -10,7 +10,7 @@ use std::hash::BuildHasher;
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::{PREFIX, Projection, quoted, tokens};
+use super::{LEAF, PREFIX, Projection, quoted, tokens};
 use crate::error::Result;
 use crate::store::error::{StoreError, StoreResult};
 
@@ -109,7 +109,8 @@ fn is_configured(connection: &Connection) -> StoreResult<bool> {
         all.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<std::result::Result<_, _>>()?;
     let all: Vec<_> = all.iter().map(|(key, value)| (key.as_slice(), *value)).collect();
     // The format's number is the higher one from the first word on that was taken out for good.
-    Ok(matches!(all.as_slice(), [(b"automerge", 0), (b"secure-delete", 1), (b"version", 4 | 5)]))
+    let ours = [(b"automerge".as_slice(), 0), (b"pgsz", LEAF), (b"secure-delete", 1)];
+    Ok(matches!(all.as_slice(), [rest @ .., (b"version", 4 | 5)] if rest == ours))
 }
 
 fn record(connection: &Connection, id: i64) -> StoreResult<Option<Vec<u8>>> {
