@@ -32,6 +32,9 @@ const AUTOCHECKPOINT: u32 = 1024;
 /// KiB of pages that the writer keeps. A first sync inserts random ids; an index that does not fit here is read, and
 /// decrypted, again for each of them.
 const WRITER_CACHE: u32 = 8 << 10;
+/// KiB of pages that each reader keeps. At a hundred thousand entries the way to a text is a few megabytes of index pages;
+/// in SQLite's own two of them the texts that a search compares push each other's way out.
+const READER_CACHE: u32 = 6 << 10;
 const PLAIN_SQLITE: &[u8; 16] = b"SQLite format 3\0";
 
 /// The tables, as a numbered format and the function that brings an older database (0: an empty one) to it.
@@ -150,7 +153,7 @@ fn set_up(connection: &mut Connection, key: &Secret, role: Role) -> rusqlite::Re
          PRAGMA wal_autocheckpoint = {AUTOCHECKPOINT};"
     ))?;
     if role == Role::Reader {
-        connection.execute_batch("PRAGMA query_only = ON")?;
+        connection.execute_batch(&format!("PRAGMA query_only = ON; PRAGMA cache_size = -{READER_CACHE}"))?;
     } else {
         connection.execute_batch(&format!("PRAGMA cache_size = -{WRITER_CACHE}"))?;
     }
