@@ -74,18 +74,22 @@ impl SqliteStore {
     /// become free where lines are packed, search's index is merged, or something is erased; what comes next would take
     /// them, so a few stay.
     pub fn give_back(&self) -> Result<bool> {
-        self.write_sql(|tx| {
-            let conn = tx.conn()?;
+        // Mostly there are none, which is no reason to make a writer wait.
+        let spare = self.read_sql(|tx| {
             let pages = "SELECT freelist_count, page_count FROM pragma_freelist_count, pragma_page_count";
-            let (free, all): (i64, i64) = conn
+            let (free, all): (i64, i64) = tx
+                .conn()?
                 .prepare_cached(pages)
                 .and_then(|mut pages| pages.query_row([], |row| Ok((row.get(0)?, row.get(1)?))))
                 .map_err(db)?;
-            if free * SPARE <= all {
-                return Ok(false);
-            }
+            Ok(free * SPARE > all)
+        })?;
+        if !spare {
+            return Ok(false);
+        }
+        self.write_sql(|tx| {
             // It answers a row for every page, and stops where nobody asks for the next.
-            let mut given = conn.prepare(&format!("PRAGMA incremental_vacuum({GIVEN})")).map_err(db)?;
+            let mut given = tx.conn()?.prepare(&format!("PRAGMA incremental_vacuum({GIVEN})")).map_err(db)?;
             let mut given = given.raw_query();
             while given.next().map_err(db)?.is_some() {}
             Ok(true)
