@@ -30,8 +30,8 @@ pub fn tokens(text: &str) -> String {
     found.joined()
 }
 
-/// The tokens of one entry's search row: those of its title and the other texts, and the title's once more behind
-/// `query::TITLE`. Depends on nothing but the texts, so it may be computed anywhere, by several at once.
+/// The tokens of one entry's search row: those of its title and the other texts, and the title's once more marked as
+/// such. Depends on nothing but the texts, so it may be computed anywhere, by several at once.
 pub fn row_tokens<'t>(title: &str, texts: impl IntoIterator<Item = &'t str>) -> String {
     let mut found = Tokens::default();
     found.add(title);
@@ -77,12 +77,15 @@ impl Tokens {
         }
     }
 
-    /// Adds every token found so far once more, behind the mark of a title.
+    /// Adds every token found so far once more, marked as a title's.
     fn mark(&mut self) {
         for at in 0..self.spans.len() {
-            let start = self.all.len();
-            self.all.push(query::TITLE);
-            self.all.extend_from_within(self.spans[at].clone());
+            let (start, token) = (self.all.len(), self.spans[at].clone());
+            let Some(first) = self.all[token.clone()].chars().next() else { continue };
+            let (mark, moved) = query::title_first(first);
+            self.all.extend(mark);
+            self.all.push(moved);
+            self.all.extend_from_within(token.start + first.len_utf8()..token.end);
             self.spans.push(start..self.all.len());
         }
     }

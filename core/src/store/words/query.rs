@@ -9,8 +9,11 @@ use super::{Atom, MAX_TOKEN, Seen, atoms, cut, walk};
 const MAX_QUERY: usize = 1000;
 /// The index is asked for at most this many tokens; the look at the text has them all.
 const MAX_ASKED: usize = 32;
-/// In the index, a token of a title stands a second time behind this character, which is in no token.
-pub(in crate::store) const TITLE: char = '\u{E000}';
+/// In the index, a token of a title stands a second time with its first character moved up by so much, to the private
+/// planes, where no letter is: so it is as long as the token, and beginnings of one to three characters have an index too.
+const TITLE: u32 = 0xF_0000;
+/// Stands before the characters that can't be moved up so far. No letter either.
+const MARK: char = '\u{E000}';
 
 /// A query: every term must occur in an entry, each within one field.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,6 +36,20 @@ pub(in crate::store) enum Asked {
     Token(String),
     /// Every token that begins so.
     Prefix(String),
+}
+
+/// What stands in a title's token in the place of its first character.
+pub(super) fn title_first(first: char) -> (Option<char>, char) {
+    match char::from_u32(u32::from(first) + TITLE) {
+        Some(moved) => (None, moved),
+        None => (Some(MARK), first),
+    }
+}
+
+fn in_title(token: &str) -> String {
+    let mut rest = token.chars();
+    let Some((mark, first)) = rest.next().map(title_first) else { return String::new() };
+    mark.into_iter().chain([first]).chain(rest).collect()
 }
 
 impl Query {
@@ -82,7 +99,7 @@ impl Query {
     /// What the index must hold of every match, in the whole entry or, for `title`, in its title alone. Nothing for an
     /// empty query.
     pub(in crate::store) fn of_index(&self, title: bool) -> Vec<Asked> {
-        let marked = |token: String| if title { format!("{TITLE}{token}") } else { token };
+        let marked = |token: String| if title { in_title(&token) } else { token };
         self.asked()
             .into_iter()
             .take(MAX_ASKED)

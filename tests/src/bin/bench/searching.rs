@@ -67,6 +67,10 @@ pub(crate) fn measure(size: usize, words: usize, table: &mut Table) -> Result<()
                 peer.push(ranked.into_iter().fold(f64::INFINITY, f64::min));
             }
         }
+        let slowest = queries.iter().zip(&best).max_by(|one, other| one.1.total_cmp(other.1));
+        if let Some((query, took)) = slowest {
+            eprintln!("{what}: the slowest was `{query}`, {}", ms(*took));
+        }
         let (p50, p99) = (ms(percentile(&mut all, 50)), ms(percentile(&mut all, 99)));
         let row = format!("search {what} (all rounds: p50 {p50}, p99 {p99})");
         table.ratio(&row, size, percentile(&mut best, 50), "FTS5 by rank", percentile(&mut peer, 50));
