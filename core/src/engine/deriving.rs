@@ -201,45 +201,20 @@ pub(super) fn refresh_one(shared: &Shared, id: EntryId) -> Result<()> {
     Ok(())
 }
 
-/// Derives stale documents until none is left or `budget` is over.
+/// Derives stale documents until none is left or `budget` is over; then puts in order what that left behind.
 pub(super) fn derive(shared: &Shared, budget: Duration, progress: &mut dyn FnMut(u64, u64)) -> Result<Deriving> {
-    let begun = Instant::now();
-    let mut work = Work {
-        shared,
-        begun,
-        budget,
-        progress,
-        allowance: SLICE,
-        unreadable: BTreeSet::new(),
-        done: Deriving::default(),
-    };
-    let mut turn = Turn::default();
-    loop {
-        work.done.left = shared.store.stale_count()?;
-        if work.done.left <= work.unreadable.len() as u64 || work.is_over() {
-            break;
-        }
-        if !turn.is_mine(&shared.home, work.done.left) {
-            std::thread::sleep(LOOK);
-            continue;
-        }
-        let mut next = shared.store.stale(BATCH + work.unreadable.len())?;
-        next.retain(|entry| !work.unreadable.contains(entry));
-        let (singletons, entries): (Vec<_>, Vec<_>) = next.into_iter().partition(EntryId::is_singleton);
-        // Names first, or every text that has one would be derived twice.
-        for singleton in singletons {
-            refresh_one(shared, singleton)?;
-            work.done.documents += 1;
-            work.done.transactions += 1;
-        }
-        work.derive(&entries)?;
-    }
+    let mut work = Work::new(shared, budget, progress);
+    work.all()?;
     work.tidy()?;
-    if work.done.left == 0 {
-        arriving::prune(shared)?;
-    }
-    work.done.ms = begun.elapsed().as_millis() as u64;
-    Ok(work.done)
+    work.end()
+}
+
+/// The same for somebody who waits for the answer: the index is put in order by whoever derives while nobody waits.
+pub(super) fn derive_waited_for(shared: &Shared, budget: Duration) -> Result<Deriving> {
+    let progress = &mut |_, _| {};
+    let mut work = Work { is_waited_for: true, ..Work::new(shared, budget, progress) };
+    work.all()?;
+    work.end()
 }
 
 /// One transaction's merging.
@@ -261,14 +236,63 @@ struct Work<'a> {
     progress: &'a mut dyn FnMut(u64, u64),
     /// How long a transaction may go on before it commits: [`SLICE`] less what commits take.
     allowance: Duration,
+    /// Somebody waits for it: what need not be done now is not.
+    is_waited_for: bool,
     /// Entries whose log does not read. `doctor` names the damage; they must not keep the others from being derived.
     unreadable: BTreeSet<EntryId>,
     done: Deriving,
 }
 
-impl Work<'_> {
+impl<'a> Work<'a> {
+    fn new(shared: &'a Shared, budget: Duration, progress: &'a mut dyn FnMut(u64, u64)) -> Self {
+        Self {
+            shared,
+            begun: Instant::now(),
+            budget,
+            progress,
+            allowance: SLICE,
+            is_waited_for: false,
+            unreadable: BTreeSet::new(),
+            done: Deriving::default(),
+        }
+    }
+
     fn is_over(&self) -> bool {
         self.begun.elapsed() >= self.budget
+    }
+
+    /// Everything that is stale, as long as there is time. The right to derive is given back at the end of it.
+    fn all(&mut self) -> Result<()> {
+        let shared = self.shared;
+        let mut turn = Turn::default();
+        loop {
+            self.done.left = shared.store.stale_count()?;
+            if self.done.left <= self.unreadable.len() as u64 || self.is_over() {
+                return Ok(());
+            }
+            if !turn.is_mine(&shared.home, self.done.left) {
+                std::thread::sleep(LOOK);
+                continue;
+            }
+            let mut next = shared.store.stale(BATCH + self.unreadable.len())?;
+            next.retain(|entry| !self.unreadable.contains(entry));
+            let (singletons, entries): (Vec<_>, Vec<_>) = next.into_iter().partition(EntryId::is_singleton);
+            // Names first, or every text that has one would be derived twice.
+            for singleton in singletons {
+                refresh_one(shared, singleton)?;
+                self.done.documents += 1;
+                self.done.transactions += 1;
+            }
+            self.derive(&entries)?;
+        }
+    }
+
+    fn end(mut self) -> Result<Deriving> {
+        if self.done.left == 0 {
+            arriving::prune(self.shared)?;
+        }
+        self.done.ms = self.begun.elapsed().as_millis() as u64;
+        Ok(self.done)
     }
 
     fn derive(&mut self, entries: &[EntryId]) -> Result<()> {
@@ -317,26 +341,31 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// What slices added to the search table is merged in transactions of its own.
-    fn merge(&mut self) -> Result<()> {
+    /// What slices added to the search table is merged in transactions of its own, until `enough`; where somebody waits,
+    /// in one. (Once the whole index is being merged there is much of it, seconds at a hundred thousand entries.)
+    fn merge(&mut self, enough: impl Fn(&Self) -> Result<bool>) -> Result<()> {
         let mut more = true;
-        while more && !self.is_over() {
+        while more && !self.is_over() && !enough(self)? {
             let merged = merge_slice(self.shared, SLICE / 2)?;
             self.done.longest_us = self.done.longest_us.max(merged.took.as_micros() as u64);
-            more = merged.more;
+            more = merged.more && !self.is_waited_for;
         }
         Ok(())
     }
 
-    /// Nothing is left to derive: what was written apart becomes one piece, and the room that it took is given back.
+    /// Nothing is left to derive: what was written apart becomes one piece, and the room that it took is given back. What
+    /// is written meanwhile is derived first, by whoever comes for it.
     fn tidy(&mut self) -> Result<()> {
-        if self.done.documents == 0 || self.is_over() {
+        let store = &self.shared.store;
+        let interrupted = |work: &Self| Ok(store.stale_count()? > work.done.left);
+        if self.done.documents == 0 || self.is_over() || interrupted(self)? {
             return Ok(());
         }
-        let begun = self.shared.store.write_sql(|tx| Ok(search::merge_whole(tx.conn()?)?))?;
-        if begun {
-            self.merge()?;
+        // Looked at without the writer, which a save may be waiting for.
+        if store.read_sql(|tx| Ok(search::lies_apart(tx.conn()?)?))? {
+            store.write_sql(|tx| Ok(search::merge_whole(tx.conn()?)?))?;
         }
+        self.merge(interrupted)?;
         give_back(self.shared, || self.is_over())
     }
 
@@ -382,7 +411,7 @@ impl Work<'_> {
         self.done.documents += documents;
         self.done.left = self.done.left.saturating_sub(documents);
         (self.progress)(self.done.documents, self.done.left);
-        self.merge()
+        self.merge(|_| Ok(false))
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Engine;
 use super::arriving;
 use super::clear::clear_away;
-use super::deriving::{derive_shown, derive_soon};
+use super::deriving::{derive_shown, derive_soon, derive_waited_for};
 use super::shared::Shared;
 use super::warm::{self, Kept};
 use crate::document::{Editor, EntryDocument, Reading};
@@ -282,7 +282,7 @@ impl Engine {
     /// Derives what waits, and says how much still does. Where the disk is full nothing can be derived, which is no reason
     /// not to show what is there: a list row is part of the save.
     fn derive_first(&self) -> Result<u64> {
-        match self.derive(DERIVE_FIRST, |_, _| {}) {
+        match derive_waited_for(&self.shared, DERIVE_FIRST) {
             Ok(done) => Ok(done.left),
             Err(error) if error.code == Code::StorageFull => Ok(self.shared.store.stale_count()?),
             Err(error) => Err(error),

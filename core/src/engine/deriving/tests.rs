@@ -398,6 +398,30 @@ fn what_slices_write_apart_is_merged_and_not_inside_of_them() {
     assert!((0..40).all(|n| found(&engine, n) == [id(n)]));
 }
 
+/// The whole index may take seconds to merge: who searches does not wait for it, and what is written meanwhile neither.
+#[test]
+fn the_index_is_put_in_order_while_nobody_waits() {
+    let (_folder, engine) = made();
+    let apart = || engine.shared.store.read_sql(|tx| Ok(search::lies_apart(tx.conn()?)?)).unwrap();
+    // A fourth piece would be merged with the three before it.
+    for n in 0..5 {
+        bring(&engine, n..n + 1);
+        assert_eq!(found(&engine, n), [id(n)]);
+    }
+    assert!(apart());
+    bring(&engine, 5..6);
+    let none = &mut |_, _| {};
+    let mut work = Work { is_waited_for: true, ..Work::new(&engine.shared, LONG, none) };
+    work.all().unwrap();
+    work.is_waited_for = false;
+    bring(&engine, 6..7);
+    work.tidy().unwrap();
+    assert!(segments(&engine) > 1);
+    assert_eq!(engine.derive(LONG, |_, _| {}).unwrap().left, 0);
+    assert!(!apart());
+    assert_eq!(segments(&engine), 1);
+}
+
 /// Lines that were packed leave room behind; what is derived takes some of it, and the rest goes back to the disk.
 #[test]
 fn room_that_nothing_needs_is_given_back() {

@@ -123,20 +123,22 @@ pub fn merge(connection: &Connection) -> StoreResult<bool> {
     Ok(connection.total_changes() - before >= 2)
 }
 
-/// Begins to merge the whole index to one piece, where that is worth it, for [`merge`] to go on with; answers whether it
-/// began. Every piece lists each of its words, so those that lie apart take a third more room and time to look into; and
-/// since they must come to a fourth of the largest, a word is written some five times until it lies still.
-pub fn merge_whole(connection: &Connection) -> StoreResult<bool> {
+/// Whether it is worth merging the whole index to one piece. Every piece lists each of its words, so those that lie
+/// apart take a third more room and time to look into; and since they must come to a fourth of the largest, a word is
+/// written some five times until it lies still.
+pub fn lies_apart(connection: &Connection) -> StoreResult<bool> {
     let pieces = "SELECT coalesce(sum(leaves) - max(leaves), 0), coalesce(max(leaves), 0)
                   FROM (SELECT count(*) AS leaves FROM search_idx GROUP BY segid)";
     let (apart, largest): (i64, i64) =
         connection.prepare_cached(pieces)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let worth = apart * APART > largest;
-    if worth {
-        // Below zero it makes all pieces one level, whose merging the steps of `merge` then finish.
-        connection.prepare_cached("INSERT INTO search (search, rank) VALUES ('merge', ?1)")?.execute([-MERGED])?;
-    }
-    Ok(worth)
+    Ok(apart * APART > largest)
+}
+
+/// Begins to merge the whole index to one piece, for [`merge`] to go on with.
+pub fn merge_whole(connection: &Connection) -> StoreResult<()> {
+    // Below zero it makes all pieces one level, whose merging the steps of `merge` then finish.
+    connection.prepare_cached("INSERT INTO search (search, rank) VALUES ('merge', ?1)")?.execute([-MERGED])?;
+    Ok(())
 }
 
 /// The tokens of an entry's row. Depends on the texts alone.
