@@ -29,7 +29,9 @@ use crate::time::{Day, Timestamp};
 const SLOT_BITS: u32 = 22;
 /// The longest beginnings of words that have an index of their own.
 const PREFIX: usize = 3;
-/// From so many entries on, the words that begin alike are looked up one by one: the table itself would first put
+/// So few words that begin alike are looked up one by one without asking how many entries have them.
+const FEW: usize = if cfg!(test) { 4 } else { 96 };
+/// From so many entries on, more words that begin alike are looked up one by one: the table itself would first put
 /// together what all of them list, for a common word 60 ms at 100,000 entries.
 const LISTED: i64 = 4096;
 /// A year with more hits than this is not sorted but walked, newest first.
@@ -103,6 +105,7 @@ pub fn create(connection: &Connection) -> StoreResult<()> {
          INSERT INTO search (search, rank) VALUES ('secure-delete', 1);
          INSERT INTO search (search, rank) VALUES ('automerge', 0);
          CREATE VIRTUAL TABLE vocabulary USING fts5vocab(search, row);
+         CREATE VIRTUAL TABLE occurrences USING fts5vocab(search, instance);
 
          CREATE TABLE slots (
              slot INTEGER PRIMARY KEY, document INTEGER NOT NULL UNIQUE, day INTEGER NOT NULL,
@@ -230,7 +233,7 @@ pub fn create_again(connection: &Connection) -> StoreResult<()> {
         )?;
         connection.execute_batch("DROP TABLE search")?;
     }
-    connection.execute_batch("DROP TABLE vocabulary; DROP TABLE slots")?;
+    connection.execute_batch("DROP TABLE vocabulary; DROP TABLE occurrences; DROP TABLE slots")?;
     create(connection)
 }
 
@@ -370,6 +373,9 @@ fn expression(connection: &Connection, asked: &[Asked]) -> StoreResult<Option<St
 
 /// The expression for words that begin so, where there are any.
 fn beginning(connection: &Connection, beginning: &str) -> StoreResult<Option<String>> {
+    if let Some(words) = few(connection, beginning)? {
+        return Ok(any(&words));
+    }
     let mut words = connection.prepare_cached("SELECT term, doc FROM vocabulary WHERE term >= ?1 AND term <= ?2")?;
     // No token holds the last code point of all, which is not a character.
     let mut rows = words.query([beginning, &format!("{beginning}\u{10FFFF}")])?;
@@ -378,12 +384,32 @@ fn beginning(connection: &Connection, beginning: &str) -> StoreResult<Option<Str
         all.push(quoted(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?));
         listed = listed.saturating_add(row.get(1)?);
     }
-    Ok(match all.as_slice() {
+    Ok(if listed < LISTED { Some(format!("{}*", quoted(beginning))) } else { any(&all) })
+}
+
+fn any(words: &[String]) -> Option<String> {
+    match words {
         [] => None,
         [one] => Some(one.clone()),
-        _ if listed < LISTED => Some(format!("{}*", quoted(beginning))),
-        _ => Some(format!("({})", all.join(" OR "))),
-    })
+        _ => Some(format!("({})", words.join(" OR "))),
+    }
+}
+
+/// The words that begin so, quoted, where they are few. Each is found from the one before: to count the entries of a
+/// common one, as `vocabulary` does for whoever reads on, takes longer than to search for it.
+fn few(connection: &Connection, beginning: &str) -> StoreResult<Option<Vec<String>>> {
+    let mut next = connection.prepare_cached("SELECT term FROM occurrences WHERE term >= ?1 LIMIT 1")?;
+    let (mut words, mut from) = (Vec::new(), beginning.to_owned());
+    loop {
+        let word: Option<String> = next.query_row([&from], |row| row.get(0)).optional()?;
+        let Some(word) = word.filter(|word| word.starts_with(beginning)) else { return Ok(Some(words)) };
+        if words.len() == FEW {
+            return Ok(None);
+        }
+        words.push(quoted(&word));
+        // No token holds a control character.
+        from = format!("{word}\u{1}");
+    }
 }
 
 fn quoted(token: &str) -> String {

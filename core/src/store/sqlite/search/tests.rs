@@ -220,6 +220,7 @@ fn beginnings_of_common_words_find_what_the_table_finds() {
     let said = |beginning: &str| connections.read(|t| super::beginning(t, beginning)).unwrap();
     assert_eq!(said("weather").unwrap().matches(" OR ").count(), 6);
     assert_eq!(said("walki").unwrap(), "\"walking\"");
+    assert_eq!(said("walk").unwrap(), "(\"walker\" OR \"walking\")");
     assert_eq!(said("weathe9"), None);
     assert_eq!(rows(&connections, "weat*").len(), LISTED as usize);
     assert_eq!(rows(&connections, "weather3* walkin*").len(), 6);
