@@ -110,7 +110,8 @@ pub fn create(connection: &Connection) -> StoreResult<()> {
          CREATE TABLE slots (
              slot INTEGER PRIMARY KEY, document INTEGER NOT NULL UNIQUE, day INTEGER NOT NULL,
              created INTEGER NOT NULL, hidden INTEGER NOT NULL, entry BLOB NOT NULL) STRICT;
-         CREATE INDEX slots_newest ON slots (day DESC, created DESC);",
+         CREATE INDEX slots_newest ON slots (day DESC, created DESC);
+         CREATE INDEX slots_hidden ON slots (hidden) WHERE hidden > -9223372036854775808;",
     )?;
     connection.execute("INSERT INTO search (search, rank) VALUES ('pgsz', ?1)", [LEAF])?;
     Ok(())
@@ -256,16 +257,17 @@ pub fn newest<E: From<StoreError>>(
 ) -> Result<u64, E> {
     let Some(expression) = expression(connection, &query.of_index(title))? else { return Ok(0) };
     let today = today.number();
-    let mut all = prepared(
-        connection,
-        "SELECT slot, document, day, created, entry FROM search CROSS JOIN slots ON slot = search.rowid
-         WHERE search MATCH ?1 AND search.rowid >= ?2 AND hidden <= ?3 ORDER BY search.rowid",
-    )?;
+    let mut all =
+        prepared(connection, "SELECT rowid FROM search WHERE search MATCH ?1 AND rowid >= ?2 ORDER BY rowid")?;
+    let mut place =
+        prepared(connection, "SELECT slot, document, day, created, entry FROM slots WHERE slot = ?1 AND hidden <= ?2")?;
+    // What is counted only is not looked up in `slots`: that would read most of its pages.
+    let mut hidden = None;
     // Before `given` everything was handed over; what comes there is counted only.
     let (mut from, mut given, mut count, mut wanted) = (0, 0, 0, true);
     loop {
         let (mut year, mut end) = (Vec::new(), given);
-        let mut rows = all.query(params![expression, from, today]).map_err(StoreError::from)?;
+        let mut rows = all.query(params![expression, from]).map_err(StoreError::from)?;
         loop {
             if !wanted && count >= most {
                 return Ok(count);
@@ -276,16 +278,23 @@ pub fn newest<E: From<StoreError>>(
                 }
                 return Ok(count);
             };
-            count += 1;
             let slot: i64 = row.get(0).map_err(StoreError::from)?;
             if !wanted || slot < given {
+                let hidden = match &hidden {
+                    Some(hidden) => hidden,
+                    None => hidden.insert(hidden_slots(connection, today)?),
+                };
+                count += u64::from(hidden.binary_search(&slot).is_err());
                 continue;
             }
+            let here = place.query_row([slot, today], candidate).optional().map_err(StoreError::from)?;
+            let Some(here) = here else { continue };
+            count += 1;
             if slot >= end {
                 wanted = give(&mut year, &mut take)?;
                 end = ((slot >> SLOT_BITS) + 1) << SLOT_BITS;
             }
-            year.push(candidate(row)?);
+            year.push(here);
             if wanted && year.len() > CROWDED {
                 (from, given) = (slot + 1, end);
                 break;
@@ -334,7 +343,7 @@ fn walk<E: From<StoreError>>(
         if listed.binary_search(&row.get(0).map_err(StoreError::from)?).is_err() {
             continue;
         }
-        let next = candidate(row)?;
+        let next = candidate(row).map_err(StoreError::from)?;
         // The index orders all but entries begun in the same millisecond.
         if at_once.first().is_some_and(|first| (first.order.0, first.order.1) != (next.order.0, next.order.1))
             && !give(&mut at_once, take)?
@@ -350,7 +359,17 @@ fn prepared<'c>(connection: &'c Connection, sql: &str) -> StoreResult<rusqlite::
     Ok(connection.prepare_cached(sql)?)
 }
 
-fn candidate(row: &rusqlite::Row<'_>) -> StoreResult<Candidate> {
+/// The slots of entries that are not found on the day `today`, in order.
+fn hidden_slots(connection: &Connection, today: i64) -> StoreResult<Vec<i64>> {
+    // The first term says that the index has them all.
+    let sql = "SELECT slot FROM slots WHERE hidden > -9223372036854775808 AND hidden > ?1";
+    let mut found = connection.prepare_cached(sql)?;
+    let mut slots: Vec<i64> = found.query_map([today], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    slots.sort_unstable();
+    Ok(slots)
+}
+
+fn candidate(row: &rusqlite::Row<'_>) -> rusqlite::Result<Candidate> {
     let entry = EntryId::from_bytes(row.get(4)?);
     Ok(Candidate { document: row.get(1)?, order: (row.get(2)?, row.get(3)?, entry) })
 }
