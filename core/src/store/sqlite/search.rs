@@ -34,8 +34,8 @@ const FEW: usize = if cfg!(test) { 4 } else { 96 };
 /// From so many entries on, more words that begin alike are looked up one by one: the table itself would first put
 /// together what all of them list, for a common word 60 ms at 100,000 entries.
 const LISTED: i64 = 4096;
-/// A year with more hits than this is not sorted but walked, newest first.
-const CROWDED: usize = if cfg!(test) { 40 } else { 8192 };
+/// A year with more hits than this is not sorted but walked, newest first: a page is full long before its end.
+const CROWDED: usize = if cfg!(test) { 40 } else { 1024 };
 
 /// Where an entry stands among the others, and from when on it is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -257,51 +257,53 @@ pub fn newest<E: From<StoreError>>(
 ) -> Result<u64, E> {
     let Some(expression) = expression(connection, &query.of_index(title))? else { return Ok(0) };
     let today = today.number();
-    let mut all =
-        prepared(connection, "SELECT rowid FROM search WHERE search MATCH ?1 AND rowid >= ?2 ORDER BY rowid")?;
-    let mut place =
-        prepared(connection, "SELECT slot, document, day, created, entry FROM slots WHERE slot = ?1 AND hidden <= ?2")?;
-    // What is counted only is not looked up in `slots`: that would read most of its pages.
-    let mut hidden = None;
-    // Before `given` everything was handed over; what comes there is counted only.
-    let (mut from, mut given, mut count, mut wanted) = (0, 0, 0, true);
+    let hidden = hidden_slots(connection, today)?;
+    let mut all = prepared(connection, "SELECT rowid FROM search WHERE search MATCH ?1 ORDER BY rowid")?;
+    let mut rows = all.query([expression]).map_err(StoreError::from)?;
+    let (mut year, mut end, mut count, mut wanted) = (Vec::new(), 0, 0, true);
     loop {
-        let (mut year, mut end) = (Vec::new(), given);
-        let mut rows = all.query(params![expression, from]).map_err(StoreError::from)?;
-        loop {
-            if !wanted && count >= most {
-                return Ok(count);
+        if !wanted && count >= most {
+            return Ok(count);
+        }
+        let Some(row) = rows.next().map_err(StoreError::from)? else {
+            if wanted {
+                give_year(connection, &year, today, &mut take)?;
             }
-            let Some(row) = rows.next().map_err(StoreError::from)? else {
-                if wanted {
-                    give(&mut year, &mut take)?;
-                }
-                return Ok(count);
-            };
-            let slot: i64 = row.get(0).map_err(StoreError::from)?;
-            if !wanted || slot < given {
-                let hidden = match &hidden {
-                    Some(hidden) => hidden,
-                    None => hidden.insert(hidden_slots(connection, today)?),
-                };
-                count += u64::from(hidden.binary_search(&slot).is_err());
-                continue;
-            }
-            let here = place.query_row([slot, today], candidate).optional().map_err(StoreError::from)?;
-            let Some(here) = here else { continue };
-            count += 1;
+            return Ok(count);
+        };
+        let slot: i64 = row.get(0).map_err(StoreError::from)?;
+        if hidden.binary_search(&slot).is_ok() {
+            continue;
+        }
+        count += 1;
+        // What is counted only is not looked up in `slots`: that would read most of its pages.
+        if wanted {
             if slot >= end {
-                wanted = give(&mut year, &mut take)?;
+                wanted = give_year(connection, &year, today, &mut take)?;
+                year.clear();
                 end = ((slot >> SLOT_BITS) + 1) << SLOT_BITS;
             }
-            year.push(here);
-            if wanted && year.len() > CROWDED {
-                (from, given) = (slot + 1, end);
-                break;
-            }
+            year.push(slot);
         }
-        wanted = walk(connection, &expression, end, today, &mut take)?;
     }
+}
+
+/// Gives the entries at the slots of one year, in order, newest first.
+fn give_year<E: From<StoreError>>(
+    connection: &Connection,
+    slots: &[i64],
+    today: i64,
+    take: &mut impl FnMut(Candidate) -> Result<bool, E>,
+) -> Result<bool, E> {
+    if slots.len() > CROWDED {
+        return walk(connection, slots, today, take);
+    }
+    let mut place = prepared(connection, "SELECT slot, document, day, created, entry FROM slots WHERE slot = ?1")?;
+    let mut year = Vec::with_capacity(slots.len());
+    for slot in slots {
+        year.extend(place.query_row([slot], candidate).optional().map_err(StoreError::from)?);
+    }
+    give(&mut year, take)
 }
 
 /// Gives the candidates of one year, newest first.
@@ -315,23 +317,15 @@ fn give<E>(year: &mut Vec<Candidate>, take: &mut impl FnMut(Candidate) -> Result
     Ok(true)
 }
 
-/// The same for a crowded year, the one before the slot `end`: its entries newest first, those that the index lists.
+/// The same for a crowded year: its entries newest first, those that stand at `listed`.
 fn walk<E: From<StoreError>>(
     connection: &Connection,
-    expression: &str,
-    end: i64,
+    listed: &[i64],
     today: i64,
     take: &mut impl FnMut(Candidate) -> Result<bool, E>,
 ) -> Result<bool, E> {
-    let mut listed = prepared(
-        connection,
-        "SELECT rowid FROM search WHERE search MATCH ?1 AND rowid >= ?2 AND rowid < ?3 ORDER BY rowid",
-    )?;
-    let listed: Vec<i64> = listed
-        .query_map(params![expression, end - (1 << SLOT_BITS), end], |row| row.get(0))
-        .and_then(Iterator::collect)
-        .map_err(StoreError::from)?;
-    let year = i64::from(i16::MAX) - ((end >> SLOT_BITS) - 1);
+    let Some(first) = listed.first() else { return Ok(true) };
+    let year = i64::from(i16::MAX) - (first >> SLOT_BITS);
     let mut newest = prepared(
         connection,
         "SELECT slot, document, day, created, entry FROM slots INDEXED BY slots_newest
