@@ -88,14 +88,19 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Whether it takes this row; what [`list_query`] and [`list`] ask of the table.
+    /// Whether it takes this row: what [`list_query`] asks of the table, and the state.
     fn takes(&self, row: &ListRow) -> bool {
         let day = row.day.first();
         row.trashed == self.trashed
             && self.from.is_none_or(|from| day >= from.first())
             && self.to.is_none_or(|to| day <= to.last())
             && self.kind.is_none_or(|kind| row.kind == kind)
-            && self.state.is_none_or(|(state, today)| row.states_on(today).contains(&state))
+            && self.takes_state(row)
+    }
+
+    /// Whether it takes this row for its state, which has no column: a box opens on a day, and nothing is written then.
+    fn takes_state(&self, row: &ListRow) -> bool {
+        self.state.is_none_or(|(state, today)| row.states_on(today).contains(&state))
     }
 }
 
@@ -172,7 +177,7 @@ pub fn list(tx: &mut SqliteTx<'_>, filter: &Filter, limit: usize, after: Option<
     let (mut rows, mut more) = (Vec::new(), false);
     while let Some(found) = found.next().map_err(sql)? {
         let row = decode(found.get_ref(0).and_then(|value| Ok(value.as_blob()?)).map_err(sql)?)?;
-        if !filter.takes(&row) {
+        if !filter.takes_state(&row) {
             continue;
         }
         if rows.len() == limit {
