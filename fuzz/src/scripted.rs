@@ -166,7 +166,6 @@ fn messages() -> Vec<Message> {
 
 fn row(seed: u8) -> ListRow {
     ListRow {
-        id: EntryId::from_bytes([seed; 16]),
         kind: Kind::Loss,
         title: "The letter".to_owned(),
         day: Day::new(2026, 11, 22),
@@ -175,8 +174,7 @@ fn row(seed: u8) -> ListRow {
         states: vec![InnerState::Raw],
         boxed: Some(Boxed::ByHand),
         words: 3,
-        attachments: 0,
-        trashed: false,
+        ..ListRow::bare(EntryId::from_bytes([seed; 16]))
     }
 }
 

@@ -69,17 +69,13 @@ mod tests {
     /// As another device tells it: the `n`th of a month.
     fn row(n: u8) -> ListRow {
         ListRow {
-            id: EntryId::from_bytes([n; 16]),
             kind: Kind::Loss,
             title: format!("Letter {n}"),
             day: Day::new(2023, 11, n),
             created_at: Timestamp(n.into()),
             updated_at: Timestamp(n.into()),
-            states: Vec::new(),
-            boxed: None,
             words: 3,
-            attachments: 0,
-            trashed: false,
+            ..ListRow::bare(EntryId::from_bytes([n; 16]))
         }
     }
 

@@ -8,9 +8,7 @@ use super::derived::ListRow;
 use super::tx::{DocumentState, Setting, Storage, StoredChange, Tx, Unpacked, WantedBlob};
 use crate::error::{Error, Result};
 use crate::id::{BlobId, ChangeHash, DeviceId, EntryId, LogId, StatementId};
-use crate::journal::Kind;
 use crate::log::{Batch, BlobRef, Block, Certificate, Head, Operation, OperationKind, Placed, Position, codec};
-use crate::time::{Day, Timestamp};
 
 #[derive(Debug, Clone, Default)]
 struct Log {
@@ -409,7 +407,7 @@ impl Tx for MemoryTx {
     fn newest(&mut self, limit: usize) -> Result<Vec<ListRow>> {
         let held =
             self.state.documents.iter().filter(|(entry, held)| !held.state.heads.is_empty() && !entry.is_singleton());
-        Ok(held.rev().take(limit).map(|(entry, _)| bare_row(*entry)).collect())
+        Ok(held.rev().take(limit).map(|(entry, _)| ListRow::bare(*entry)).collect())
     }
 
     fn set_arriving(&mut self, from: DeviceId, rows: &[ListRow]) -> Result<()> {
@@ -428,22 +426,6 @@ impl Tx for MemoryTx {
             *whose != from || documents.get(entry).is_some_and(|held| !held.state.heads.is_empty())
         });
         Ok(())
-    }
-}
-
-fn bare_row(id: EntryId) -> ListRow {
-    ListRow {
-        id,
-        kind: Kind::Note,
-        title: String::new(),
-        day: Day::new(1970, 1, 1),
-        created_at: Timestamp(0),
-        updated_at: Timestamp(0),
-        states: Vec::new(),
-        boxed: None,
-        words: 0,
-        attachments: 0,
-        trashed: false,
     }
 }
 

@@ -18,17 +18,14 @@ cases![
 
 fn row(id: EntryId) -> ListRow {
     ListRow {
-        id,
         kind: Kind::Loss,
         title: "The letter".to_owned(),
         day: Day::new(2026, 11, 22),
         created_at: Timestamp(1),
         updated_at: Timestamp(2),
         states: vec![InnerState::Raw],
-        boxed: None,
         words: 3,
-        attachments: 0,
-        trashed: false,
+        ..ListRow::bare(id)
     }
 }
 

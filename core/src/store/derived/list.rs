@@ -61,6 +61,23 @@ impl ListRow {
         }
     }
 
+    /// The row of an entry of which no more is known than its id: a note without a title, from when clocks begin.
+    pub fn bare(id: EntryId) -> Self {
+        Self {
+            id,
+            kind: Kind::Note,
+            title: String::new(),
+            day: Day::new(1970, 1, 1),
+            created_at: Timestamp(0),
+            updated_at: Timestamp(0),
+            states: Vec::new(),
+            boxed: None,
+            words: 0,
+            attachments: 0,
+            trashed: false,
+        }
+    }
+
     /// Where the writer stands with it on the day `today`.
     pub fn states_on(&self, today: Day) -> Vec<InnerState> {
         let boxed = match self.boxed {
