@@ -53,13 +53,18 @@ pub(super) fn prune(shared: &Shared) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::super::alone::{again, made};
     use super::*;
+    use crate::document::{EntryDocument, TextField};
     use crate::engine::Engine;
     use crate::id::EntryId;
     use crate::journal::people::Person;
     use crate::journal::{Kind, NewEntry};
+    use crate::log::Operation;
     use crate::store::derived::{self, Cursor, Filter, ListRow};
+    use crate::store::rules;
     use crate::time::{Day, Timestamp};
 
     fn peer() -> DeviceId {
@@ -170,5 +175,32 @@ mod tests {
         let id = mine(&engine);
         announce(&engine, &[ListRow { id, ..row(3) }]);
         assert_eq!(all(&engine), ["Mine"]);
+    }
+
+    #[test]
+    fn an_entry_whose_beginning_has_not_come_stands_as_it_was_told() {
+        let (_folder, engine) = made();
+        let (shared, id) = (&engine.shared, row(3).id);
+        let mut entropy = shared.entropy.clone();
+        let now = shared.clock.now();
+        let new =
+            NewEntry { kind: Kind::Loss, title: "Here".into(), body: "b".into(), sections: vec![], happened: None };
+        let (mut document, first) = EntryDocument::create(id, shared.actor(), now, &new, &mut entropy).unwrap();
+        let base = document.heads();
+        let edit = document.edit(now, &mut entropy, |editor| editor.set_text(TextField::Body, &base, "c")).unwrap();
+        let bring = |chunk: Vec<u8>| {
+            let operation = Operation::change(id, chunk, Vec::new(), Vec::new()).unwrap();
+            let mut entropy = shared.entropy.clone();
+            shared.store.write(|tx| rules::append(tx, &shared.identity, &mut entropy, vec![operation])).unwrap();
+        };
+        // Another device's edit comes before what it was made on.
+        announce(&engine, &[row(3)]);
+        bring(edit.1.unwrap());
+        end(shared, peer()).unwrap();
+        engine.derive(Duration::from_secs(60), |_, _| {}).unwrap();
+        assert_eq!(all(&engine), [">Letter 3"]);
+        assert_eq!(engine.row(id).unwrap(), None, "nothing of it can be read");
+        bring(first);
+        assert_eq!(all(&engine), ["Here"]);
     }
 }

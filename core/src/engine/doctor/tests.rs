@@ -318,13 +318,9 @@ fn means_nothing(cell: &Cell, key: &str) -> Option<&'static str> {
         ("documents", "stale") => Some("what is set for nothing is derived once more, and that is all"),
         ("documents", "version") => Some("it counts on from any number, and only this process compares it"),
         ("peers", "seen") | ("snapshots", "used") => Some("a time by this device's own clock"),
-        ("slots", "slot") if key.contains(WORDLESS) => Some("an entry without words is in no list"),
         _ => None,
     }
 }
-
-/// The slot of the entry that can't be read yet.
-const WORDLESS: &str = "129171980288";
 
 #[test]
 fn a_byte_flipped_in_any_column_is_no_panic_and_is_made_right() {

@@ -78,6 +78,12 @@ impl Rows {
     }
 }
 
+/// Whether anything of an entry can be read. One whose beginning has not come is as it was announced, or not there yet: an
+/// empty row would stand in the list under the first day of all.
+fn is_readable(changes: &[StoredChange]) -> bool {
+    changes.iter().any(|change| change.ready)
+}
+
 fn names_people(entry: &Entry) -> bool {
     entry.texts().any(|(_, text)| !tokens_in(text).is_empty())
 }
@@ -121,7 +127,7 @@ impl Held {
             opened: false,
             refused: 0,
         };
-        if !changes.is_empty() {
+        if is_readable(&changes) {
             let read = read(entry, changes, actor)?;
             prepared.opened = read.opened;
             prepared.refused = read.refused;
@@ -162,9 +168,12 @@ impl Prepared {
         if renamed || texts.as_deref() != self.before.as_ref().map(|(packed, _)| packed.as_slice()) {
             return Ok(false);
         }
-        if let Some(rows) = &self.rows {
-            put_list_row(tx, self.document, &rows.row, rows.named)?;
-            put_texts(tx, self.document, self.before.as_ref(), rows)?;
+        match &self.rows {
+            Some(rows) => {
+                put_list_row(tx, self.document, &rows.row, rows.named)?;
+                put_texts(tx, self.document, self.before.as_ref(), rows)?;
+            }
+            None => tx.forget_derived(self.document)?,
         }
         fresh(tx, self.entry, self.refused)?;
         Ok(true)
@@ -203,9 +212,9 @@ pub fn disagrees(tx: &mut SqliteTx<'_>, entry: EntryId, actor: Actor) -> Result<
     if !is_snapshot_right(tx, entry, actor, &changes)? {
         return Ok(Some("snapshot"));
     }
-    let (made, refused) = match changes.is_empty() {
-        true => (None, 0),
-        false => {
+    let (made, refused) = match is_readable(&changes) {
+        false => (None, 0),
+        true => {
             let read = read(entry, changes, actor)?;
             (Some(Rows::of(&read.entry, &people(tx)?)), read.refused)
         }

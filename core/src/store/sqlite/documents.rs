@@ -283,7 +283,7 @@ impl SqliteTx<'_> {
     }
 
     /// Removes everything that was derived from a document.
-    fn forget_derived(&mut self, document: i64) -> Result<()> {
+    pub(in crate::store) fn forget_derived(&mut self, document: i64) -> Result<()> {
         // The search row first: it can only be taken out with the text that it was made from.
         self.remove_search_row(document)?;
         for table in ["entries", "texts", "snapshots"] {
