@@ -179,6 +179,23 @@ impl SqliteTx<'_> {
         Ok(found)
     }
 
+    /// Whether a record of `entry` with this hash stands in any log.
+    pub(super) fn holds_record(&mut self, entry: EntryId, hash: &[u8; 32]) -> Result<bool> {
+        let Some(id) = self.row_of(entry)? else { return Ok(false) };
+        let mut found = self
+            .conn
+            .prepare_cached("SELECT id FROM places WHERE document = ?1 AND key = ?2 AND ready IS NULL ORDER BY id")
+            .map_err(db)?;
+        let found = found.query_map(params![id, index_key(hash)], |row| row.get(0));
+        let found: Vec<i64> = found.and_then(Iterator::collect).map_err(db)?;
+        let mut holds = false;
+        self.lines(&found, |_, line| {
+            holds |= line.hash()? == *hash;
+            Ok(())
+        })?;
+        Ok(holds)
+    }
+
     pub(super) fn set_readiness(&mut self, entry: EntryId, hash: ChangeHash, ready: bool) -> Result<()> {
         let Some(id) = self.row_of(entry)? else { return Ok(()) };
         if self.fresh.remove(&(id, hash)) && ready {

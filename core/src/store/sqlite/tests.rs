@@ -6,7 +6,7 @@ use crate::crypto::Secret;
 use crate::error::Error;
 use crate::id::EntryId;
 use crate::journal::Kind;
-use crate::log::{Block, MAX_BATCH, Operation, Unpacker};
+use crate::log::{Block, Envelope, MAX_BATCH, Operation, OperationKind, Unpacker, line};
 use crate::store::conformance::world::{Doc, Journal, Seeded};
 use crate::store::derived::{Filter, list_query};
 use crate::store::rules::{self, Identity, Packing};
@@ -383,4 +383,18 @@ fn long_bodies_come_back() {
     made.change(entry(1), chunk.clone());
     assert_eq!(made.store.read(|tx| tx.changes(entry(1))).unwrap()[0].chunk, chunk);
     assert_eq!(made.problems(), [""; 0]);
+}
+
+/// A damaged block stays aside, with what can be read of it. Each repair looks at it, and wrote its records down once more.
+#[test]
+fn a_record_that_stays_aside_is_logged_again_once() {
+    let mut made = made();
+    let envelope =
+        Envelope { entry: entry(1), kind: OperationKind::Record, brings: vec![], ends: vec![], first_log: None };
+    let record = Operation::new(envelope, b"a line of the ledger".to_vec()).unwrap();
+    let damaged = [line(&record), vec![0xff; 9]].concat();
+    let aside = "INSERT INTO aside (source, place, bytes) VALUES ('blocks', 1, ?1)";
+    made.store.write_sql(|tx| Ok(tx.conn()?.execute(aside, [damaged]).unwrap())).unwrap();
+    let mut repair = || made.store.repair(&made.identity, &mut made.entropy).unwrap().logged_again;
+    assert_eq!([repair(), repair()], [1, 0]);
 }
