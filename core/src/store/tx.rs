@@ -28,6 +28,9 @@ pub enum Setting {
     Mended,
     /// When files of blobs that no log names were last looked for: milliseconds since 1970, 8 bytes LE.
     BlobsSwept,
+    /// Where the count of a new document's changes begins: above every count that was used before a repair made all
+    /// documents again, 8 bytes LE.
+    CountsFrom,
 }
 
 impl Setting {
@@ -42,6 +45,7 @@ impl Setting {
             Self::Digest => "digest",
             Self::Mended => "mended",
             Self::BlobsSwept => "blobs_swept",
+            Self::CountsFrom => "counts_from",
         }
     }
 }

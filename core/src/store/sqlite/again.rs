@@ -19,10 +19,13 @@ impl SqliteTx<'_> {
     pub(super) fn derive_from_logs(&mut self, identity: &Identity) -> Result<u64> {
         let before = self.raw_heads()?;
         let digest = self.setting(Setting::Digest)?;
+        // Whoever read a document before, outside this transaction, must see that it is another now, and so must whoever
+        // finds another under its number later.
         let conn = self.conn()?;
-        // Whoever read a document before, outside this transaction, must see that it is another now.
         let version: i64 =
             conn.query_row("SELECT coalesce(max(version), 0) FROM documents", [], |row| row.get(0)).map_err(db)?;
+        let version = self.first_version()?.max(version).clamp(0, i64::MAX / 2) + 1;
+        self.set_setting(Setting::CountsFrom, &version.to_le_bytes())?;
         let here: Vec<(Vec<u8>, Vec<u8>)> = {
             let here = "SELECT entry, blob FROM blobs JOIN documents ON documents.id = document WHERE here";
             let mut here = conn.prepare(here).map_err(db)?;
@@ -62,9 +65,6 @@ impl SqliteTx<'_> {
                 self.set_blob(entry, blob, &[], true)?;
             }
         }
-        let conn = self.conn()?;
-        conn.execute("UPDATE documents SET version = version + ?1", [version.clamp(0, i64::MAX / 2) + 1])
-            .map_err(db)?;
         let after = self.raw_heads()?;
         let changed = after.iter().filter(|(entry, heads)| before.get(*entry) != Some(heads)).count();
         let gone = before.keys().filter(|entry| !after.contains_key(*entry)).count();

@@ -11,7 +11,7 @@ use super::search;
 use super::tx::{SqliteTx, db, int, uint};
 use crate::error::{Error, Result};
 use crate::id::{ChangeHash, DeviceId, EntryId, Incarnation, LogId};
-use crate::store::tx::{DocumentState, StoredChange};
+use crate::store::tx::{DocumentState, Setting, StoredChange, Tx};
 
 /// A document as this transaction has it.
 #[derive(Debug, Clone, Default)]
@@ -88,17 +88,28 @@ impl SqliteTx<'_> {
         self.documents.get_mut(&entry).ok_or_else(|| Error::internal("a document was lost"))
     }
 
+    /// The version that a new document begins with. None is used twice, also where a repair made the table again: rows
+    /// that another process prepared before would be taken for those of the entry that has their number now.
+    pub(super) fn first_version(&mut self) -> Result<i64> {
+        if let Some(first) = self.first_version {
+            return Ok(first);
+        }
+        let set = self.setting(Setting::CountsFrom)?.and_then(|bytes| bytes.try_into().ok());
+        Ok(*self.first_version.insert(set.map_or(0, i64::from_le_bytes)))
+    }
+
     /// Writes every document that changed.
     pub(super) fn write_documents(&mut self) -> Result<()> {
-        let mut changed: Vec<_> = self.documents.iter_mut().filter(|(_, row)| row.unwritten).collect();
-        if changed.is_empty() {
+        if self.documents.values().all(|row| !row.unwritten) {
             return Ok(());
         }
+        let first_version = self.first_version()?;
+        let mut changed: Vec<_> = self.documents.iter_mut().filter(|(_, row)| row.unwritten).collect();
         changed.sort_unstable_by_key(|(_, row)| row.id);
         let mut write = self
             .conn
             .prepare_cached(
-                "INSERT INTO documents (id, entry, heads, pending, stale) VALUES (?1, ?2, ?3, ?4, ?5)
+                "INSERT INTO documents (id, entry, heads, pending, stale, version) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
                  ON CONFLICT (id) DO UPDATE SET heads = excluded.heads, pending = excluded.pending, version = version + 1,
                      stale = CASE WHEN excluded.heads IS NULL THEN 0 ELSE stale | excluded.stale END,
                      refused = CASE WHEN excluded.heads IS NULL THEN 0 ELSE refused END",
@@ -107,7 +118,8 @@ impl SqliteTx<'_> {
         for (entry, row) in changed {
             let heads = row.state.heads.iter().flat_map(|head| *head.as_bytes()).collect::<Vec<_>>();
             let heads = (!heads.is_empty()).then_some(heads);
-            write.execute(params![row.id, entry.as_bytes(), heads, int(row.state.pending), row.stale]).map_err(db)?;
+            let pending = int(row.state.pending);
+            write.execute(params![row.id, entry.as_bytes(), heads, pending, row.stale, first_version]).map_err(db)?;
             row.unwritten = false;
             row.stale = 0;
         }

@@ -398,3 +398,31 @@ fn a_record_that_stays_aside_is_logged_again_once() {
     let mut repair = || made.store.repair(&made.identity, &mut made.entropy).unwrap().logged_again;
     assert_eq!([repair(), repair()], [1, 0]);
 }
+
+/// Rows that were read from a journal before it was repaired are of nobody then: numbers of documents are given again.
+#[test]
+fn a_repair_uses_no_version_of_a_document_again() {
+    let mut made = made();
+    let versions = |made: &Made| -> Vec<i64> {
+        let all = "SELECT version FROM documents ORDER BY id";
+        let read = |tx: &mut SqliteTx<'_>| {
+            Ok(tx.conn()?.prepare(all).unwrap().query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect())
+        };
+        made.store.read_sql(read).unwrap()
+    };
+    let mut doc = Doc::new(1);
+    for word in ["rain", "snow"] {
+        made.change(entry(1), doc.write(word));
+    }
+    let before = versions(&made);
+    // Nothing is left in the log, but what can be read behind the damage.
+    let damage = "UPDATE operations SET line = zeroblob(9) WHERE id = (SELECT min(id) FROM operations)";
+    made.store.write_sql(|tx| Ok(tx.conn()?.execute(damage, []).unwrap())).unwrap();
+    made.store.repair(&made.identity, &mut made.entropy).unwrap();
+    made.change(entry(2), Doc::new(2).write("hail"));
+    let after = versions(&made);
+    assert!(
+        after.len() == 2 && after.iter().all(|version| before.iter().all(|old| old < version)),
+        "{before:?} {after:?}"
+    );
+}

@@ -42,6 +42,8 @@ pub struct SqliteTx<'a> {
     pub(super) logs: HashMap<LogId, LogRow>,
     pub(super) documents: HashMap<EntryId, DocumentRow>,
     pub(super) next_document: Option<i64>,
+    /// The version that a new document begins with, once that was asked.
+    pub(super) first_version: Option<i64>,
     /// Changes that this transaction appended and that nobody has spoken of since: not known to [`Tx::change_ready`].
     pub(super) fresh: HashSet<(i64, ChangeHash)>,
     /// Whether there is any certificate at all, once that was asked: where there is none, nothing is looked up.
@@ -66,6 +68,7 @@ impl<'a> SqliteTx<'a> {
             logs: HashMap::new(),
             documents: HashMap::new(),
             next_document: None,
+            first_version: None,
             fresh: HashSet::new(),
             any_erased: None,
             unpacker: Unpacker::default(),

@@ -8,7 +8,7 @@ use crate::store::rules;
 use crate::store::tx::Setting;
 
 /// Every setting that there is.
-const SETTINGS: [Setting; 8] = [
+const SETTINGS: [Setting; 9] = [
     Setting::DeviceSeed,
     Setting::SealingSeed,
     Setting::JournalSecret,
@@ -17,6 +17,7 @@ const SETTINGS: [Setting; 8] = [
     Setting::Digest,
     Setting::Mended,
     Setting::BlobsSwept,
+    Setting::CountsFrom,
 ];
 
 /// This device's own small rows that do not read: they are made again when next needed. A setting may be a key that
