@@ -9,9 +9,9 @@ use afterword_core::log::{Batch, ChangeHeader, OperationKind, Position};
 use afterword_core::membership::State;
 use afterword_core::store::rules::{self, Planted, Summary};
 use afterword_core::store::{StorageExt, Tx};
-use automerge::{ROOT, ReadDoc};
 
-use super::device::{Check, Device, Rule, Violation, broken, load};
+use super::device::{Check, Device, Rule, Violation, broken};
+use super::writing::{Said, load, said};
 
 /// What the whole run knows, and no device does.
 #[derive(Debug, Default)]
@@ -27,6 +27,8 @@ pub(super) struct Ledger {
     pub(super) mended: u64,
     /// Rows of entries on their way that a device kept.
     pub(super) announced: u64,
+    /// Entries whose prepared rows were written, and those whose were not, since their logs had moved on.
+    pub(super) derived: [u64; 2],
     /// A rule that is not looked at, for a test that is about another one.
     pub(super) ignored: Option<Rule>,
 }
@@ -191,7 +193,7 @@ fn document(tx: &mut dyn Tx, entry: EntryId) -> Check<Vec<ChangeHash>> {
 }
 
 /// At the end of a run: the text of every document, read by Automerge; and making everything again changes nothing.
-pub(super) fn final_state(device: &Device) -> Check<BTreeMap<EntryId, (String, Vec<String>)>> {
+pub(super) fn final_state(device: &Device) -> Check<BTreeMap<EntryId, Said>> {
     let storage = device.storage();
     let read = storage.read(|tx| {
         let mut texts = BTreeMap::new();
@@ -217,16 +219,13 @@ pub(super) fn final_state(device: &Device) -> Check<BTreeMap<EntryId, (String, V
     Ok(texts)
 }
 
-fn text(tx: &mut dyn Tx, entry: EntryId) -> Result<(String, Vec<String>)> {
+fn text(tx: &mut dyn Tx, entry: EntryId) -> Result<Said> {
     let ready = tx.changes(entry)?.iter().filter(|change| change.ready).count();
     let mut doc = load(tx, entry)?;
     if doc.get_changes(&[]).len() != ready || !doc.get_missing_deps(&[]).is_empty() {
         return Err(Error::internal(format!("Automerge did not take every ready change of {entry:?}")));
     }
-    let get = |key: &str| doc.get(ROOT, key).ok().flatten().map(|(_, id)| id);
-    let text = get("text").map(|id| doc.text(&id).unwrap_or_default()).unwrap_or_default();
-    let marks = get("marks").map(|id| doc.keys(&id).collect()).unwrap_or_default();
-    Ok((text, marks))
+    Ok(said(&doc))
 }
 
 /// Whether all of a batch is durable at a device: held, erased, or the tail of a fork that gave way there.

@@ -1,4 +1,4 @@
-//! One device: its key, its disk, its clock, and what a writer does on it.
+//! One device: its key, its disk, its clock, and what happens to its home.
 
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
@@ -6,18 +6,16 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use afterword_core::crypto::{DeviceKey, SealingKey, Secret};
-use afterword_core::error::{Error, Result};
+use afterword_core::error::Result;
 use afterword_core::id::{DeviceId, EntryId, JournalId, LogId};
-use afterword_core::log::{Envelope, Head, Operation, OperationKind};
 use afterword_core::membership::{Newcomer, Signer, Statement, Statements};
 use afterword_core::store::blobs::Shape;
-use afterword_core::store::rules::{self, Identity, Packing, Planted};
-use afterword_core::store::{Setting, StorageExt, Tx};
+use afterword_core::store::derived::Prepared;
+use afterword_core::store::rules::{self, Identity, Planted};
+use afterword_core::store::{Setting, StorageExt};
 use afterword_core::time::{Timestamp, random};
-use automerge::transaction::{CommitOptions, Transactable};
-use automerge::{ActorId, AutoCommit, Change, ObjType, ROOT, ReadDoc};
 
-use super::disk::{Blobs, Damage, Disk, Factory, Held, Power, Powered, blob_ref};
+use super::disk::{Blobs, Damage, Disk, Factory, Held, Power, Powered};
 use super::rng::Rng;
 
 /// What must not happen, and did: the rule that was broken, and how it showed.
@@ -48,6 +46,10 @@ pub(super) enum Rule {
     ErasedIsErased,
     /// A log that a peer holds further, or otherwise, is never appended to again.
     NoAppendAfterRollback,
+    /// What is derived and not marked as stale is what the log says: list row, text, and what a search finds.
+    DerivedIsTheLogs,
+    /// What was derived stays so, through any crash, until its log says something else.
+    DerivedOnce,
     /// Honest devices end their sessions in peace, in bounded steps.
     SessionsEndWell,
     /// The store does what is asked of it.
@@ -78,7 +80,7 @@ pub(super) struct Device {
     pub(super) blobs: Arc<Blobs>,
     pub(super) power: Arc<Mutex<Power>>,
     pub(super) rng: Rng,
-    actor: ActorId,
+    pub(super) actor: [u8; 16],
     /// Milliseconds that its clock is off.
     pub(super) clock: i64,
     /// Bodies that a commit here said are held.
@@ -87,20 +89,11 @@ pub(super) struct Device {
     pub(super) told: BTreeSet<LogId>,
     /// Whether it was ever repaired: bytes may be here that only what was lost spoke of.
     pub(super) repaired: bool,
+    /// Rows that were prepared, and wait for the writer.
+    pub(super) waiting: Vec<(EntryId, Prepared)>,
+    /// Entries that a commit here said are derived, each with the version of its log that they were derived from.
+    pub(super) derived: BTreeMap<EntryId, i64>,
 }
-
-/// What a writer does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Writing {
-    Edit,
-    Mark,
-    Attach,
-    Detach,
-    Record,
-}
-
-const WORDS: [&str; 12] =
-    ["rain", "letter", "häuser", "失敗", "🙂", "again", "not yet", "why", "שלום", "e\u{301}", "door", "bread"];
 
 impl Device {
     /// The device that begins a journal.
@@ -143,12 +136,14 @@ impl Device {
             disk: factory(),
             blobs: Arc::default(),
             power: Arc::new(Mutex::new(Power { fuse: None, vector })),
-            actor: ActorId::from(random::<16>(&mut rng)),
+            actor: random(&mut rng),
             rng,
             clock: 0,
             held: BTreeSet::new(),
             told: BTreeSet::new(),
             repaired: false,
+            waiting: Vec::new(),
+            derived: BTreeMap::new(),
         }
     }
 
@@ -199,131 +194,7 @@ impl Device {
     }
 
     pub(super) fn storage(&self) -> Powered {
-        Powered { inner: self.disk.storage(), power: self.power.clone() }
-    }
-
-    // ---- what a writer does -------------------------------------------------------------------------------------
-
-    /// Begins an entry.
-    pub(super) fn write(&mut self) -> Result<(EntryId, Head)> {
-        let entry = EntryId::from_bytes(random(&mut self.rng));
-        let mut doc = AutoCommit::new().with_actor(self.actor.clone());
-        let text = doc.put_object(ROOT, "text", ObjType::Text).map_err(refused)?;
-        doc.put_object(ROOT, "marks", ObjType::Map).map_err(refused)?;
-        doc.splice_text(&text, 0, 0, self.word()).map_err(refused)?;
-        let chunk = self.commit_document(&mut doc)?;
-        let operation = Operation::change(entry, chunk, Vec::new(), Vec::new())?;
-        let head = self.append(vec![operation])?;
-        Ok((entry, head))
-    }
-
-    /// Changes an entry, where it can be read here.
-    pub(super) fn change(&mut self, entry: EntryId, writing: Writing) -> Result<Option<Head>> {
-        let storage = self.storage();
-        let (mut doc, blobs) = storage.read(|tx| {
-            let blobs: Vec<_> = tx.blobs(false)?.into_iter().filter(|blob| blob.entry == entry).collect();
-            Ok((load(tx, entry)?, blobs))
-        })?;
-        doc.set_actor(self.actor.clone());
-        let Some((_, text)) = doc.get(ROOT, "text").map_err(refused)? else { return Ok(None) };
-        let Some((_, marks)) = doc.get(ROOT, "marks").map_err(refused)? else { return Ok(None) };
-        let (mut brings, mut ends) = (Vec::new(), Vec::new());
-        match writing {
-            Writing::Edit => {
-                let length = doc.length(&text);
-                let at = self.rng.below(length + 1);
-                let gone = if self.rng.chance(30) { self.rng.below((length - at).min(4) + 1) } else { 0 };
-                let word = self.word();
-                doc.splice_text(&text, at, gone as isize, word).map_err(refused)?;
-            }
-            Writing::Mark => {
-                let word = self.word();
-                if self.rng.chance(70) {
-                    doc.put(&marks, word, true).map_err(refused)?;
-                } else {
-                    doc.delete(&marks, word).map_err(refused)?;
-                }
-            }
-            Writing::Attach => {
-                let length = if self.rng.chance(10) { 70_000 } else { 1 + self.rng.below(200) };
-                let bytes = vec![self.rng.next() as u8; length];
-                let blob = blob_ref(random(&mut self.rng), &bytes);
-                self.blobs.put(entry, &blob, &bytes);
-                doc.put(&marks, blob.id.to_string(), true).map_err(refused)?;
-                brings.push(blob);
-            }
-            Writing::Detach => {
-                let Some(blob) = self.rng.pick(&blobs) else { return Ok(None) };
-                doc.delete(&marks, blob.blob.id.to_string()).map_err(refused)?;
-                ends.push(blob.blob.id);
-            }
-            Writing::Record => {
-                let envelope = Envelope {
-                    entry,
-                    kind: OperationKind::Record,
-                    brings: Vec::new(),
-                    ends: Vec::new(),
-                    first_log: None,
-                };
-                let bytes = random::<12>(&mut self.rng).to_vec();
-                return Ok(Some(self.append(vec![Operation::new(envelope, bytes)?])?));
-            }
-        }
-        let chunk = self.commit_document(&mut doc)?;
-        let operation = Operation::change(entry, chunk, brings.clone(), ends)?;
-        let head = storage.write(|tx| {
-            if tx.is_erased(entry)? {
-                return Ok(None);
-            }
-            let head = rules::append(tx, &self.identity, &mut self.rng, vec![operation])?;
-            // The bytes were there before the commit that speaks of them.
-            brings.iter().try_for_each(|blob| tx.set_blob(entry, blob.id, &[], true))?;
-            Ok(Some(head))
-        })?;
-        Ok(head)
-    }
-
-    /// Writes a long line of the ledger, of bytes that do not compress.
-    pub(super) fn record_long(&mut self, entry: EntryId, length: usize) -> Result<Head> {
-        let (brings, ends) = (Vec::new(), Vec::new());
-        let envelope = Envelope { entry, kind: OperationKind::Record, brings, ends, first_log: None };
-        let mut bytes = vec![0; length];
-        afterword_core::time::Entropy::fill(&mut self.rng, &mut bytes);
-        self.append(vec![Operation::new(envelope, bytes)?])
-    }
-
-    /// Packs older operations, as a program does while nobody waits.
-    pub(super) fn pack(&mut self, packing: &Packing) -> Result<()> {
-        self.storage().write(|tx| rules::pack(tx, &self.identity, packing)).map(drop)
-    }
-
-    /// Destroys an entry.
-    pub(super) fn erase(&mut self, entry: EntryId) -> Result<()> {
-        let storage = self.storage();
-        storage.write(|tx| rules::erase(tx, &self.identity, &mut self.rng, entry)).map(drop)
-    }
-
-    fn append(&mut self, operations: Vec<Operation>) -> Result<Head> {
-        let storage = self.storage();
-        storage.write(|tx| rules::append(tx, &self.identity, &mut self.rng, operations))
-    }
-
-    fn commit_document(&mut self, doc: &mut AutoCommit) -> Result<Vec<u8>> {
-        let options = || CommitOptions::default().with_time(1_700_000_000 + self.clock);
-        let hash = doc.commit_with(options());
-        let change = match hash {
-            Some(_) => doc.get_last_local_change(),
-            // Deleting what is not there changes nothing: an empty change says so.
-            None => {
-                doc.empty_change(options());
-                doc.get_last_local_change()
-            }
-        };
-        change.map(|change| change.raw_bytes().to_vec()).ok_or_else(|| Error::internal("nothing was committed"))
-    }
-
-    fn word(&mut self) -> &'static str {
-        WORDS[self.rng.below(WORDS.len())]
+        Powered { inner: self.disk.storage(), derives: self.disk.derives(), power: self.power.clone() }
     }
 
     /// Bytes of blobs that nobody wants any more go.
@@ -351,6 +222,8 @@ impl Device {
         *self.power.lock().unwrap_or_else(PoisonError::into_inner) = Power { fuse: None, vector: copy.vector.clone() };
         self.held = copy.held.clone();
         self.told.clear();
+        self.waiting.clear();
+        self.derived.clear();
         self.open_again();
     }
 
@@ -362,12 +235,14 @@ impl Device {
             disk: factory(),
             blobs: Arc::default(),
             power: Arc::default(),
-            actor: self.actor.clone(),
+            actor: self.actor,
             rng: rng.split(),
             clock: self.clock,
             held: BTreeSet::new(),
             told: BTreeSet::new(),
             repaired: false,
+            waiting: Vec::new(),
+            derived: BTreeMap::new(),
         };
         twin.restore(copy);
         twin
@@ -377,6 +252,10 @@ impl Device {
     pub(super) fn crash(&mut self) {
         self.power.lock().unwrap_or_else(PoisonError::into_inner).fuse = None;
         self.disk.reopen();
+        // Another process, which lives on, may have prepared them.
+        if self.rng.chance(50) {
+            self.waiting.clear();
+        }
         self.sweep_strays();
         self.open_again();
     }
@@ -402,6 +281,7 @@ impl Device {
         let storage = self.storage();
         self.disk.repair(&storage, &self.identity, damage, &mut self.rng)?;
         self.repaired = true;
+        self.derived.clear();
         for blob in storage.read(|tx| tx.blobs(true))? {
             let parts = self.blobs.held().get(&(blob.entry, blob.blob.id)).map(BTreeMap::len);
             if parts.is_some()
@@ -415,21 +295,6 @@ impl Device {
 
     /// An actor id of its own for every opening of the store.
     fn open_again(&mut self) {
-        self.actor = ActorId::from(random::<16>(&mut self.rng));
+        self.actor = random(&mut self.rng);
     }
-}
-
-fn refused(error: impl std::fmt::Display) -> Error {
-    Error::internal(error)
-}
-
-/// An entry's document, of all its ready changes.
-pub(super) fn load(tx: &mut dyn Tx, entry: EntryId) -> Result<AutoCommit> {
-    let mut doc = AutoCommit::new();
-    let mut changes = Vec::new();
-    for change in tx.changes(entry)?.into_iter().filter(|change| change.ready) {
-        changes.push(Change::from_bytes(change.chunk).map_err(refused)?);
-    }
-    doc.apply_changes(changes).map_err(refused)?;
-    Ok(doc)
 }

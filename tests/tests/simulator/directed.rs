@@ -2,10 +2,11 @@
 
 use afterword_core::sync::Mode;
 
-use super::device::{Check, Rule, Writing, broken};
+use super::device::{Check, Rule, broken};
 use super::disk::Blow;
 use super::kind;
 use super::world::World;
+use super::writing::Writing;
 
 /// `devices` that know each other and each hold one entry of each.
 fn together(world: &mut World, devices: usize) -> Check {

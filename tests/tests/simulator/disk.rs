@@ -13,7 +13,8 @@ use afterword_core::log::{BlobRef, Position};
 use afterword_core::store::blobs::{Shape, Taken, parts_of};
 use afterword_core::store::memory::Snapshot;
 use afterword_core::store::rules::{self, Identity};
-use afterword_core::store::{MemoryStore, Setting, Storage, StorageExt, Tx, WantedBlob};
+use afterword_core::store::sqlite::SqliteTx;
+use afterword_core::store::{MemoryStore, Setting, SqliteStore, Storage, StorageExt, Tx, WantedBlob};
 use afterword_core::sync::BlobBytes;
 use afterword_core::time::Entropy;
 
@@ -24,6 +25,10 @@ use super::vector::VectorTx;
 pub(super) trait Disk: Debug {
     /// The store, open.
     fn storage(&self) -> Arc<dyn Storage>;
+    /// The store that derives lists and search. The model derives nothing.
+    fn derives(&self) -> Option<Arc<SqliteStore>> {
+        None
+    }
     /// All that is committed now.
     fn copy(&self) -> Rc<dyn Any>;
     /// Puts a copy in place of what is there.
@@ -142,10 +147,25 @@ pub(super) struct Power {
     pub(super) vector: Option<BTreeMap<LogId, Position>>,
 }
 
+impl Power {
+    /// Whether the power goes at this commit, and when.
+    fn burn(&mut self) -> Option<Blow> {
+        match self.fuse.take() {
+            Some((0, blow)) => Some(blow),
+            Some((left, blow)) => {
+                self.fuse = Some((left - 1, blow));
+                None
+            }
+            None => None,
+        }
+    }
+}
+
 /// A store whose power may go.
 #[derive(Debug)]
 pub(super) struct Powered {
     pub(super) inner: Arc<dyn Storage>,
+    pub(super) derives: Option<Arc<SqliteStore>>,
     pub(super) power: Arc<Mutex<Power>>,
 }
 
@@ -154,6 +174,23 @@ const POWER_CUT: &str = "the simulated power went";
 /// Whether this error is a power cut, and not something that must not happen.
 pub(super) fn is_power_cut(error: &Error) -> bool {
     error.message == POWER_CUT
+}
+
+fn cut() -> Error {
+    Error::new(Code::Cancelled, POWER_CUT, "")
+}
+
+impl Powered {
+    /// Writes with SQL beside the rules, as the engine does.
+    pub(super) fn write_sql<R>(&self, f: impl FnOnce(&mut SqliteTx<'_>) -> Result<R>) -> Result<R> {
+        let store = self.derives.as_ref().ok_or_else(|| Error::internal("a model has no SQL"))?;
+        let blow = self.power.lock().unwrap_or_else(PoisonError::into_inner).burn();
+        let done = store.write_sql(|tx| {
+            let done = f(tx)?;
+            if blow == Some(Blow::Before) { Err(cut()) } else { Ok(done) }
+        })?;
+        if blow == Some(Blow::After) { Err(cut()) } else { Ok(done) }
+    }
 }
 
 impl Storage for Powered {
@@ -166,16 +203,8 @@ impl Storage for Powered {
     }
 
     fn write_tx(&self, f: &mut dyn FnMut(&mut dyn Tx) -> Result<()>) -> Result<()> {
-        let cut = || Error::new(Code::Cancelled, POWER_CUT, "");
         let mut power = self.power.lock().unwrap_or_else(PoisonError::into_inner);
-        let blow = match power.fuse.take() {
-            Some((0, blow)) => Some(blow),
-            Some((left, blow)) => {
-                power.fuse = Some((left - 1, blow));
-                None
-            }
-            None => None,
-        };
+        let blow = power.burn();
         match &mut power.vector {
             None => self.inner.write_tx(&mut |tx| {
                 f(tx)?;

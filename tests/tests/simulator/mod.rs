@@ -5,16 +5,19 @@
 //! runs it again.
 
 mod check;
+mod deriving;
 mod device;
 mod directed;
 mod disk;
 mod link;
 mod planted;
+mod reading;
 mod repair;
 mod rng;
 mod sqlite;
 mod vector;
 mod world;
+mod writing;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -55,7 +58,7 @@ fn report(seed: u64) -> String {
     };
     format!(
         "{}\n{:?}: {}\nagain: AFTERWORD_SEED={seed} AFTERWORD_STEPS={steps} cargo test --release -p afterword-tests \
-         --test main simulator::seeds -- --nocapture",
+         --test all simulator::seeds -- --nocapture",
         trace.join("\n"),
         violation.rule,
         violation.detail
@@ -77,7 +80,7 @@ fn seeds() {
     let most = if seconds.is_some_and(|seconds| seconds > 240) { u64::MAX } else { SEEDS };
     let first = number("AFTERWORD_FIRST_SEED").unwrap_or(0);
     let (next, failed, start) = (AtomicU64::new(first), AtomicBool::new(false), Instant::now());
-    let (failures, totals) = (Mutex::new(Vec::new()), Mutex::new([0; 5]));
+    let (failures, totals) = (Mutex::new(Vec::new()), Mutex::new([0; 7]));
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
             scope.spawn(|| {
@@ -92,16 +95,18 @@ fn seeds() {
                         failures.lock().unwrap().push(seed);
                     }
                     let ledger = &world.ledger;
-                    let done = [1, ledger.operations, ledger.settled, ledger.mended, ledger.announced];
+                    let [derived, late] = ledger.derived;
+                    let done = [1, ledger.operations, ledger.settled, ledger.mended, ledger.announced, derived, late];
                     totals.lock().unwrap().iter_mut().zip(done).for_each(|(total, more)| *total += more);
                 }
             });
         }
     });
-    let [seeds, operations, settled, mended, announced] = *totals.lock().unwrap();
+    let [seeds, operations, settled, mended, announced, derived, late] = *totals.lock().unwrap();
     println!(
         "{seeds} seeds from {first} on in {:.0?} (every {SQLITE_EVERY}th on SQLite): {operations} operations written, sessions settled \
-         {settled} times, rollbacks and forks mended {mended} times, {announced} entries announced",
+         {settled} times, rollbacks and forks mended {mended} times, {announced} entries announced, {derived} derived and {late} \
+         prepared in vain",
         start.elapsed()
     );
     if let Some(seed) = failures.lock().unwrap().iter().min() {

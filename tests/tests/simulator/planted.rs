@@ -18,6 +18,11 @@ const MOST_SEEDS: u64 = 300;
 
 /// Some random run breaks one of `rules` with the bug, and keeps all of them without.
 fn caught_by_chance(planted: Planted, rules: &[Rule]) {
+    caught_by_chance_on(disk::memory, planted, rules);
+}
+
+fn caught_by_chance_on(factory: Factory, planted: Planted, rules: &[Rule]) {
+    let kind = |seed: u64| Kind { factory, ..kind(seed) };
     for seed in 0..MOST_SEEDS {
         let Err(violation) = World::new(Kind { planted: Some(planted), ..kind(seed) }).run() else { continue };
         if rules.contains(&violation.rule) {
@@ -110,4 +115,15 @@ fn a_repair_that_forgets_the_rest_is_caught() {
     // In memory the repair is a model; the bug is in the one that ships.
     let bug = Planted::RepairForgetsTheRest;
     caught_on(sqlite::sqlite, bug, Rule::NothingIsLost, repair::damaged_again_and_again);
+}
+
+#[test]
+fn deriving_what_has_moved_on_is_caught() {
+    // Only SQLite derives.
+    caught_by_chance_on(sqlite::sqlite, Planted::DerivesWhatHasMovedOn, &[Rule::DerivedIsTheLogs]);
+}
+
+#[test]
+fn deriving_what_was_erased_is_caught() {
+    caught_by_chance_on(sqlite::sqlite, Planted::DerivesTheErased, &[Rule::ErasedIsErased]);
 }

@@ -9,10 +9,11 @@ use afterword_core::store::rules::Packing;
 use afterword_core::store::{Setting, StorageExt};
 
 use super::check::store;
-use super::device::{Check, Rule, Writing, broken};
+use super::device::{Check, Rule, broken};
 use super::disk::{self, Factory, is_power_cut};
 use super::link::after_commit;
 use super::world::{Kind, World};
+use super::writing::Writing;
 use super::{kind, sqlite};
 
 impl World {

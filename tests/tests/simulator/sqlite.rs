@@ -133,6 +133,10 @@ impl Disk for SqliteDisk {
         self.open()
     }
 
+    fn derives(&self) -> Option<Arc<SqliteStore>> {
+        Some(self.open())
+    }
+
     fn copy(&self) -> Rc<dyn Any> {
         Rc::new(self.copied())
     }

@@ -10,10 +10,11 @@ use afterword_core::store::rules::{Packing, Planted};
 use afterword_core::sync::Mode;
 
 use super::check::{self, Ledger, summary, truth};
-use super::device::{Check, Device, HomeCopy, Rule, Violation, Writing, broken};
+use super::device::{Check, Device, HomeCopy, Rule, Violation, broken};
 use super::disk::{Blow, Factory, is_power_cut};
 use super::link::{ACTS, Did, Link, after_commit, replay};
 use super::rng::Rng;
+use super::writing::Writing;
 
 /// The most homes in one run, copies among them.
 const MOST_HOMES: usize = 5;
@@ -45,13 +46,15 @@ pub(super) struct World {
 }
 
 /// What chance may do. Each is as likely as its number says, beside sessions going on.
-const STEPS: [(Step, usize); 22] = [
+const STEPS: [(Step, usize); 25] = [
     (Step::Write, 40),
     (Step::Change(Writing::Edit), 90),
+    (Step::Change(Writing::File), 20),
     (Step::Change(Writing::Mark), 25),
     (Step::Change(Writing::Attach), 20),
     (Step::Change(Writing::Detach), 8),
     (Step::Change(Writing::Record), 12),
+    (Step::Name, 8),
     (Step::Erase, 14),
     (Step::Pair, 14),
     (Step::Remove, 7),
@@ -68,12 +71,14 @@ const STEPS: [(Step, usize); 22] = [
     (Step::Again, 30),
     (Step::Pack, 40),
     (Step::Damage, 12),
+    (Step::Derive, 120),
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
     Write,
     Change(Writing),
+    Name,
     Erase,
     Pair,
     Remove,
@@ -90,6 +95,7 @@ pub(super) enum Step {
     Again,
     Pack,
     Damage,
+    Derive,
 }
 
 impl World {
@@ -124,11 +130,13 @@ impl World {
     }
 
     fn step(&mut self) -> Check {
-        let mut at = self.rng.below(STEPS.iter().map(|(_, weight)| weight).sum());
-        for (step, weight) in STEPS {
-            match at.checked_sub(weight) {
+        let derives = self.derives();
+        let possible = STEPS.iter().filter(|(step, _)| derives || *step != Step::Derive);
+        let mut at = self.rng.below(possible.clone().map(|(_, weight)| weight).sum());
+        for (step, weight) in possible {
+            match at.checked_sub(*weight) {
                 Some(rest) => at = rest,
-                None => return self.take(step),
+                None => return self.take(*step),
             }
         }
         Ok(())
@@ -147,6 +155,7 @@ impl World {
                 let Some(entry) = self.rng.pick(&self.entries).copied() else { return Ok(()) };
                 self.change(home, entry, writing)
             }
+            Step::Name => self.name(home),
             Step::Erase => {
                 let Some(entry) = self.rng.pick(&self.entries).copied() else { return Ok(()) };
                 self.erase(home, entry)
@@ -199,7 +208,7 @@ impl World {
             }
             Step::Crash => {
                 self.crash(home);
-                Ok(())
+                self.look_derived(home)
             }
             Step::Fuse => {
                 let blow = if self.rng.chance(50) { Blow::Before } else { Blow::After };
@@ -241,6 +250,7 @@ impl World {
                 let crashed = replay(&mut self.homes[home], batch, &mut self.ledger)?;
                 self.committed(home, crashed)
             }
+            Step::Derive => self.derive(home),
             Step::Damage => {
                 let crashes = [self.rng.chance(30), self.rng.chance(30)];
                 self.damage(home, crashes)
@@ -275,6 +285,14 @@ impl World {
         let head = self.homes[home].change(entry, writing);
         if let Ok(Some(head)) = &head {
             self.note(format!("{writing:?} {home} {entry:?} at {:?} {}", head.log, head.position.seq));
+        }
+        self.wrote(home, head)
+    }
+
+    pub(super) fn name(&mut self, home: usize) -> Check {
+        let head = self.homes[home].name();
+        if let Ok(Some(head)) = &head {
+            self.note(format!("name {home} at {:?} {}", head.log, head.position.seq));
         }
         self.wrote(home, head)
     }
@@ -328,7 +346,7 @@ impl World {
     // ---- what happens to a home ---------------------------------------------------------------------------------
 
     /// After something that may have committed here.
-    fn commit(&mut self, home: usize, result: Result<()>) -> Check {
+    pub(super) fn commit(&mut self, home: usize, result: Result<()>) -> Check {
         match result {
             Ok(()) => {
                 let crashed = after_commit(&mut self.homes[home], &mut self.ledger)?;
@@ -344,6 +362,7 @@ impl World {
             self.crash(home);
             // The commit may have been durable though nobody heard of it.
             after_commit(&mut self.homes[home], &mut self.ledger)?;
+            self.look_derived(home)?;
         }
         for side in self.links.iter_mut().flat_map(|link| &mut link.sides).filter(|side| side.home == home) {
             side.news = true;
@@ -548,7 +567,10 @@ impl World {
     /// All that reach each other hold the same, and it reads the same.
     fn finish(&mut self) -> Check {
         let mut texts = Vec::new();
-        for home in &self.homes {
+        let mut derived = Vec::new();
+        for at in 0..self.homes.len() {
+            derived.push(self.derive_all(at)?);
+            let home = &self.homes[at];
             if home.repaired {
                 home.sweep_strays();
             }
@@ -566,6 +588,9 @@ impl World {
                 }
                 if texts[a] != texts[b] {
                     return broken(Rule::Convergence, format!("{a} and {b} read different texts"));
+                }
+                if derived[a] != derived[b] {
+                    return broken(Rule::Convergence, format!("{a} and {b} list or find different entries"));
                 }
             }
         }

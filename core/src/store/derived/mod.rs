@@ -15,5 +15,4 @@ pub use find::{COMPARED, COMPARED_BYTES, COUNTED, Found, Hit, find};
 pub(crate) use list::list_query;
 pub use list::{Cursor, Filter, ListRow, Page, list, list_arriving, resolve, row};
 pub use people::{people, store_people};
-pub(crate) use refresh::put_row;
-pub use refresh::{Held, Prepared, Refreshed, disagrees, held, projection, put_all, refresh};
+pub use refresh::{Held, Prepared, Refreshed, disagrees, held, projection, put_all, put_row, refresh};

@@ -16,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::id::{EntryId, LIBRARY, PEOPLE};
 use crate::journal::Entry;
 use crate::journal::people::{People, names_in, tokens_in};
+use crate::store::rules::Planted;
 use crate::store::sqlite::{Projection, SqliteTx, search};
 use crate::store::tx::{StoredChange, Tx};
 
@@ -44,6 +45,8 @@ pub struct Prepared {
     /// Whether an Automerge document was opened for it.
     pub opened: bool,
     refused: usize,
+    #[doc(hidden)]
+    pub planted: Option<Planted>,
 }
 
 /// What a refresh did.
@@ -126,6 +129,7 @@ impl Held {
             people: people.clone(),
             opened: false,
             refused: 0,
+            planted: None,
         };
         if is_readable(&changes) {
             let read = read(entry, changes, actor)?;
@@ -147,20 +151,22 @@ impl Prepared {
     /// Writes the rows. Answers false, and writes nothing, where the log, the names or the rows that these would
     /// replace are not what they were made from. `now` is everybody, as this transaction has them.
     pub fn put(&self, tx: &mut SqliteTx<'_>, now: &People) -> Result<bool> {
-        let found: Option<(i64, Option<Vec<u8>>)> = tx
+        let found: Option<(i64, i64, Option<Vec<u8>>)> = tx
             .conn()?
             .prepare_cached(
-                "SELECT stale, projection FROM documents LEFT JOIN texts ON texts.document = documents.id
-                 WHERE documents.id = ?1 AND version = ?2",
+                "SELECT version, stale, projection FROM documents LEFT JOIN texts ON texts.document = documents.id
+                 WHERE documents.id = ?1",
             )
             .and_then(|mut statement| {
-                statement
-                    .query_row(params![self.document, self.version], |row| Ok((row.get(0)?, row.get(1)?)))
-                    .optional()
+                statement.query_row([self.document], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()
             })
             .map_err(sql)?;
-        let Some((stale, texts)) = found else { return Ok(false) };
-        if stale == 0 {
+        let Some((version, stale, texts)) = found else { return Ok(false) };
+        let erased = self.planted == Some(Planted::DerivesTheErased) && tx.is_erased(self.entry)?;
+        if version != self.version && self.planted != Some(Planted::DerivesWhatHasMovedOn) && !erased {
+            return Ok(false);
+        }
+        if stale == 0 && !erased {
             // Another process was faster, with the same.
             return Ok(true);
         }
@@ -295,7 +301,7 @@ fn placed(tx: &mut SqliteTx<'_>, entry: EntryId) -> Result<Placed> {
 
 /// Writes an entry's list row; part of the transaction that commits a local edit. Text and search follow: the mark that
 /// they are stale was set with the heads.
-pub(crate) fn put_row(tx: &mut SqliteTx<'_>, entry: &Entry) -> Result<()> {
+pub fn put_row(tx: &mut SqliteTx<'_>, entry: &Entry) -> Result<()> {
     let Some(document) = document_id(tx, entry.id)? else { return Ok(()) };
     put_list_row(tx, document, &ListRow::of(entry), names_people(entry))?;
     tx.conn()?

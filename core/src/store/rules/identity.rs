@@ -31,6 +31,10 @@ pub enum Planted {
     AnnouncesTheErased,
     /// A repair does not write down again what can be read behind the damage.
     RepairForgetsTheRest,
+    /// Rows that were prepared are written though the log says something else since, and the mark is taken away.
+    DerivesWhatHasMovedOn,
+    /// Rows that were prepared are written though their entry was erased since.
+    DerivesTheErased,
 }
 
 /// This device, in this journal.
