@@ -67,6 +67,9 @@ pub struct Error {
     pub message: String,
     /// One sentence: what to do about it.
     pub hint: String,
+    /// A word for what it is about, where a program can do something with it: of `invalid` the field, of `refused` the
+    /// reason, of `locked` whether it is `paused`, waits for its `key`, or is `busy` or `ended`. Mostly empty.
+    pub about: &'static str,
 }
 
 /// The crate's result.
@@ -75,7 +78,12 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error with a message and what to do about it.
     pub fn new(code: Code, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { code, message: message.into(), hint: hint.into() }
+        Self { code, message: message.into(), hint: hint.into(), about: "" }
+    }
+
+    /// The same, with the word for what it is about.
+    pub fn about(self, about: &'static str) -> Self {
+        Self { about, ..self }
     }
 
     /// Input that makes no sense.

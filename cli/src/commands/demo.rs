@@ -175,7 +175,8 @@ fn pair(context: &Context, laptop: &Engine, phone: &Player) -> Outcome<(Engine, 
             .recv_timeout(Duration::from_secs(10))
             .map_err(|_| Error::internal("the pairing window showed no code"))?;
         say(context, &format!("The laptop shows a code: {}", shown.code))?;
-        let options = JoinOptions { name: "phone".to_owned(), peer: Some(shown.address), discover: Duration::ZERO };
+        let options =
+            JoinOptions { name: "phone".to_owned(), peer: Some(shown.address), discover: Duration::ZERO, stop: None };
         let guest = Engine::join(&phone.home, &shown.code, &options, phone.unlock(), environment(), None, |_| {});
         host.join().map_err(|_| Error::internal("the pairing window broke"))??;
         Ok::<_, Failure>(guest?)

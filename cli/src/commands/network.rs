@@ -82,7 +82,7 @@ pub(super) fn sync(context: &Context, peer: Option<&str>, timeout: u64) -> Outco
     let engine = context.open()?;
     let peer = peer.map(|text| address(text, "--peer")).transpose()?;
     let timeout = Duration::from_secs(timeout);
-    let options = SyncOptions { peer, timeout, discover: Some(LOOK_AROUND.min(timeout)) };
+    let options = SyncOptions { peer, timeout, discover: Some(LOOK_AROUND.min(timeout)), within: None };
     let mut progress = Progress::new("syncing", context.out.is_json());
     let report = engine.sync(&options, |_, told| moved(&mut progress, &told))?;
     progress.finish();
@@ -222,8 +222,12 @@ pub(super) fn pair_join(context: &Context, code: &str, peer: Option<&str>, name:
     } else {
         (None, context.new_key()?)
     };
-    let options =
-        JoinOptions { name: name.map_or_else(Context::device_name, str::to_owned), peer, discover: LOOK_AROUND * 3 };
+    let options = JoinOptions {
+        name: name.map_or_else(Context::device_name, str::to_owned),
+        peer,
+        discover: LOOK_AROUND * 3,
+        stop: None,
+    };
     let mut progress = Progress::new("syncing", context.out.is_json());
     let home = context.home.clone();
     let (_, joined) = unlocking(&key, |unlock| {

@@ -46,6 +46,8 @@ pub enum Domain {
     VaultFile,
     /// The key derived from pairing's short code.
     Pairing,
+    /// The name under which a file of the inbox is taken in.
+    Inbox,
 }
 
 impl Domain {
@@ -69,6 +71,7 @@ impl Domain {
             Self::VaultTag => "afterword 2026 vault tag key v1",
             Self::VaultFile => "afterword 2026 vault file v1",
             Self::Pairing => "afterword 2026 pairing v1",
+            Self::Inbox => "afterword 2026 inbox v1",
         }
     }
 }

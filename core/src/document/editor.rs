@@ -1,5 +1,8 @@
 //! Typed edits of one entry. All that one [`Editor`] does becomes one change.
 
+use std::fmt;
+use std::str::FromStr;
+
 use automerge::transaction::{Transactable, Transaction};
 use automerge::{ChangeHash as AmHash, ObjId, ObjType, ReadDoc, ScalarValue};
 
@@ -29,6 +32,40 @@ pub enum TextField {
     Reflection(ReflectionId),
 }
 
+impl fmt::Display for TextField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Title => f.write_str("title"),
+            Self::Body => f.write_str("body"),
+            Self::Section(id) => write!(f, "section:{id}"),
+            Self::Item(id) => write!(f, "item:{id}"),
+            Self::Reflection(id) => write!(f, "reflection:{id}"),
+        }
+    }
+}
+
+/// Text that names no text of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a text is title, body, section:ID, item:ID or reflection:ID")]
+pub struct ParseFieldError;
+
+impl FromStr for TextField {
+    type Err = ParseFieldError;
+
+    fn from_str(text: &str) -> Result<Self, ParseFieldError> {
+        let (sort, id) = text.split_once(':').unwrap_or((text, ""));
+        match sort {
+            "title" if id.is_empty() => Some(Self::Title),
+            "body" if id.is_empty() => Some(Self::Body),
+            "section" => id.parse().ok().map(Self::Section),
+            "item" => id.parse().ok().map(Self::Item),
+            "reflection" => id.parse().ok().map(Self::Reflection),
+            _ => None,
+        }
+        .ok_or(ParseFieldError)
+    }
+}
+
 impl TextField {
     /// Where an entry has this text.
     fn in_entry(self, entry: &mut Entry) -> Option<&mut String> {
@@ -42,7 +79,7 @@ impl TextField {
     }
 
     /// What an entry says there.
-    fn of(self, entry: &Entry) -> Option<&str> {
+    pub fn of(self, entry: &Entry) -> Option<&str> {
         match self {
             Self::Title => Some(&entry.title),
             Self::Body => Self::Section(MAIN_SECTION).of(entry),

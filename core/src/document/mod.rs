@@ -51,7 +51,7 @@ mod splice;
 mod tests;
 
 pub use change::{ChangeHeader, MAX_OPERATIONS, MalformedChange, change_hash};
-pub use editor::{AttachmentField, Editor, NewAttachment, TextField};
+pub use editor::{AttachmentField, Editor, NewAttachment, ParseFieldError, TextField};
 pub use entry::{EntryDocument, Loaded};
 pub use error::DocumentError;
 pub use history::Reading;

@@ -411,6 +411,7 @@ impl<'a> Work<'a> {
         self.done.documents += documents;
         self.done.left = self.done.left.saturating_sub(documents);
         (self.progress)(self.done.documents, self.done.left);
+        shared.lists_changed();
         self.merge(|_| Ok(false))
     }
 }

@@ -78,7 +78,8 @@ impl Engine {
                     Code::Refused,
                     "this device does not belong to the journal any more, so it can remove none",
                     "use a device that does",
-                ));
+                )
+                .about("not_a_member"));
             }
             if !set.state().is_member(&device) {
                 return Err(Error::invalid("that device is not a member", "see `afterword devices`"));

@@ -380,6 +380,7 @@ fn refused() -> Error {
         "the other device does not count this one as a member of its journal",
         "if this device was not removed on purpose, pair the two again",
     )
+    .about("not_a_member")
 }
 
 fn sentence(close: &Close, settled: Option<bool>) -> Option<Error> {
@@ -389,7 +390,8 @@ fn sentence(close: &Close, settled: Option<bool>) -> Option<Error> {
             Code::Refused,
             "the other device does not belong to this journal",
             "if it was not removed on purpose, pair the two again",
-        ),
+        )
+        .about("not_a_member"),
         Close::Stalled if settled.is_some() => return None,
         Close::Stalled => unreachable("nothing moved for a minute"),
         Close::Error(SessionError::TooNew) => Error::new(

@@ -117,10 +117,29 @@ impl Engine {
         self.edit_with_blobs(id, |editor, entry, people| Ok((edits(editor, entry, people)?, Vec::new(), Vec::new())))
     }
 
+    /// The same, and `and` in its transaction.
+    pub(super) fn edit_entry_and<R>(
+        &self,
+        id: EntryId,
+        edits: impl FnOnce(&mut Editor<'_, '_>, &Entry, &People) -> Result<R>,
+        and: impl FnOnce(&mut SqliteTx<'_>) -> Result<()>,
+    ) -> Result<(R, Written)> {
+        self.edit_all(id, |editor, entry, people| Ok((edits(editor, entry, people)?, Vec::new(), Vec::new())), and)
+    }
+
     pub(super) fn edit_with_blobs<R>(
         &self,
         id: EntryId,
         edits: impl FnOnce(&mut Editor<'_, '_>, &Entry, &People) -> Result<(R, Vec<BlobRef>, Vec<crate::id::BlobId>)>,
+    ) -> Result<(R, Written)> {
+        self.edit_all(id, edits, |_| Ok(()))
+    }
+
+    fn edit_all<R>(
+        &self,
+        id: EntryId,
+        edits: impl FnOnce(&mut Editor<'_, '_>, &Entry, &People) -> Result<(R, Vec<BlobRef>, Vec<crate::id::BlobId>)>,
+        and: impl FnOnce(&mut SqliteTx<'_>) -> Result<()>,
     ) -> Result<(R, Written)> {
         let mut done = None;
         let out = self.commit(|shared, tx| {
@@ -143,6 +162,7 @@ impl Engine {
                 append_change(shared, tx, id, chunk, brings, ends)?;
                 kept.edited(tx)?;
             }
+            and(tx)?;
             let written = finish(tx, &kept.entry)?;
             done = Some(kept);
             Ok((out, written))
@@ -263,6 +283,12 @@ impl Engine {
             };
             Ok(Listed { page, people: derived::people(tx)?, unread })
         })
+    }
+
+    /// The heads of an entry now; none of one that is not here.
+    pub fn heads(&self, id: EntryId) -> Result<Vec<ChangeHash>> {
+        let state = self.shared.store.read(|tx| tx.document(id))?;
+        Ok(state.map(|state| state.heads).unwrap_or_default())
     }
 
     /// One entry's list row, if it is derived.

@@ -14,32 +14,45 @@ mod deriving;
 mod devices;
 mod doctor;
 mod driver;
+mod editing;
+mod edits;
 mod entries;
+mod events;
 mod home;
 mod import;
+mod inbox;
+mod keeper;
 mod network;
 mod pack;
 mod pair;
 mod serve;
 mod shared;
 mod sync;
+mod transfer;
 mod warm;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 pub use attachments::NewFile;
 pub use deriving::Deriving;
 pub use devices::{DeviceRow, DeviceStatus};
 pub use doctor::{Check, Health};
 pub use driver::{Outcome, Told};
+pub use editing::{EditorText, EntryEditor, Merged};
+pub use edits::Edit;
 pub use entries::{Listed, Searched, Shown, ShownReading, Written};
+pub use events::{Event, Listener, LockState, NotHeard, PairingStep, Subscription, SyncState};
 pub use home::{Environment, is_journal, put_aside};
 pub use import::{Imported, ImportedAttachment, ImportedEntry};
+pub use inbox::{Capture, TakenIn};
+pub use keeper::{Keeper, SyncedOnce};
 
 pub use pair::{HostEvent, JoinOptions, Joined};
 pub use serve::{ServeEvent, ServeOptions};
 pub use shared::SharedEntropy;
 pub use sync::{PeerReport, SyncOptions, SyncReport};
+
+pub use transfer::{Counted, Transfer};
 
 use self::shared::Shared;
 use crate::crypto::Secret;
@@ -53,6 +66,8 @@ pub struct Engine {
     /// The database key, for what only its holder may do: another passphrase, another vault.
     key: Secret,
     runtime: OnceLock<tokio::runtime::Runtime>,
+    /// Editors that are open.
+    editors: Mutex<Vec<Weak<EntryEditor>>>,
 }
 
 /// How long closing may go on packing.
@@ -76,12 +91,17 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
 
 impl Engine {
     fn from_shared(shared: Shared, key: Secret) -> Self {
-        Self { shared: Arc::new(shared), key, runtime: OnceLock::new() }
+        Self { shared: Arc::new(shared), key, runtime: OnceLock::new(), editors: Mutex::default() }
     }
 
     /// Closes the store: derives what was written here, waits for the write in flight, empties the log file, closes every
     /// connection.
     pub fn close(self) -> Result<()> {
+        self.end()
+    }
+
+    /// The same for one that others may still hold: nothing of theirs is answered any more.
+    pub(crate) fn end(&self) -> Result<()> {
         deriving::end(&self.shared);
         // What is left unpacked is packed by whoever opens the journal next.
         let _ = self.pack(PACK_BEFORE_CLOSING);

@@ -92,6 +92,8 @@ pub struct JoinOptions {
     pub peer: Option<SocketAddr>,
     /// How long to look for it there.
     pub discover: Duration,
+    /// Turns true when whoever waits does not want to any more.
+    pub stop: Option<watch::Receiver<bool>>,
 }
 
 impl Engine {
@@ -182,7 +184,8 @@ impl Engine {
                     Code::Refused,
                     "this device does not belong to the journal any more, so it can add none",
                     "pair with a device that does",
-                ));
+                )
+                .about("not_a_member"));
             }
             let secret = tx.setting(Setting::JournalSecret)?.unwrap_or_default();
             let secret: [u8; 32] =
@@ -254,7 +257,18 @@ impl Engine {
             std::fs::remove_dir_all(&beside).map_err(|error| home::swap_failed(&error))?;
         }
         let runtime = runtime()?;
-        let joined = runtime.block_on(join(&beside, code, options, unlock, &environment, old.as_ref(), &mut told));
+        let stopped = async {
+            match options.stop.clone() {
+                Some(mut stop) => drop(stop.wait_for(|stop| *stop).await),
+                None => std::future::pending().await,
+            }
+        };
+        let joined = runtime.block_on(async {
+            tokio::select! {
+                joined = join(&beside, code, options, unlock, &environment, old.as_ref(), &mut told) => joined,
+                () = stopped => Err(interrupted()),
+            }
+        });
         runtime.shutdown_timeout(Duration::from_secs(1));
         let (engine, joined) = match joined {
             Ok(joined) => joined,
@@ -308,7 +322,7 @@ async fn join(
         adopt(&old.shared, &engine.shared)?;
         session(&engine, &members, address, host, told).await?;
     }
-    super::sync::derive_after(&engine.shared, told).await;
+    super::sync::derive_after(&engine.shared, std::time::Duration::MAX, told).await;
     channel.send(b"done").await?;
     channel.close().await;
     members.close();
@@ -404,6 +418,7 @@ fn misfit() -> Error {
         "the other device said something during pairing that makes no sense",
         "nothing was changed here; check that both run the same version of Afterword, and pair again",
     )
+    .about("pairing")
 }
 
 fn gone() -> Error {

@@ -336,8 +336,20 @@ fn pause(server: &Server, address: SocketAddr, failed: bool) {
 
 /// A new network: sockets are bound again, and everyone may be dialed at once.
 async fn watch_the_network(server: Arc<Server>) {
-    let Ok(mut watcher) = NetworkWatcher::start() else { return };
-    while watcher.changed().await.is_ok() {
+    let mut told = server.shared.network();
+    let mut watcher = NetworkWatcher::start().ok();
+    loop {
+        let seen = async {
+            match &mut watcher {
+                Some(watcher) => watcher.changed().await.is_ok(),
+                // Where nothing can be watched, the program is told by its system.
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            is_there = seen => if !is_there { watcher = None; continue },
+            heard = told.changed() => if heard.is_err() { return },
+        }
         lock(&server.table).pauses.clear();
         if server.endpoint.rebind().await.is_err() {
             let _ = server.tell.send(ServeEvent::Alarm {

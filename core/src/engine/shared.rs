@@ -1,12 +1,13 @@
 //! What everything that runs on one open journal shares.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::watch;
 
 use super::arriving::Arriving;
 use super::deriving::Deriver;
+use super::events::Bus;
 use super::warm::Warm;
 use crate::document::Actor;
 use crate::store::blobs::BlobStore;
@@ -57,6 +58,10 @@ pub(crate) struct Shared {
     pub(crate) deriver: Deriver,
     /// Counts what the store holds newly, for sessions that stay.
     news: watch::Sender<u64>,
+    /// Counts changes of the network that the program was told of.
+    network: watch::Sender<u64>,
+    /// Whoever listens.
+    bus: OnceLock<Arc<Bus>>,
 }
 
 impl Shared {
@@ -70,6 +75,7 @@ impl Shared {
     ) -> Self {
         let actor = Mutex::new(Actor::draw(&mut entropy));
         let (news, _) = watch::channel(0);
+        let (network, _) = watch::channel(0);
         Self {
             home,
             store,
@@ -85,7 +91,27 @@ impl Shared {
             arriving: Arriving::default(),
             deriver: Deriver::default(),
             news,
+            network,
+            bus: OnceLock::new(),
         }
+    }
+
+    /// Who listens hears it from `bus`. Has an effect once, before anybody does.
+    pub(super) fn tell_to(&self, bus: Arc<Bus>) {
+        let _ = self.bus.set(bus);
+    }
+
+    pub(super) fn bus(&self) -> &Arc<Bus> {
+        self.bus.get_or_init(Arc::default)
+    }
+
+    /// The network is another one: sockets are bound anew.
+    pub(super) fn network_changed(&self) {
+        self.network.send_modify(|count| *count += 1);
+    }
+
+    pub(super) fn network(&self) -> watch::Receiver<u64> {
+        self.network.subscribe()
     }
 
     pub(crate) fn actor(&self) -> Actor {
@@ -114,6 +140,14 @@ impl Shared {
     /// The store holds something new: sessions that stay look at it.
     pub(crate) fn changed(&self) {
         self.news.send_modify(|count| *count += 1);
+        self.lists_changed();
+    }
+
+    /// Lists may read otherwise: something was stored, or derived.
+    pub(crate) fn lists_changed(&self) {
+        if let Some(bus) = self.bus.get() {
+            bus.changed();
+        }
     }
 
     pub(crate) fn news(&self) -> watch::Receiver<u64> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 
@@ -20,6 +20,9 @@ use crate::store::StorageExt;
 use crate::sync::Mode;
 use crate::transport::Endpoint;
 
+/// How long a sync that is done goes on packing.
+const PACK: Duration = Duration::from_secs(2);
+
 /// How `sync` looks for devices.
 #[derive(Debug, Clone)]
 pub struct SyncOptions {
@@ -29,11 +32,32 @@ pub struct SyncOptions {
     pub timeout: Duration,
     /// How long to look for devices on the network; `None`: not at all.
     pub discover: Option<Duration>,
+    /// How long all of it may take, deriving included; `None`: as long as it takes.
+    pub within: Option<Duration>,
+}
+
+/// When a sync must be over.
+#[derive(Debug, Clone, Copy)]
+struct Until {
+    end: Option<Instant>,
+    timeout: Duration,
+}
+
+impl Until {
+    /// How long there is still.
+    fn left(self) -> Duration {
+        self.end.map_or(Duration::MAX, |end| end.saturating_duration_since(Instant::now()))
+    }
+
+    /// How long one session may take.
+    fn session(self) -> Duration {
+        self.timeout.min(self.left())
+    }
 }
 
 impl Default for SyncOptions {
     fn default() -> Self {
-        Self { peer: None, timeout: Duration::from_secs(30), discover: Some(Duration::from_secs(5)) }
+        Self { peer: None, timeout: Duration::from_secs(30), discover: Some(Duration::from_secs(5)), within: None }
     }
 }
 
@@ -95,12 +119,13 @@ async fn sync(
             "add one with `afterword pair`",
         ));
     }
+    let until = Until { end: options.within.map(|within| Instant::now() + within), timeout: options.timeout };
     let endpoint = network::endpoint(shared, None, None)?;
     let mut done = BTreeSet::new();
     match options.peer {
         Some(address) => {
             let candidate = Candidate { address, device: None };
-            report.peers.extend(try_one(shared, &endpoint, candidate, options.timeout, &mut done, told).await);
+            report.peers.extend(try_one(shared, &endpoint, candidate, until, &mut done, told).await);
         }
         None => {
             // mDNS looks while the addresses of last time are tried.
@@ -117,7 +142,7 @@ async fn sync(
             let seen = {
                 let trying = async {
                     for candidate in network::remembered(shared)? {
-                        match try_one(shared, &endpoint, candidate, options.timeout, &mut done, told).await {
+                        match try_one(shared, &endpoint, candidate, until, &mut done, told).await {
                             Some(peer) if peer.outcome.is_some() => report.peers.push(peer),
                             Some(peer) => failed.push(peer),
                             None => {}
@@ -142,7 +167,7 @@ async fn sync(
                 seen.unwrap_or_default()
             };
             for candidate in seen {
-                match try_one(shared, &endpoint, candidate, options.timeout, &mut done, told).await {
+                match try_one(shared, &endpoint, candidate, until, &mut done, told).await {
                     Some(peer) if peer.outcome.is_some() => report.peers.push(peer),
                     Some(peer) => failed.push(peer),
                     None => {}
@@ -181,13 +206,14 @@ async fn try_one(
     shared: &Arc<Shared>,
     endpoint: &Endpoint,
     candidate: Candidate,
-    timeout: Duration,
+    until: Until,
     done: &mut BTreeSet<DeviceId>,
     told: &mut (dyn FnMut(&str, Told) + Send),
 ) -> Option<PeerReport> {
     if candidate.device.is_some_and(|device| done.contains(&device)) {
         return None;
     }
+    let timeout = until.session();
     let unreached = |error: Error| PeerReport {
         device: candidate.device,
         name: candidate.device.map_or(candidate.address.to_string(), |device| network::name_of(shared, &device)),
@@ -231,20 +257,25 @@ async fn try_one(
         done.insert(peer);
         shared.store.remember_peer(peer, Some(candidate.address), shared.clock.now()).ok()?;
     }
-    let derived = derive_after(shared, &mut |news| told(&name, news)).await;
+    let derived = derive_after(shared, until.left(), &mut |news| told(&name, news)).await;
     let error = outcome.error.clone();
     Some(PeerReport { device: Some(peer), name, outcome: Some(outcome), derived, error })
 }
 
 /// Derives what a session brought, and tells how far it is.
-pub(super) async fn derive_after(shared: &Arc<Shared>, told: &mut (dyn FnMut(Told) + Send)) -> Deriving {
+pub(super) async fn derive_after(
+    shared: &Arc<Shared>,
+    budget: Duration,
+    told: &mut (dyn FnMut(Told) + Send),
+) -> Deriving {
     let shared = shared.clone();
     let (tell, mut hear) = mpsc::unbounded_channel();
     let deriving = tokio::task::spawn_blocking(move || {
         // What can't be derived or packed now is by whoever lists, searches or serves next.
         let told = &mut |done, left| drop(tell.send(Told::Deriving { done, left }));
-        let deriving = derive(&shared, Duration::MAX, told).unwrap_or_default();
-        let _ = pack(&shared, Duration::from_secs(2));
+        let begun = Instant::now();
+        let deriving = derive(&shared, budget, told).unwrap_or_default();
+        let _ = pack(&shared, budget.saturating_sub(begun.elapsed()).min(PACK));
         deriving
     });
     // It ends when the other side is dropped with the closure.

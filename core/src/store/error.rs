@@ -121,6 +121,11 @@ fn ours(code: i32) -> String {
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         let message = error.to_string();
+        let about = match error {
+            StoreError::Locked => "paused",
+            StoreError::Busy => "busy",
+            _ => "",
+        };
         let (code, hint) = match error {
             StoreError::KeyGone(_) => (
                 Code::KeyGone,
@@ -146,7 +151,7 @@ impl From<StoreError> for Error {
             StoreError::Io { .. } => (Code::Refused, "nothing was changed; check the disk and try again"),
             StoreError::Internal(message) => return Self::internal(message),
         };
-        Self::new(code, message, hint)
+        Self::new(code, message, hint).about(about)
     }
 }
 

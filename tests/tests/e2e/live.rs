@@ -71,7 +71,7 @@ fn a_live_edit_costs_its_change_its_signature_and_little_else() {
         let tell_too = tell.clone();
         scope.spawn(move || serve(host, also_stopped, tell, unheard));
         let address = at.recv_timeout(SOON).unwrap();
-        let options = SyncOptions { peer: Some(address), timeout: SOON, discover: None };
+        let options = SyncOptions { peer: Some(address), timeout: SOON, discover: None, within: None };
         assert!(guest.sync(&options, |_, _| {}).unwrap().equal);
         let (synced, settling) = mpsc::channel();
         scope.spawn(move || serve(guest, stopped, tell_too, synced));

@@ -30,7 +30,7 @@ pub(super) struct DocumentRow {
     stale: i64,
 }
 
-fn split(heads: &[u8]) -> Result<Vec<ChangeHash>> {
+pub(super) fn split(heads: &[u8]) -> Result<Vec<ChangeHash>> {
     let (hashes, []) = heads.as_chunks::<32>() else {
         return Err(Error::corrupt("a document's heads do not read"));
     };

@@ -7,6 +7,7 @@ mod body;
 pub mod connections;
 mod doctor;
 mod documents;
+mod drafts;
 mod logs;
 pub mod open;
 mod packs;
@@ -21,6 +22,7 @@ mod tx;
 
 pub use around::Peer;
 pub use doctor::Check;
+pub use drafts::Draft;
 pub use projection::Projection;
 pub use repair::Repaired;
 pub use schema::SCHEMA;

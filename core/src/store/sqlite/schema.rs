@@ -21,6 +21,7 @@
 //! | `search`, `slots` | words, and where the entry that has them stands among the others (made in [`super::search`]) | derived |
 //! | `arriving` | the list row of an entry that is on its way, as another device told it | neither |
 //! | `aside` | what was damaged, and is kept | neither |
+//! | `drafts` | what was typed into a text and is no change yet | this device's own |
 //! | `peers` | where a device was reached last | this device's own |
 
 use rusqlite::Transaction;
@@ -98,6 +99,10 @@ const TABLES: &str = "
 
     -- What another device announced of entries whose operations are on their way: see `arriving`.
     CREATE TABLE arriving (entry BLOB PRIMARY KEY, device BLOB NOT NULL, row BLOB NOT NULL) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE drafts (
+        entry BLOB NOT NULL, field TEXT NOT NULL, base BLOB NOT NULL, text TEXT NOT NULL, at INTEGER NOT NULL,
+        PRIMARY KEY (entry, field)) STRICT, WITHOUT ROWID;
 
     -- What was damaged, as it stood, and where. The first thing that an erase takes away: nobody knows what is in it.
     CREATE TABLE aside (

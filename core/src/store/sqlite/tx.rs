@@ -301,6 +301,7 @@ impl Tx for SqliteTx<'_> {
         // What was damaged may hold words of this entry, and nobody can tell: erasing goes before keeping.
         self.conn.prepare_cached("DELETE FROM aside").and_then(|mut delete| delete.execute([])).map_err(db)?;
         self.erase_arriving(entry)?;
+        self.erase_drafts(entry)?;
         self.destroy(entry)
     }
 

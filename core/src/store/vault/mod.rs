@@ -21,7 +21,7 @@ use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
 pub use self::home::Home;
-pub(crate) use self::home::{make_folder, new_file, sync_folder};
+pub(crate) use self::home::{make_folder, new_file, replace_file, sync_folder};
 
 use self::file::{Body, Costs, MAX_LEN, VaultFile, Wrap};
 use crate::crypto::{ChunkKey, Domain, HashKey, Hasher, RecoveryPhrase, RecoveryPublic, SealingPublic, Secret};
@@ -383,7 +383,7 @@ fn read_for(home: &Home, key: &Secret) -> StoreResult<Body> {
 fn write(home: &Home, key: &Secret, body: Body) -> StoreResult<()> {
     let tag = tag_of(key, &body)?;
     let bytes = VaultFile { body, tag }.encode()?;
-    home::replace_file(&home.vault(), &bytes).map_err(|error| StoreError::io("the vault could not be written", &error))
+    replace_file(&home.vault(), &bytes).map_err(|error| StoreError::io("the vault could not be written", &error))
 }
 
 #[cfg(test)]

@@ -146,7 +146,8 @@ pub(crate) fn join(host: &Engine, root: &Path, keys: &Keys) -> Result<Engine> {
             })
         });
         let code = code.recv_timeout(LIMIT).map_err(Error::internal)?;
-        let options = JoinOptions { name: "guest".to_owned(), peer: Some(code.address), discover: Duration::ZERO };
+        let options =
+            JoinOptions { name: "guest".to_owned(), peer: Some(code.address), discover: Duration::ZERO, stop: None };
         let unlock = Unlock::Platform(keys);
         let (guest, _) = Engine::join(root, &code.code, &options, unlock, environment(13), None, |_| {})?;
         window.join().map_err(|_| Error::internal("the pairing window panicked"))??;
@@ -175,7 +176,7 @@ pub(crate) fn serving<R>(host: &Engine, work: impl FnOnce(SocketAddr) -> Result<
 }
 
 pub(crate) fn sync(guest: &Engine, address: SocketAddr) -> Result<(PeerReport, Outcome)> {
-    let options = SyncOptions { peer: Some(address), timeout: LIMIT, discover: None };
+    let options = SyncOptions { peer: Some(address), timeout: LIMIT, discover: None, within: None };
     let report = guest.sync(&options, |_, _| {})?;
     let peer = report.peers.into_iter().next().ok_or_else(|| Error::internal("nobody was synced with"))?;
     if let Some(error) = peer.error {

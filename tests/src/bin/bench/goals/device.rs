@@ -164,8 +164,12 @@ fn join(host: &Engine, guest: &Device, number: usize) -> Result<()> {
             })
         });
         let code = code.recv_timeout(LIMIT).map_err(Error::internal)?;
-        let options =
-            JoinOptions { name: format!("guest {number}"), peer: Some(code.address), discover: Duration::ZERO };
+        let options = JoinOptions {
+            name: format!("guest {number}"),
+            peer: Some(code.address),
+            discover: Duration::ZERO,
+            stop: None,
+        };
         let environment = environment(100 + number as u64);
         let (joined, _) = Engine::join(guest.root(), &code.code, &options, guest.unlock(), environment, None, |_| {})?;
         window.join().map_err(|_| Error::internal("the pairing window panicked"))??;

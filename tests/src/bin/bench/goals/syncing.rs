@@ -77,7 +77,7 @@ pub(crate) fn bytes(outcome: &Outcome) -> f64 {
 
 /// One sync with the device that serves at `address`, until both hold the same.
 pub(crate) fn sync_once(engine: &Engine, address: SocketAddr) -> Result<PeerReport> {
-    let options = SyncOptions { peer: Some(address), timeout: LIMIT, discover: None };
+    let options = SyncOptions { peer: Some(address), timeout: LIMIT, discover: None, within: None };
     let report = engine.sync(&options, |_, _| {})?;
     let peer = report.peers.into_iter().next().ok_or_else(|| Error::internal("nobody was synced with"))?;
     match (&peer.error, &peer.outcome) {

@@ -1,0 +1,113 @@
+//! What a listener hears: first how things are, then what changes, whatever the listener does.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use super::*;
+
+const SOON: Duration = Duration::from_secs(20);
+
+struct Tells {
+    heard: Mutex<Sender<Event>>,
+    takes: bool,
+}
+
+impl Listener for Tells {
+    fn on_event(&self, event: Event) -> Result<(), NotHeard> {
+        lock(&self.heard).send(event).map_err(|_| NotHeard)?;
+        if self.takes { Ok(()) } else { Err(NotHeard) }
+    }
+}
+
+fn listening(bus: &Arc<Bus>, takes: bool) -> (Subscription, Receiver<Event>) {
+    let (heard, hear) = channel();
+    (bus.subscribe(Arc::new(Tells { heard: Mutex::new(heard), takes })).unwrap(), hear)
+}
+
+fn three(hear: &Receiver<Event>) -> Vec<Event> {
+    (0..3).map(|_| hear.recv_timeout(SOON).unwrap()).collect()
+}
+
+#[test]
+fn who_comes_late_hears_how_things_are() {
+    let bus = Arc::<Bus>::default();
+    bus.tell(Event::LockChanged(LockState::Open));
+    bus.changed();
+    bus.changed();
+    bus.tell(Event::SyncChanged(SyncState::Running));
+    let (_subscription, hear) = listening(&bus, true);
+    let now = [
+        Event::LockChanged(LockState::Open),
+        Event::ListChanged { revision: 2 },
+        Event::SyncChanged(SyncState::Running),
+    ];
+    assert_eq!(three(&hear), now);
+    bus.tell(Event::DevicesChanged);
+    assert_eq!(hear.recv_timeout(SOON), Ok(Event::DevicesChanged));
+}
+
+/// One that refuses each event still hears the next, and so do the others.
+#[test]
+fn a_listener_that_fails_is_told_the_next_event() {
+    let bus = Arc::<Bus>::default();
+    let (_bad, hear) = listening(&bus, false);
+    let (_good, other) = listening(&bus, true);
+    assert_eq!(three(&hear).len(), three(&other).len());
+    for code in ["one", "two"] {
+        bus.tell(Event::Alarm { code: code.to_owned() });
+        for hear in [&hear, &other] {
+            assert_eq!(hear.recv_timeout(SOON), Ok(Event::Alarm { code: code.to_owned() }));
+        }
+    }
+}
+
+#[test]
+fn after_cancelling_nothing_is_heard() {
+    let bus = Arc::<Bus>::default();
+    let (subscription, hear) = listening(&bus, true);
+    three(&hear);
+    subscription.cancel();
+    subscription.cancel();
+    bus.changed();
+    assert!(hear.recv_timeout(SOON).is_err(), "its listener is gone");
+    assert!(lock(&bus.queues).iter().filter_map(Weak::upgrade).all(|queue| lock(&queue.waiting).ended));
+}
+
+/// A queue holds the latest of each sort, however slow its listener.
+#[test]
+fn what_waits_is_bounded() {
+    let queue = Queue::default();
+    for revision in 0..10_000 {
+        queue.push(Event::ListChanged { revision });
+        queue.push(Event::SyncChanged(SyncState::Deriving { done: revision, left: 1 }));
+        let step = PairingStep::Syncing { operations: revision };
+        queue.push(Event::PairingStep(step));
+    }
+    queue.push(Event::PairingStep(PairingStep::Done));
+    let waiting = lock(&queue.waiting);
+    assert_eq!(waiting.events.len(), 4);
+    assert_eq!(waiting.events.front(), Some(&Event::ListChanged { revision: 9_999 }));
+}
+
+#[test]
+fn only_entries_that_are_watched_and_moved_are_told() {
+    let bus = Arc::<Bus>::default();
+    let (one, other) = (EntryId::from_bytes([1; 16]), EntryId::from_bytes([2; 16]));
+    let heads = Arc::new(Mutex::new(vec![ChangeHash::from_bytes([1; 32])]));
+    let asked = heads.clone();
+    bus.ask_heads(Some(Arc::new(move |_| Some(lock(&asked).clone()))));
+    bus.watch(one);
+    bus.watch(other);
+    bus.unwatch(other);
+    let (_subscription, hear) = listening(&bus, true);
+    let mut told = three(&hear);
+    told.push(hear.recv_timeout(SOON).unwrap());
+    let of = |id, heads: &Vec<ChangeHash>| Event::EntryChanged { id, heads: heads.clone() };
+    assert!(told.contains(&of(one, &lock(&heads))) && !told.contains(&of(other, &lock(&heads))), "{told:?}");
+    bus.changed();
+    assert_eq!(hear.recv_timeout(SOON), Ok(Event::ListChanged { revision: 1 }));
+    *lock(&heads) = vec![ChangeHash::from_bytes([3; 32])];
+    bus.changed();
+    assert_eq!(hear.recv_timeout(SOON), Ok(Event::ListChanged { revision: 2 }));
+    assert_eq!(hear.recv_timeout(SOON), Ok(of(one, &lock(&heads))));
+}

@@ -1,0 +1,469 @@
+//! A journal as an app holds it: locked until its vault gives the key, paused while the app sleeps, ended once.
+//!
+//! Everything may be called in any order, from any thread, any number of times. What needs the journal answers `locked`
+//! while it is not open; the vault being shut at the start is a state and no failure. A panic inside a call is told as
+//! one error and leaves the keeper broken: every later call says so, and what was saved is saved.
+
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use super::events::{Bus, Event, Listener, LockState, PairingStep, Subscription, SyncState};
+use super::inbox::{self, Capture};
+use super::shared::lock;
+use super::{
+    Engine, Environment, Health, HostEvent, JoinOptions, Joined, ServeEvent, ServeOptions, SyncOptions, SyncReport,
+    Told,
+};
+use crate::crypto::RecoveryPhrase;
+use crate::error::{Code, Error, Result};
+use crate::store::vault::{Home, PlatformVault, Unlock};
+
+/// Of a deadline, what is kept for putting things away.
+const MARGIN: Duration = Duration::from_millis(300);
+/// How long devices are looked for on the network.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// A journal that an app holds.
+#[derive(Debug)]
+pub struct Keeper {
+    root: PathBuf,
+    vault: Arc<dyn PlatformVault>,
+    environment: Environment,
+    bus: Arc<Bus>,
+    held: Mutex<Held>,
+    serving: Mutex<Serving>,
+    /// One pause, resumption or end at a time.
+    turning: Mutex<()>,
+}
+
+#[derive(Debug, Clone)]
+enum Held {
+    Locked,
+    Open(Arc<Engine>),
+    Paused(Arc<Engine>),
+    Ended,
+    Broken,
+}
+
+impl Held {
+    fn state(&self) -> LockState {
+        match self {
+            Self::Locked => LockState::Locked,
+            Self::Open(_) => LockState::Open,
+            Self::Paused(_) => LockState::Paused,
+            Self::Ended => LockState::Ended,
+            Self::Broken => LockState::Broken,
+        }
+    }
+}
+
+/// What serves, and what is to serve again after a pause.
+#[derive(Debug, Default)]
+struct Serving {
+    wanted: Option<ServeOptions>,
+    running: Option<Running>,
+}
+
+#[derive(Debug)]
+struct Running {
+    stop: watch::Sender<bool>,
+    thread: JoinHandle<()>,
+    /// Where it listens, once it does.
+    at: Arc<Mutex<Option<SocketAddr>>>,
+}
+
+/// What one bounded sync came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SyncedOnce {
+    /// Devices that were met.
+    pub met: u64,
+    /// Devices that were not found.
+    pub missed: u64,
+    /// Whether all that were met held the same at the end.
+    pub equal: bool,
+    /// Operations that came and went.
+    pub operations: u64,
+    /// Bytes of datagrams, both ways.
+    pub bytes: u64,
+}
+
+fn not_open(state: LockState) -> Error {
+    let (about, message, hint) = match state {
+        LockState::Paused => ("paused", "the journal is paused", "resume it first"),
+        LockState::Ended => ("ended", "the journal was shut down", "open it again"),
+        LockState::Broken => {
+            ("broken", "a bug in Afterword stopped this journal", "start the app anew; what was saved is saved")
+        }
+        LockState::Locked | LockState::Open => ("key", "the journal is locked", "unlock the device and try again"),
+    };
+    let code = if state == LockState::Broken { Code::Internal } else { Code::Locked };
+    Error::new(code, message, hint).about(about)
+}
+
+impl Keeper {
+    fn holding(root: &Path, vault: Arc<dyn PlatformVault>, environment: Environment, held: Held) -> Arc<Self> {
+        let bus = Arc::<Bus>::default();
+        let keeper = Self {
+            root: root.to_owned(),
+            vault,
+            environment,
+            bus,
+            held: Mutex::new(Held::Locked),
+            serving: Mutex::default(),
+            turning: Mutex::default(),
+        };
+        keeper.hold(held);
+        Arc::new(keeper)
+    }
+
+    /// Makes a journal whose first member is this device. The phrase is shown once and kept nowhere.
+    pub fn create(
+        root: &Path,
+        name: &str,
+        vault: Arc<dyn PlatformVault>,
+        environment: Environment,
+    ) -> Result<(Arc<Self>, RecoveryPhrase)> {
+        let unlock = Unlock::Platform(vault.as_ref());
+        let (engine, phrase) = Engine::create(root, unlock, name, environment.clone())?;
+        let keeper = Self::holding(root, vault, environment, Held::Locked);
+        keeper.begin(engine)?;
+        Ok((keeper, phrase))
+    }
+
+    /// Holds the journal in `root`. If its vault can't say the key now, it is locked until [`Self::resume`].
+    pub fn open(root: &Path, vault: Arc<dyn PlatformVault>, environment: Environment) -> Result<Arc<Self>> {
+        let keeper = Self::holding(root, vault, environment, Held::Locked);
+        match keeper.unlock() {
+            Err(error) if error.code != Code::Locked => Err(error),
+            _ => Ok(keeper),
+        }
+    }
+
+    /// Opens a journal whose vault lost the key, and gives the key to the vault again.
+    pub fn recover(
+        root: &Path,
+        phrase: &RecoveryPhrase,
+        vault: Arc<dyn PlatformVault>,
+        environment: Environment,
+    ) -> Result<Arc<Self>> {
+        let key = crate::store::vault::open_with_phrase(&Home::new(root), phrase)?;
+        let engine = Engine::open_with_key(Home::new(root), &key, environment.clone())?;
+        engine.change_unlock(Unlock::Platform(vault.as_ref()))?;
+        let keeper = Self::holding(root, vault, environment, Held::Locked);
+        keeper.begin(engine)?;
+        Ok(keeper)
+    }
+
+    /// Joins the journal whose code is shown, as a new device. Blocks until both hold the same.
+    pub fn join(
+        root: &Path,
+        code: &str,
+        options: &JoinOptions,
+        vault: Arc<dyn PlatformVault>,
+        environment: Environment,
+        mut told: impl FnMut(PairingStep) + Send,
+    ) -> Result<(Arc<Self>, Joined)> {
+        let unlock = Unlock::Platform(vault.as_ref());
+        let progress = |news: Told| step_of(&news).map(&mut told).unwrap_or_default();
+        let (engine, joined) = Engine::join(root, code, options, unlock, environment.clone(), None, progress)?;
+        let keeper = Self::holding(root, vault, environment, Held::Locked);
+        keeper.begin(engine)?;
+        Ok((keeper, joined))
+    }
+
+    /// Whether the journal is open.
+    pub fn state(&self) -> LockState {
+        lock(&self.held).state()
+    }
+
+    fn hold(&self, held: Held) {
+        let state = held.state();
+        *lock(&self.held) = held;
+        self.bus.tell(Event::LockChanged(state));
+    }
+
+    /// Takes an opened engine: who listens hears of it, and what waits in the inbox is taken in.
+    fn begin(&self, engine: Engine) -> Result<()> {
+        let engine = Arc::new(engine);
+        engine.shared.tell_to(self.bus.clone());
+        let asked = Arc::downgrade(&engine);
+        self.bus.ask_heads(Some(Arc::new(move |id| asked.upgrade()?.heads(id).ok())));
+        self.hold(Held::Open(engine.clone()));
+        self.take_in(&engine);
+        Ok(())
+    }
+
+    /// A full disk keeps what was captured where it is; the journal opens all the same.
+    fn take_in(&self, engine: &Engine) {
+        match engine.take_in_inbox() {
+            Ok(taken) => {
+                let foreign = taken.foreign_key.then_some("inbox_key");
+                let unreadable = (taken.unreadable > 0).then_some("inbox_unreadable");
+                for code in foreign.into_iter().chain(unreadable) {
+                    self.bus.tell(Event::Alarm { code: code.to_owned() });
+                }
+            }
+            Err(_) => self.bus.tell(Event::Alarm { code: "inbox_waits".to_owned() }),
+        }
+    }
+
+    fn unlock(&self) -> Result<()> {
+        if !matches!(*lock(&self.held), Held::Locked) {
+            return Ok(());
+        }
+        let engine = Engine::open(&self.root, Unlock::Platform(self.vault.as_ref()), self.environment.clone())?;
+        self.begin(engine)
+    }
+
+    /// The journal, while it is open.
+    pub fn engine(&self) -> Result<Arc<Engine>> {
+        match &*lock(&self.held) {
+            Held::Open(engine) => Ok(engine.clone()),
+            other => Err(not_open(other.state())),
+        }
+    }
+
+    /// Does something with the open journal. A panic in it is told as an error, and is the last thing that it did.
+    pub fn with<R>(&self, work: impl FnOnce(&Arc<Engine>) -> Result<R>) -> Result<R> {
+        let engine = self.engine()?;
+        // What the panic left half done is in memory only, and nobody looks at it again.
+        catch_unwind(AssertUnwindSafe(|| work(&engine))).unwrap_or_else(|_| {
+            self.hold(Held::Broken);
+            self.bus.tell(Event::Alarm { code: "broken".to_owned() });
+            let _ = engine.shared.store.pause();
+            Err(not_open(LockState::Broken))
+        })
+    }
+
+    /// `listener` hears how things are, and what changes from then on.
+    pub fn subscribe(&self, listener: Arc<dyn Listener>) -> Result<Subscription> {
+        self.bus.subscribe(listener).map_err(|error| Error::internal(format!("no thread could be started: {error}")))
+    }
+
+    /// Writes without opening the journal: into it where it is open, else sealed into its inbox.
+    pub fn capture(&self, capture: Capture) -> Result<()> {
+        inbox::capture(&self.root, capture, &self.environment)?;
+        match self.engine() {
+            Ok(engine) => self.with(|_| engine.take_in_inbox().map(drop)),
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// The app goes to sleep: what was typed is saved, syncing stops, every file is closed and no lock held.
+    pub fn pause(&self) -> Result<()> {
+        let _turning = lock(&self.turning);
+        let engine = match &*lock(&self.held) {
+            Held::Open(engine) => engine.clone(),
+            _ => return Ok(()),
+        };
+        self.stop_running();
+        // What can't be saved stays a draft, or in memory; a phone that wants to sleep does not wait for a full disk.
+        let _ = engine.save_drafts();
+        self.hold(Held::Paused(engine.clone()));
+        Ok(engine.shared.store.pause()?)
+    }
+
+    /// The app wakes: the journal is open again, or opened if its vault gives the key now.
+    pub fn resume(&self) -> Result<()> {
+        let _turning = lock(&self.turning);
+        let held = lock(&self.held).clone();
+        match held {
+            Held::Locked => self.unlock()?,
+            Held::Paused(engine) => {
+                engine.shared.store.resume()?;
+                self.hold(Held::Open(engine.clone()));
+                self.take_in(&engine);
+            }
+            Held::Open(_) => {}
+            Held::Ended | Held::Broken => return Err(not_open(held.state())),
+        }
+        let wanted = lock(&self.serving).wanted.clone();
+        wanted.map_or(Ok(()), |options| self.serve(options))
+    }
+
+    /// Saves what was typed and closes everything, for good. A second time does nothing.
+    pub fn shutdown(&self) -> Result<()> {
+        let _turning = lock(&self.turning);
+        let held = std::mem::replace(&mut *lock(&self.held), Held::Ended);
+        self.stop_running();
+        self.bus.ask_heads(None);
+        self.bus.tell(Event::LockChanged(LockState::Ended));
+        match held {
+            Held::Open(engine) => {
+                let saved = engine.save_drafts();
+                engine.end()?;
+                saved
+            }
+            Held::Paused(engine) => engine.end(),
+            Held::Locked | Held::Ended | Held::Broken => Ok(()),
+        }
+    }
+
+    /// Sockets of the old network are dead: they are bound anew, and every device may be dialed at once.
+    pub fn network_changed(&self) {
+        if let Held::Open(engine) | Held::Paused(engine) = &*lock(&self.held) {
+            engine.shared.network_changed();
+        }
+    }
+
+    /// Stays up for other devices, until [`Self::stop_serving`]; a pause interrupts it.
+    pub fn serve(&self, options: ServeOptions) -> Result<()> {
+        let engine = self.engine()?;
+        let mut serving = lock(&self.serving);
+        serving.wanted = Some(options.clone());
+        if serving.running.as_ref().is_some_and(|running| !running.thread.is_finished()) {
+            return Ok(());
+        }
+        let (stop, stopped) = watch::channel(false);
+        let (bus, at) = (self.bus.clone(), Arc::<Mutex<Option<SocketAddr>>>::default());
+        let listens = at.clone();
+        let thread = std::thread::Builder::new().name("afterword-serving".to_owned());
+        let run = move || {
+            bus.tell(Event::SyncChanged(SyncState::Running));
+            let ended = engine.serve(&options, stopped, |event| match event {
+                ServeEvent::Listening(address) => *lock(&listens) = Some(address),
+                other => served(&bus, other),
+            });
+            let last = ended.err().map_or(SyncState::Idle, |error| SyncState::Failed { code: error.code });
+            bus.tell(Event::SyncChanged(last));
+        };
+        let thread = thread.spawn(run).map_err(|error| Error::internal(format!("no thread: {error}")))?;
+        serving.running = Some(Running { stop, thread, at });
+        Ok(())
+    }
+
+    /// No device is answered any more.
+    pub fn stop_serving(&self) {
+        lock(&self.serving).wanted = None;
+        self.stop_running();
+    }
+
+    fn stop_running(&self) {
+        let running = lock(&self.serving).running.take();
+        if let Some(Running { stop, thread, .. }) = running {
+            let _ = stop.send(true);
+            let _ = thread.join();
+        }
+    }
+
+    /// Where other devices find this one, once it serves.
+    pub fn serving_at(&self) -> Option<SocketAddr> {
+        let serving = lock(&self.serving);
+        serving.running.as_ref().and_then(|running| *lock(&running.at))
+    }
+
+    /// Looks whether everything is in order, the vault's wrap too.
+    pub fn doctor(&self) -> Result<Health> {
+        self.with(|engine| engine.doctor(Unlock::Platform(self.vault.as_ref())))
+    }
+
+    /// Meets every device that can be reached, and returns before `deadline` is over. Being killed in it loses nothing.
+    pub fn sync_once(&self, peer: Option<SocketAddr>, deadline: Duration) -> Result<SyncedOnce> {
+        let begun = Instant::now();
+        self.with(|engine| {
+            let _ = engine.save_drafts();
+            self.bus.tell(Event::SyncChanged(SyncState::Running));
+            let left = deadline.saturating_sub(MARGIN).saturating_sub(begun.elapsed());
+            let options = SyncOptions {
+                peer,
+                timeout: left,
+                discover: peer.is_none().then_some(left.min(LOOK)),
+                within: Some(left),
+            };
+            let synced = engine.sync(&options, |_, _| {});
+            let last = match &synced {
+                Ok(_) => SyncState::Idle,
+                Err(error) => SyncState::Failed { code: error.code },
+            };
+            if let Ok(report) = &synced {
+                met(&self.bus, report);
+            }
+            self.bus.tell(Event::SyncChanged(last));
+            synced.map(|report| counted(&report))
+        })
+    }
+
+    /// Shows a code and adds the device that comes with it. Blocks until both hold the same, or `stop` turns true.
+    pub fn pair_host(
+        &self,
+        listen: SocketAddr,
+        discover: bool,
+        stop: watch::Receiver<bool>,
+        mut told: impl FnMut(PairingStep) + Send,
+    ) -> Result<Joined> {
+        self.with(|engine| {
+            let joined = engine.pair_host(listen, discover, stop, |event| match event {
+                HostEvent::Code(code) => {
+                    told(PairingStep::Code { code: code.code, qr: code.qr, expires_at: code.expires_at.0 })
+                }
+                HostEvent::WrongGuess { left } => told(PairingStep::WrongCode { left }),
+                HostEvent::Added { device, name } => told(PairingStep::Added { device, name }),
+                HostEvent::Progress(news) => step_of(&news).map(&mut told).unwrap_or_default(),
+            });
+            match &joined {
+                Ok(_) => told(PairingStep::Done),
+                Err(error) => told(PairingStep::Failed { code: error.code }),
+            }
+            self.bus.tell(Event::DevicesChanged);
+            joined
+        })
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        let _ = self.shutdown();
+    }
+}
+
+/// What of a session's progress is a step of a pairing.
+fn step_of(news: &Told) -> Option<PairingStep> {
+    match news {
+        Told::Progress(costs) => {
+            Some(PairingStep::Syncing { operations: costs.sent_operations + costs.received_operations })
+        }
+        _ => None,
+    }
+}
+
+fn served(bus: &Bus, event: ServeEvent) {
+    match event {
+        ServeEvent::Listening(_) => {}
+        ServeEvent::Synced { device, outcome, .. } => {
+            bus.tell(Event::SyncChanged(SyncState::Met { device, equal: outcome.equal == Some(true) }));
+            bus.tell(Event::DevicesChanged);
+        }
+        ServeEvent::Deriving { done, left } => bus.tell(Event::SyncChanged(SyncState::Deriving { done, left })),
+        ServeEvent::Alarm { code, .. } => bus.tell(Event::Alarm { code: code.to_owned() }),
+    }
+}
+
+fn met(bus: &Bus, report: &SyncReport) {
+    for peer in &report.peers {
+        if let (Some(device), Some(outcome)) = (peer.device, &peer.outcome) {
+            bus.tell(Event::SyncChanged(SyncState::Met { device, equal: outcome.equal == Some(true) }));
+        }
+    }
+    bus.tell(Event::DevicesChanged);
+}
+
+fn counted(report: &SyncReport) -> SyncedOnce {
+    let outcomes = || report.peers.iter().filter_map(|peer| peer.outcome.as_ref());
+    let met = outcomes().filter(|outcome| outcome.equal.is_some()).count() as u64;
+    SyncedOnce {
+        met,
+        missed: report.peers.len() as u64 - met,
+        equal: report.equal,
+        operations: outcomes().map(|one| one.costs.sent_operations + one.costs.received_operations).sum(),
+        bytes: outcomes().map(|one| one.wire.sent_bytes + one.wire.received_bytes).sum(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
