@@ -5,9 +5,9 @@
 
 use std::fmt;
 
-/// What went wrong, as a word that programs may rely on. The same words in JSON and at the FFI.
+/// What went wrong, as a word that programs may rely on. The same words in JSON and at the FFI, which has a variant for
+/// each: exhaustive, so that a new one fails to compile there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum Code {
     /// The store is paused or its key is not at hand yet.
     Locked,

@@ -37,6 +37,9 @@ pub enum StoreError {
     /// The store is paused.
     #[error("the journal is paused")]
     Locked,
+    /// The platform's vault did not answer, so nobody can tell now whether it holds the key.
+    #[error("{0}")]
+    VaultShut(String),
     /// Another process kept its write lock for longer than we wait.
     #[error("another Afterword kept the journal busy for too long")]
     Busy,
@@ -139,6 +142,7 @@ impl From<StoreError> for Error {
             StoreError::TooNew { .. } => (Code::TooNew, "install the newest Afterword on this device"),
             StoreError::StorageFull => (Code::StorageFull, "free some space and try again"),
             StoreError::Locked => (Code::Locked, "open the journal again first"),
+            StoreError::VaultShut(_) => (Code::Locked, "unlock this device and try again"),
             StoreError::Busy => (Code::Locked, "wait until the other one is done and try again"),
             StoreError::NotFound(_) => (Code::NotFound, "check the name and the folder given with --home"),
             StoreError::Invalid(_) => (Code::Invalid, "change it and try again"),
@@ -181,5 +185,12 @@ mod tests {
         assert_eq!(StoreError::io("the vault could not be written", &full), StoreError::StorageFull);
         let denied = io::Error::from(io::ErrorKind::PermissionDenied);
         assert_eq!(Error::from(StoreError::io("the vault could not be read", &denied)).code, Code::Refused);
+    }
+
+    /// Whoever takes a vault that is shut for a key that is gone starts to make the device anew.
+    #[test]
+    fn a_vault_that_does_not_answer_is_locked_and_no_key_is_gone() {
+        let shut = Error::from(StoreError::VaultShut("the key store is locked".to_owned()));
+        assert_eq!((shut.code, shut.message.as_str()), (Code::Locked, "the key store is locked"));
     }
 }
