@@ -1,19 +1,16 @@
 //! What every command stands on: the clock, randomness, the journal's folder, and the journal opened with its key.
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use afterword_core::crypto::Secret;
-use afterword_core::engine::{
-    Engine, Environment, Imported, ImportedAttachment, ImportedEntry, NewFile, SharedEntropy,
-};
+use afterword_core::engine::{Engine, Imported, ImportedAttachment, ImportedEntry, NewFile};
 use afterword_core::error::{Code, Error};
 use afterword_core::id::EntryId;
 use afterword_core::journal::{Kind, NewEntry};
 use afterword_core::store::error::{StoreError, StoreResult};
 use afterword_core::store::vault::{self, Home, PlatformVault, Unlock, UnlockKind};
-use afterword_core::time::{Clock, Day, Entropy, Timestamp, random};
+use afterword_core::time::{Clock, random};
+pub(super) use afterword_system::{SystemClock, SystemEntropy, environment};
 use tokio::sync::watch;
 
 use crate::args::Global;
@@ -22,54 +19,6 @@ use crate::home::{self, run_folders};
 use crate::json::VaultKind;
 use crate::key::{self, Given, Key, Keyring, OsKeyring};
 use crate::output::{Outcome, Output, sentence};
-
-/// The computer's clock.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct SystemClock;
-
-impl Clock for SystemClock {
-    fn now(&self) -> Timestamp {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
-    }
-
-    fn cpu_ms(&self) -> u64 {
-        cpu_ms()
-    }
-
-    fn today(&self) -> Day {
-        let now = jiff::Zoned::now();
-        Day::new(now.year(), now.month().unsigned_abs(), now.day().unsigned_abs())
-    }
-}
-
-/// CPU time of this process: user and system, in milliseconds.
-#[cfg(unix)]
-fn cpu_ms() -> u64 {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    u64::try_from(time.tv_sec).unwrap_or(0) * 1000 + u64::try_from(time.tv_nsec).unwrap_or(0) / 1_000_000
-}
-
-#[cfg(not(unix))]
-fn cpu_ms() -> u64 {
-    0
-}
-
-/// The operating system's randomness.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct SystemEntropy;
-
-impl Entropy for SystemEntropy {
-    #[allow(clippy::expect_used, reason = "without randomness no key is safe, and no caller could go on")]
-    fn fill(&mut self, bytes: &mut [u8]) {
-        getrandom::fill(bytes).expect("the operating system gives no randomness");
-    }
-}
-
-/// The system's clock and randomness.
-pub(super) fn environment() -> Environment {
-    Environment { clock: Arc::new(SystemClock), entropy: SharedEntropy::new(Box::new(SystemEntropy)) }
-}
 
 /// The keyring, as the core's vault sees it.
 #[derive(Debug)]
