@@ -1,5 +1,5 @@
 //! DESIGN's floors, held: a module of core imports only from floors below its own, prints nothing and reads no
-//! environment.
+//! environment; the phones' surface only converts, and nothing but it knows UniFFI.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -151,4 +151,78 @@ fn core_prints_nothing_and_reads_no_environment() {
 fn core_forbids_unsafe_code() {
     let lib = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("core/src/lib.rs");
     assert!(fs::read_to_string(lib).unwrap().contains("#![forbid(unsafe_code)]"));
+}
+
+/// The sources of the phones' surface, without what is inline for tests.
+fn ffi() -> Vec<(PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("ffi/src");
+    let files = fs::read_dir(root).unwrap().flatten().map(|entry| entry.path());
+    files.map(|path| (path.clone(), without_tests(&fs::read_to_string(path).unwrap()))).collect()
+}
+
+#[test]
+fn the_phones_surface_imports_core_and_converts() {
+    let sources = ffi();
+    assert!(sources.len() >= 5, "{sources:?}");
+    let total: usize = sources.iter().map(|(_, text)| text.lines().count()).sum();
+    assert!(total < 1500, "{total} lines: a surface that only converts is shorter");
+    for (path, text) in sources {
+        for line in text.lines().filter_map(|line| line.strip_prefix("use ")) {
+            let from = word(line);
+            let known = ["afterword_core", "afterword_system", "crate", "std", "uniffi", "zeroize"];
+            assert!(known.contains(&from.as_str()), "{} imports {from}", path.display());
+        }
+        for word in ["unsafe {", "unsafe fn", "unwrap()", "expect(", "println!", "print!(", "eprint!(", "env::"] {
+            assert!(!text.contains(word), "{} has `{word}`", path.display());
+        }
+    }
+}
+
+/// The lines between a function's braces, for each function in a formatted source.
+fn bodies(text: &str) -> Vec<(String, usize)> {
+    let lines: Vec<&str> = text.lines().collect();
+    let mut found = Vec::new();
+    for (at, line) in lines.iter().enumerate() {
+        let indent = line.len() - line.trim_start().len();
+        let Some((lead, name)) = line.trim_start().split_once("fn ") else { continue };
+        if !lead.is_empty() && !lead.starts_with("pub") {
+            continue;
+        }
+        let close = format!("{}}}", " ".repeat(indent));
+        let Some(end) = lines[at..].iter().position(|line| *line == close) else { continue };
+        let open = lines[at..].iter().position(|line| line.ends_with('{')).unwrap_or(0);
+        found.push((word(name), end.saturating_sub(open + 1)));
+    }
+    found
+}
+
+#[test]
+fn no_function_of_the_phones_surface_is_longer_than_15_lines() {
+    assert_eq!(
+        bodies("impl A {\n    pub fn a(\n        b: u8,\n    ) -> u8 {\n        1;\n        2\n    }\n}\n"),
+        [("a".to_owned(), 2)]
+    );
+    let all: Vec<_> = ffi().iter().flat_map(|(_, text)| bodies(text)).collect();
+    assert!(all.len() > 20, "functions are found: {all:?}");
+    for (name, lines) in all {
+        assert!(lines <= 15, "`{name}` has {lines} lines; logic belongs in core");
+    }
+}
+
+#[test]
+fn only_the_phones_surface_knows_uniffi_and_only_the_kits_know_what_it_generates() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    for member in ["core", "system", "cli", "tests", "xtask"] {
+        let manifest = fs::read_to_string(root.join(member).join("Cargo.toml")).unwrap();
+        assert!(!manifest.contains("uniffi"), "{member} depends on uniffi");
+    }
+    let surface = fs::read_to_string(root.join("ffi/Cargo.toml")).unwrap();
+    for other in ["uniffi_bindgen", "tokio", "automerge", "rusqlite", "quinn"] {
+        assert!(!surface.contains(other), "the surface depends on {other}");
+    }
+    let shared = fs::read_to_string(root.join("Cargo.toml")).unwrap();
+    // 0.32.0 kills every arm64 Android app (uniffi-rs#2939); library and generator are one version.
+    for line in ["uniffi = { version = \"=0.32.2\"", "uniffi_bindgen = { version = \"=0.32.2\""] {
+        assert!(shared.contains(line), "`{line}` is gone from Cargo.toml");
+    }
 }
