@@ -1,25 +1,31 @@
 //! Every developer task of Afterword, run as `cargo xtask <task>`. Depends on nothing but the standard library, so that
 //! it builds in seconds on a machine that has only Rust.
 
+mod bindings;
+mod kotlin;
 mod peers;
 mod policy;
 mod process;
 mod suite;
 mod tasks;
 mod tidy;
+mod toolchain;
 mod tools;
 mod workspace;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 const USAGE: &str = "\
 cargo xtask <task>
 
-  setup              install what the suites need (prints each command first)
+  setup              install what the suites need (prints each command first), but for the toolchains of the phones
+  setup kotlin       bring the Kotlin compiler and its jars into .tools, pinned and checked
   test [SUITE…]      run every suite, or the named ones; CI=true installs missing tools and fails on any suite not run
   suites             list the suites of `test`
   tidy               only the repository checks
   policy             only the licence, ban and source checks of deny.toml
+  kotlin             only the tests of the Kotlin kit
   fuzz [--seconds N] mutate kept inputs against every decoder (60 s); with nightly and cargo-fuzz also libFuzzer
   bench [ARGS…]      the benchmarks, a Markdown table out; arguments go to the benchmark program
   bench --peers [--quick] [--sizes N,N] [--only PROGRAM] [--runs N] [--seconds N] [--resume] [--page]
@@ -32,7 +38,8 @@ fn main() -> ExitCode {
     let task = args.next().unwrap_or_default();
     let rest: Vec<String> = args.collect();
     let outcome = workspace::root().and_then(|root| match task.as_str() {
-        "setup" => tools::install_missing(&root, &tools::missing()),
+        "setup" => set_up(&root, &rest),
+        "kotlin" => kotlin::run(&root),
         "test" => tasks::test(&root, &rest),
         "suites" => tasks::list_suites(),
         "tidy" => report(tidy::check(&root)?),
@@ -53,6 +60,15 @@ fn main() -> ExitCode {
             eprintln!("xtask: {message}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// What every suite needs, or one toolchain.
+fn set_up(root: &Path, args: &[String]) -> Result<(), String> {
+    match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        [] => tools::install_missing(root, &tools::missing()),
+        ["kotlin"] => kotlin::TOOLCHAIN.set_up(root),
+        _ => Err("`setup` takes nothing, or the name of a toolchain: kotlin".to_owned()),
     }
 }
 

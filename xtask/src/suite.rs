@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::process;
-use crate::workspace::Result;
+use crate::workspace::{self, Result};
 
 /// What a suite does.
 #[derive(Debug, Clone, Copy)]
@@ -16,6 +16,8 @@ pub(crate) enum Work {
     Cargo(&'static [&'static str]),
     /// `cargo` with these arguments; fails to have run where no test matched.
     Tests(&'static [&'static str]),
+    /// The tests of a kit, which need a toolchain; told whether to set it up.
+    Kit(fn(root: &Path, strict: bool) -> Result<Outcome>),
     /// The tests of one module of `tests/tests/`, alone and one after the other where they have a time budget.
     Module(&'static str),
 }
@@ -78,6 +80,7 @@ impl Suite {
                 ran if ran.ok => Outcome::Passed(None),
                 ran => failure(&ran),
             }),
+            Work::Kit(attempt) => attempt(root, workspace::is_ci()),
             Work::Tests(args) => self.tests(root, args, None),
             Work::Module(module) => {
                 let filter = format!("{module}::");

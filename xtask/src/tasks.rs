@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::process;
 use crate::suite::{Outcome, Suite, Work};
 use crate::workspace::{self, Result};
-use crate::{policy, tidy, tools};
+use crate::{kotlin, policy, tidy, tools};
 
 /// What `test` runs, quick checks first. One profile, release: every suite and `cargo run --release` share one build.
 const SUITES: &[Suite] = &[
@@ -68,6 +68,12 @@ const SUITES: &[Suite] = &[
     timed("kill", "kill -9 of either side, in a loop, loses nothing", "kill", 120),
     timed("fuzz", "every decoder answers any bytes", "fuzz", 60),
     suite(
+        "kotlin",
+        "the Kotlin kit on the JVM, against the host's library",
+        Work::Kit(kotlin::attempt),
+        &["cc", "make", "perl"],
+    ),
+    suite(
         "docs",
         "the documentation builds without a warning",
         Work::Cargo(&["doc", "--release", "--locked", "--workspace", "--no-deps"]),
@@ -99,7 +105,7 @@ pub(crate) fn test(root: &Path, names: &[String]) -> Result<()> {
     if let Some(unknown) = names.iter().find(|name| SUITES.iter().all(|suite| suite.name != name.as_str())) {
         return Err(format!("there is no suite `{unknown}`; `cargo xtask suites` lists them"));
     }
-    let strict = std::env::var("CI").is_ok_and(|value| value == "true" || value == "1");
+    let strict = workspace::is_ci();
     let mut missing = tools::missing();
     if strict && !missing.is_empty() {
         tools::install_missing(root, &missing)?;

@@ -88,6 +88,34 @@ const TOOLS: &[Tool] = &[
     },
 ];
 
+/// What setting up a toolchain asks for. `setup` alone does not install these: only `setup kotlin` does.
+const FOR_TOOLCHAINS: &[Tool] = &[
+    Tool {
+        name: "java",
+        probe: ("java", &["-version"]),
+        purpose: "runs the Kotlin compiler and the kit's tests",
+        source: Source::Debian("default-jdk-headless"),
+    },
+    Tool {
+        name: "npm",
+        probe: ("npm", &["--version"]),
+        purpose: "fetches the Kotlin compiler",
+        source: Source::Debian("npm"),
+    },
+    Tool {
+        name: "mvn",
+        probe: ("mvn", &["--version"]),
+        purpose: "fetches JNA, coroutines and JUnit",
+        source: Source::Debian("maven"),
+    },
+    Tool {
+        name: "sha256sum",
+        probe: ("sha256sum", &["--version"]),
+        purpose: "compares what was fetched with what was pinned",
+        source: Source::Debian("coreutils"),
+    },
+];
+
 impl Tool {
     fn is_here(&self) -> bool {
         process::answers(self.probe.0, self.probe.1)
@@ -105,6 +133,13 @@ impl Tool {
 /// The tools that are not here.
 pub(crate) fn missing() -> Vec<Tool> {
     TOOLS.iter().copied().filter(|tool| !tool.is_here()).collect()
+}
+
+/// Installs what is missing of the tools that setting up a toolchain asks for.
+pub(crate) fn ensure(root: &Path, names: &[&str]) -> Result<()> {
+    let known = TOOLS.iter().chain(FOR_TOOLCHAINS).copied();
+    let missing: Vec<Tool> = known.filter(|tool| names.contains(&tool.name) && !tool.is_here()).collect();
+    if missing.is_empty() { Ok(()) } else { install_missing(root, &missing) }
 }
 
 /// One line for each missing tool, with the command that installs it.

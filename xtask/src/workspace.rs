@@ -13,6 +13,11 @@ pub(crate) fn root() -> Result<PathBuf> {
     root.canonicalize().map_err(|error| format!("cannot find the workspace; run this as `cargo xtask`: {error}"))
 }
 
+/// Whether this is CI, where what is missing is installed and a suite that did not run has failed.
+pub(crate) fn is_ci() -> bool {
+    std::env::var("CI").is_ok_and(|value| value == "true" || value == "1")
+}
+
 /// Reads a file as text; the error names it.
 pub(crate) fn read(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
@@ -49,7 +54,8 @@ fn walk(root: &Path) -> Result<Vec<PathBuf>> {
         for entry in entries.flatten() {
             let path = folder.join(entry.file_name());
             let kind = entry.file_type().map_err(|error| error.to_string())?;
-            if kind.is_dir() && !matches!(entry.file_name().to_str(), Some("target" | ".git")) {
+            if kind.is_dir() && !matches!(entry.file_name().to_str(), Some("target" | ".git" | ".tools" | "generated"))
+            {
                 folders.push(path);
             } else if kind.is_file() {
                 found.push(path);
