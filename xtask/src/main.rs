@@ -7,6 +7,7 @@ mod peers;
 mod policy;
 mod process;
 mod suite;
+mod swift;
 mod tasks;
 mod tidy;
 mod toolchain;
@@ -21,11 +22,13 @@ cargo xtask <task>
 
   setup              install what the suites need (prints each command first), but for the toolchains of the phones
   setup kotlin       bring the Kotlin compiler and its jars into .tools, pinned and checked
+  setup swift        make a root with Debian's Swift in .tools, unless a Swift 6 is on the path
   test [SUITE…]      run every suite, or the named ones; CI=true installs missing tools and fails on any suite not run
   suites             list the suites of `test`
   tidy               only the repository checks
   policy             only the licence, ban and source checks of deny.toml
   kotlin             only the tests of the Kotlin kit
+  swift              only the tests of the Swift kit
   fuzz [--seconds N] mutate kept inputs against every decoder (60 s); with nightly and cargo-fuzz also libFuzzer
   bench [ARGS…]      the benchmarks, a Markdown table out; arguments go to the benchmark program
   bench --peers [--quick] [--sizes N,N] [--only PROGRAM] [--runs N] [--seconds N] [--resume] [--page]
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
     let outcome = workspace::root().and_then(|root| match task.as_str() {
         "setup" => set_up(&root, &rest),
         "kotlin" => kotlin::run(&root),
+        "swift" => swift::run(&root),
         "test" => tasks::test(&root, &rest),
         "suites" => tasks::list_suites(),
         "tidy" => report(tidy::check(&root)?),
@@ -68,7 +72,8 @@ fn set_up(root: &Path, args: &[String]) -> Result<(), String> {
     match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         [] => tools::install_missing(root, &tools::missing()),
         ["kotlin"] => kotlin::TOOLCHAIN.set_up(root),
-        _ => Err("`setup` takes nothing, or the name of a toolchain: kotlin".to_owned()),
+        ["swift"] => swift::set_up(root),
+        _ => Err("`setup` takes nothing, or the name of a toolchain: kotlin, swift".to_owned()),
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::process;
 use crate::suite::{Outcome, Suite, Work};
 use crate::workspace::{self, Result};
-use crate::{kotlin, policy, tidy, tools};
+use crate::{kotlin, policy, swift, tidy, tools};
 
 /// What `test` runs, quick checks first. One profile, release: every suite and `cargo run --release` share one build.
 const SUITES: &[Suite] = &[
@@ -71,6 +71,12 @@ const SUITES: &[Suite] = &[
         "kotlin",
         "the Kotlin kit on the JVM, against the host's library",
         Work::Kit(kotlin::attempt),
+        &["cc", "make", "perl"],
+    ),
+    suite(
+        "swift",
+        "the Swift kit on Linux, against the host's library",
+        Work::Kit(swift::attempt),
         &["cc", "make", "perl"],
     ),
     suite(

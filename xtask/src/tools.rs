@@ -88,7 +88,7 @@ const TOOLS: &[Tool] = &[
     },
 ];
 
-/// What setting up a toolchain asks for. `setup` alone does not install these: only `setup kotlin` does.
+/// What setting up a toolchain asks for. `setup` alone does not install these: only `setup kotlin` and `setup swift` do.
 const FOR_TOOLCHAINS: &[Tool] = &[
     Tool {
         name: "java",
@@ -107,6 +107,12 @@ const FOR_TOOLCHAINS: &[Tool] = &[
         probe: ("mvn", &["--version"]),
         purpose: "fetches JNA, coroutines and JUnit",
         source: Source::Debian("maven"),
+    },
+    Tool {
+        name: "debootstrap",
+        probe: ("debootstrap", &["--version"]),
+        purpose: "makes the root that Debian's Swift lives in",
+        source: Source::Debian("debootstrap"),
     },
     Tool {
         name: "sha256sum",
@@ -166,8 +172,11 @@ pub(crate) fn install_missing(root: &Path, missing: &[Tool]) -> Result<()> {
         }
     }
     if !packages.is_empty() {
-        as_root(root, &["apt-get", "update", "-qq"])?;
-        as_root(root, &[&["apt-get", "install", "-y", "--no-install-recommends"], packages.as_slice()].concat())?;
+        announce_as_root(root, &["apt-get", "update", "-qq"])?;
+        announce_as_root(
+            root,
+            &[&["apt-get", "install", "-y", "--no-install-recommends"], packages.as_slice()].concat(),
+        )?;
     }
     if !components.is_empty() {
         announce(root, &[&["rustup", "component", "add"], components.as_slice()].concat())?;
@@ -176,9 +185,22 @@ pub(crate) fn install_missing(root: &Path, missing: &[Tool]) -> Result<()> {
     if still.is_empty() { Ok(()) } else { Err(format!("still missing after the installation: {}", still.join(", "))) }
 }
 
-fn as_root(root: &Path, command: &[&str]) -> Result<()> {
-    let is_root = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.starts_with(b"0\n"));
-    if is_root { announce(root, command) } else { announce(root, &[&["sudo"], command].concat()) }
+/// The beginning of a command that needs root's rights: `sudo`, keeping the environment, where we don't have them.
+pub(crate) fn as_root(program: &str) -> Command {
+    if is_root() {
+        return Command::new(program);
+    }
+    let mut command = Command::new("sudo");
+    command.arg("--preserve-env").arg(program);
+    command
+}
+
+fn is_root() -> bool {
+    Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.starts_with(b"0\n"))
+}
+
+fn announce_as_root(root: &Path, command: &[&str]) -> Result<()> {
+    if is_root() { announce(root, command) } else { announce(root, &[&["sudo"], command].concat()) }
 }
 
 fn announce(root: &Path, command: &[&str]) -> Result<()> {
