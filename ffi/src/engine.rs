@@ -1,26 +1,30 @@
-//! One open journal, as an object.
+//! One journal, as an object: what an app holds from its start to its end.
 
+use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
+use std::time::Duration;
 
+use afterword_core::crypto::RecoveryPhrase;
 use afterword_core::engine as core;
-use afterword_core::error::{Code, Error};
-use afterword_core::store::derived::{Cursor, Filter};
-use afterword_core::store::vault::Unlock;
+use afterword_core::engine::Keeper;
+use afterword_core::error::Result as CoreResult;
+use afterword_core::time::Day;
 use afterword_system::environment;
 
-use crate::error::AfterwordError;
-use crate::records::{Entry, ListPage, NewEntry, SearchPage, Written};
+use crate::editor::EntryEditor;
+use crate::edits::Edit;
+use crate::entries::{EarlierReading, Entry, ListFilter, ListPage, NewEntry, Person, SearchPage, Written, cursor};
+use crate::error::{Result, parse, parse_all, parse_some};
+use crate::events::{Adapter as Hears, EventListener, Subscription};
+use crate::status::{Device, Health, Repaired, SyncedOnce};
 use crate::vault::{Adapter, KeyVault};
+use crate::words::LockState;
 
-type Result<T> = std::result::Result<T, AfterwordError>;
-
-/// One open journal on one device. Calls may come from any thread, at the same time.
+/// One journal on one device. Every call blocks, may come from any thread at the same time, and answers `Locked` while
+/// the journal is not open. Keep one for the life of the process.
 #[derive(Debug, uniffi::Object)]
-pub struct Engine {
-    /// None once it was shut down. Calls hold it for reading, so that shutting down waits for them.
-    open: RwLock<Option<core::Engine>>,
-}
+pub struct Engine(pub(crate) Arc<Keeper>);
 
 /// A new journal.
 #[derive(Debug, uniffi::Record)]
@@ -31,62 +35,236 @@ pub struct Created {
     pub phrase: String,
 }
 
+/// A file that is captured: small, since it is kept in memory.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+pub struct CapturedFile {
+    /// Media type.
+    pub mime: String,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
 /// A new journal in the folder `home`, whose first member is this device, called `name`. Its key is kept by `vault`.
 #[uniffi::export]
 pub fn create_journal(home: String, name: String, vault: Arc<dyn KeyVault>) -> Result<Created> {
-    let vault = Adapter(vault);
-    let (engine, phrase) = core::Engine::create(Path::new(&home), Unlock::Platform(&vault), &name, environment())?;
-    Ok(Created { engine: Arc::new(Engine::of(engine)), phrase: phrase.words().to_string() })
+    let (keeper, phrase) = Keeper::create(Path::new(&home), &name, Arc::new(Adapter(vault)), environment())?;
+    Ok(Created { engine: Arc::new(Engine(keeper)), phrase: phrase.words().to_string() })
 }
 
+/// Opens a journal whose vault lost the key, with its 24 words, and gives the key to `vault` again.
+#[uniffi::export]
+pub fn recover_journal(home: String, phrase: String, vault: Arc<dyn KeyVault>) -> Result<Arc<Engine>> {
+    let phrase = RecoveryPhrase::parse(&phrase).map_err(afterword_core::error::Error::from)?;
+    let keeper = Keeper::recover(Path::new(&home), &phrase, Arc::new(Adapter(vault)), environment())?;
+    Ok(Arc::new(Engine(keeper)))
+}
+
+/// Whether the folder `home` holds a journal, or part of one.
+#[uniffi::export]
+pub fn is_journal(home: String) -> Result<bool> {
+    Ok(core::is_journal(Path::new(&home)))
+}
+
+fn today() -> Day {
+    environment().clock.today()
+}
+
+// The life of a journal.
 #[uniffi::export]
 impl Engine {
-    /// Opens the journal in the folder `home` with the key that `vault` keeps.
+    /// Opens the journal in the folder `home` with the key that `vault` keeps. If the vault can't say it now, the journal
+    /// is locked until `resume`.
     #[uniffi::constructor]
     pub fn open(home: String, vault: Arc<dyn KeyVault>) -> Result<Self> {
-        let vault = Adapter(vault);
-        Ok(Self::of(core::Engine::open(Path::new(&home), Unlock::Platform(&vault), environment())?))
+        Ok(Self(Keeper::open(Path::new(&home), Arc::new(Adapter(vault)), environment())?))
     }
 
+    /// Whether the journal is open.
+    pub fn lock_state(&self) -> Result<LockState> {
+        Ok(self.0.state().into())
+    }
+
+    /// The app goes to sleep: what was typed is saved, syncing stops, every file is closed.
+    pub fn pause(&self) -> Result<()> {
+        Ok(self.0.pause()?)
+    }
+
+    /// The app wakes: the journal is open again, or opened if its vault gives the key now.
+    pub fn resume(&self) -> Result<()> {
+        Ok(self.0.resume()?)
+    }
+
+    /// The system has another network.
+    pub fn network_changed(&self) -> Result<()> {
+        self.0.network_changed();
+        Ok(())
+    }
+
+    /// Saves what was typed and closes everything, for good. A second time does nothing.
+    pub fn shutdown(&self) -> Result<()> {
+        Ok(self.0.shutdown()?)
+    }
+
+    /// `listener` hears how things are, and what changes from then on.
+    pub fn subscribe(&self, listener: Arc<dyn EventListener>) -> Result<Arc<Subscription>> {
+        Ok(Arc::new(Subscription(self.0.subscribe(Arc::new(Hears(listener)))?)))
+    }
+
+    /// Writes even while the journal is locked: sealed, and taken in once it is open.
+    pub fn capture(&self, title: String, body: String, file: Option<CapturedFile>) -> Result<()> {
+        let file = file.map(|CapturedFile { mime, bytes }| (mime, bytes));
+        Ok(self.0.capture(core::Capture { title, body, file })?)
+    }
+
+    /// The journal's id.
+    pub fn journal_id(&self) -> Result<String> {
+        Ok(self.with(|engine| Ok(engine.journal().to_string()))?)
+    }
+
+    /// This device's id.
+    pub fn device_id(&self) -> Result<String> {
+        Ok(self.with(|engine| Ok(engine.device().to_string()))?)
+    }
+}
+
+// Entries.
+#[uniffi::export]
+impl Engine {
     /// A new entry, durable when this returns.
     pub fn create_entry(&self, entry: NewEntry) -> Result<Written> {
-        self.with(|engine| Ok(engine.create_entry(entry.into())?.into()))
+        let entry = entry.try_into()?;
+        Ok(self.with(|engine| engine.create_entry(entry))?.into())
+    }
+
+    /// Does all of `edits` to an entry, as one change.
+    pub fn edit(&self, id: String, edits: Vec<Edit>) -> Result<Written> {
+        let id = parse(&id, "entry")?;
+        let edits = edits.into_iter().map(TryInto::try_into).collect::<Result<Vec<_>>>()?;
+        Ok(self.with(|engine| engine.apply(id, &edits))?.into())
+    }
+
+    /// The texts of an entry, to be typed into.
+    pub fn editor(&self, id: String) -> Result<Arc<EntryEditor>> {
+        let id = parse(&id, "entry")?;
+        Ok(Arc::new(EntryEditor(self.with(|engine| engine.editor(id))?)))
     }
 
     /// The entry whose id this is, or begins with it, as it reads now.
     pub fn show(&self, id: String) -> Result<Entry> {
-        self.with(|engine| Ok(engine.show(engine.resolve(&id)?)?.into()))
+        Ok(Entry::of(self.with(|engine| engine.show(engine.resolve(&id)?))?, today()))
+    }
+
+    /// The entry as it read at `heads`.
+    pub fn show_at(&self, id: String, heads: Vec<String>) -> Result<Entry> {
+        let (id, heads) = (parse(&id, "entry")?, parse_all(&heads, "heads")?);
+        Ok(Entry::of(self.with(|engine| engine.show_at(id, &heads))?, today()))
+    }
+
+    /// Every earlier reading of an entry, oldest first.
+    pub fn history(&self, id: String) -> Result<Vec<EarlierReading>> {
+        let id = parse(&id, "entry")?;
+        Ok(self.with(|engine| engine.history(id))?.into_iter().map(Into::into).collect())
+    }
+
+    /// Writes the texts that the entry had at `heads` as a new edit.
+    pub fn restore(&self, id: String, heads: Vec<String>) -> Result<Written> {
+        let (id, heads) = (parse(&id, "entry")?, parse_all(&heads, "heads")?);
+        Ok(self.with(|engine| engine.restore(id, &heads))?.into())
+    }
+
+    /// Destroys an entry on every device. Answers false where it was destroyed before.
+    pub fn erase(&self, id: String) -> Result<bool> {
+        let id = parse(&id, "entry")?;
+        Ok(self.with(|engine| engine.erase(id))?)
+    }
+
+    /// Takes an attachment off an entry; its bytes go from every device.
+    pub fn detach(&self, id: String, attachment: String) -> Result<Written> {
+        let (id, attachment) = (parse(&id, "entry")?, parse(&attachment, "attachment")?);
+        Ok(self.with(|engine| engine.detach(id, attachment))?.into())
     }
 
     /// One page of entries, newest first; `after` is the `next` of the page before.
-    pub fn list(&self, limit: u32, after: Option<String>) -> Result<ListPage> {
-        let after = after.as_deref().map(Cursor::parse).transpose()?;
-        self.with(|engine| Ok(engine.list(&Filter::default(), limit as usize, after.as_ref())?.into()))
+    pub fn list(&self, filter: ListFilter, limit: u32, after: Option<String>) -> Result<ListPage> {
+        let (filter, after) = (filter.on(today())?, cursor(after.as_ref())?);
+        let listed = self.with(|engine| engine.list(&filter, limit as usize, after.as_ref()))?;
+        Ok(ListPage::of(listed, today()))
+    }
+
+    /// The newest entry that is filed under a day.
+    pub fn entry_on(&self, day: String) -> Result<Option<String>> {
+        let day = parse(&day, "day")?;
+        Ok(self.with(|engine| engine.entry_on(day))?.map(|id| id.to_string()))
     }
 
     /// Searches words, `"phrases"` and beginnings of words with a star behind them.
     pub fn search(&self, query: String, limit: u32) -> Result<SearchPage> {
-        self.with(|engine| Ok(engine.search(&query, limit as usize)?.into()))
+        Ok(self.with(|engine| engine.search(&query, limit as usize))?.into())
     }
 
-    /// Waits for the calls that are running, then closes the journal. A second call does nothing.
-    pub fn shutdown(&self) -> Result<()> {
-        let taken = self.open.write().unwrap_or_else(PoisonError::into_inner).take();
-        taken.map_or(Ok(()), |engine| Ok(engine.close()?))
+    /// Everybody in the journal.
+    pub fn people(&self) -> Result<Vec<Person>> {
+        Ok(self.with(|engine| engine.people())?.iter().map(Into::into).collect())
+    }
+}
+
+// Other devices, and this one's health.
+#[uniffi::export]
+impl Engine {
+    /// Meets every device that can be reached, or the one at `peer`, and returns before `deadline_ms` are over. Being
+    /// killed in it loses nothing.
+    pub fn sync_once(&self, peer: Option<String>, deadline_ms: u32) -> Result<SyncedOnce> {
+        let peer = parse_some(peer.as_ref(), "peer")?;
+        Ok(self.0.sync_once(peer, Duration::from_millis(deadline_ms.into()))?.into())
+    }
+
+    /// Stays up for other devices, at `listen` (port 0 for any), until `stop_serving`; a pause interrupts it.
+    pub fn serve(&self, listen: String, discover: bool) -> Result<()> {
+        let listen: SocketAddr = parse(&listen, "listen")?;
+        Ok(self.0.serve(core::ServeOptions { listen, discover })?)
+    }
+
+    /// Where it serves, once it does.
+    pub fn serving_at(&self) -> Result<Option<String>> {
+        Ok(self.0.serving_at().map(|address| address.to_string()))
+    }
+
+    /// No device is answered any more.
+    pub fn stop_serving(&self) -> Result<()> {
+        self.0.stop_serving();
+        Ok(())
+    }
+
+    /// The journal's devices, those that were removed too.
+    pub fn devices(&self) -> Result<Vec<Device>> {
+        Ok(self.with(|engine| engine.devices())?.into_iter().map(Into::into).collect())
+    }
+
+    /// Removes a device for ever.
+    pub fn remove_device(&self, device: String) -> Result<()> {
+        let device = parse(&device, "device")?;
+        Ok(self.with(|engine| engine.remove_device(device))?)
+    }
+
+    /// Looks whether everything is in order.
+    pub fn doctor(&self) -> Result<Health> {
+        Ok(self.0.doctor()?.into())
+    }
+
+    /// Makes again what can be made again.
+    pub fn rebuild(&self) -> Result<Repaired> {
+        Ok(self.with(|engine| engine.rebuild(|_, _| {}))?.into())
+    }
+
+    /// Whether these 24 words open this journal. An error says why not.
+    pub fn check_recovery(&self, phrase: String) -> Result<()> {
+        let phrase = RecoveryPhrase::parse(&phrase).map_err(afterword_core::error::Error::from)?;
+        Ok(self.with(|engine| engine.check_recovery(&phrase))?)
     }
 }
 
 impl Engine {
-    fn of(engine: core::Engine) -> Self {
-        Self { open: RwLock::new(Some(engine)) }
+    pub(crate) fn with<T>(&self, call: impl FnOnce(&Arc<core::Engine>) -> CoreResult<T>) -> CoreResult<T> {
+        self.0.with(call)
     }
-
-    fn with<T>(&self, call: impl FnOnce(&core::Engine) -> Result<T>) -> Result<T> {
-        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
-        call(open.as_ref().ok_or_else(shut)?)
-    }
-}
-
-fn shut() -> Error {
-    Error::new(Code::Locked, "the journal was shut down", "open it again first")
 }

@@ -3,135 +3,93 @@
 //! Kotlin gives every exception a `message` of its own making, so no field has that name: what happened is `sentence`,
 //! what to do is `hint`, and the kits put them together as `Display` does here.
 
+use std::fmt::Display;
+use std::str::FromStr;
+
 use afterword_core::error::{Code, Error};
 
-/// What went wrong, and what to do about it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, uniffi::Error)]
-pub enum AfterwordError {
-    /// The journal is closed, or its key is not at hand yet.
-    #[error("{sentence}; {hint}")]
-    Locked {
-        /// What was attempted and why it failed.
-        sentence: String,
-        /// What to do about it.
-        hint: String,
-    },
-    /// The vault no longer holds the key.
-    #[error("{sentence}; {hint}")]
-    KeyGone {
-        /// What was attempted and why it failed.
-        sentence: String,
-        /// What to do about it.
-        hint: String,
-    },
-    /// A key or phrase does not open this journal.
-    #[error("{sentence}; {hint}")]
-    WrongKey {
-        /// What was attempted and why it failed.
-        sentence: String,
-        /// What to do about it.
-        hint: String,
-    },
-    /// A file or record is damaged or foreign.
-    #[error("{sentence}; {hint}")]
-    Corrupt {
-        /// What was attempted and why it failed.
-        sentence: String,
-        /// What to do about it.
-        hint: String,
-    },
-    /// Written by a newer version.
-    #[error("{sentence}; {hint}")]
-    TooNew {
-        /// What was attempted and why it failed.
-        sentence: String,
-        /// What to do about it.
-        hint: String,
-    },
-    /// Nothing by that name.
-    #[error("{sentence}; {hint}")]
-    NotFound {
-        /// What was attempted and why it failed.
-        sentence: String,
-        /// What to do about it.
-        hint: String,
-    },
-    /// More than one thing by that name.
-    #[error("{sentence}; {hint}")]
-    Ambiguous {
-        /// What was attempted and why it failed.
-        sentence: String,
-        /// What to do about it.
-        hint: String,
-    },
-    /// The request or its input makes no sense.
-    #[error("{sentence}; {hint}")]
-    Invalid {
-        /// What was attempted and why it failed.
-        sentence: String,
-        /// What to do about it.
-        hint: String,
-    },
-    /// The disk is full; nothing was changed.
-    #[error("{sentence}; {hint}")]
-    StorageFull {
-        /// What was attempted and why it failed.
-        sentence: String,
-        /// What to do about it.
-        hint: String,
-    },
-    /// No device answered.
-    #[error("{sentence}; {hint}")]
-    Unreachable {
-        /// What was attempted and why it failed.
-        sentence: String,
-        /// What to do about it.
-        hint: String,
-    },
-    /// The other side, or a rule of the journal, said no.
-    #[error("{sentence}; {hint}")]
-    Refused {
-        /// What was attempted and why it failed.
-        sentence: String,
-        /// What to do about it.
-        hint: String,
-    },
-    /// Stopped at the caller's wish.
-    #[error("{sentence}; {hint}")]
-    Cancelled {
-        /// What was attempted and why it failed.
-        sentence: String,
-        /// What to do about it.
-        hint: String,
-    },
-    /// A bug in Afterword.
-    #[error("{sentence}; {hint}")]
-    Internal {
-        /// What was attempted and why it failed.
-        sentence: String,
-        /// What to do about it.
-        hint: String,
-    },
+/// What an export answers.
+pub(crate) type Result<T> = std::result::Result<T, AfterwordError>;
+
+macro_rules! errors {
+    ($($(#[$doc:meta])* $name:ident $({ $(#[$extra_doc:meta])* $extra:ident: $type:ty = $of:expr })?),* $(,)?) => {
+        /// What went wrong, and what to do about it.
+        #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, uniffi::Error)]
+        pub enum AfterwordError {$(
+            $(#[$doc])*
+            #[error("{sentence}; {hint}")]
+            $name {
+                /// What was attempted and why it failed.
+                sentence: String,
+                /// What to do about it.
+                hint: String,
+                $($(#[$extra_doc])* $extra: $type,)?
+            },
+        )*}
+
+        impl From<Error> for AfterwordError {
+            fn from(Error { code, message: sentence, hint, about }: Error) -> Self {
+                let _ = about;
+                match code {
+                    $(Code::$name => Self::$name { sentence, hint, $($extra: ($of)(about))? },)*
+                }
+            }
+        }
+    };
 }
 
-impl From<Error> for AfterwordError {
-    fn from(Error { code, message: sentence, hint }: Error) -> Self {
-        match code {
-            Code::Locked => Self::Locked { sentence, hint },
-            Code::KeyGone => Self::KeyGone { sentence, hint },
-            Code::WrongKey => Self::WrongKey { sentence, hint },
-            Code::Corrupt => Self::Corrupt { sentence, hint },
-            Code::TooNew => Self::TooNew { sentence, hint },
-            Code::NotFound => Self::NotFound { sentence, hint },
-            Code::Ambiguous => Self::Ambiguous { sentence, hint },
-            Code::Invalid => Self::Invalid { sentence, hint },
-            Code::StorageFull => Self::StorageFull { sentence, hint },
-            Code::Unreachable => Self::Unreachable { sentence, hint },
-            Code::Refused => Self::Refused { sentence, hint },
-            Code::Cancelled => Self::Cancelled { sentence, hint },
-            Code::Internal => Self::Internal { sentence, hint },
-        }
-    }
+errors! {
+    /// The journal is closed, or its key is not at hand yet.
+    Locked {
+        /// The app paused it: it opens again by itself.
+        paused: bool = |about| about == "paused"
+    },
+    /// The vault no longer holds the key.
+    KeyGone,
+    /// A key or phrase does not open this journal.
+    WrongKey,
+    /// A file or record is damaged or foreign.
+    Corrupt,
+    /// Written by a newer version.
+    TooNew,
+    /// Nothing by that name.
+    NotFound,
+    /// More than one thing by that name.
+    Ambiguous,
+    /// The request or its input makes no sense.
+    Invalid {
+        /// What of it, where that can be said; else empty.
+        field: String = str::to_owned
+    },
+    /// The disk is full; nothing was changed.
+    StorageFull,
+    /// No device answered.
+    Unreachable,
+    /// The other side, or a rule of the journal, said no.
+    Refused {
+        /// Why, as a word, where that can be said: `not_a_member`, `pairing`, `closed`; else empty.
+        reason: String = str::to_owned
+    },
+    /// Stopped at the caller's wish.
+    Cancelled,
+    /// A bug in Afterword.
+    Internal,
+}
+
+/// An id, a day or an address that an app gave as text.
+pub(crate) fn parse<T: FromStr<Err: Display>>(text: &str, field: &'static str) -> Result<T> {
+    let told = |error: T::Err| Error::invalid(format!("this is no {field}: {error}"), "give it as it was given to you");
+    text.parse().map_err(|error| told(error).about(field).into())
+}
+
+/// All of some texts, or the first that does not read.
+pub(crate) fn parse_all<T: FromStr<Err: Display>>(texts: &[String], field: &'static str) -> Result<Vec<T>> {
+    texts.iter().map(|text| parse(text, field)).collect()
+}
+
+/// The same where there may be none.
+pub(crate) fn parse_some<T: FromStr<Err: Display>>(text: Option<&String>, field: &'static str) -> Result<Option<T>> {
+    text.map(|text| parse(text, field)).transpose()
 }
 
 #[cfg(test)]
@@ -144,5 +102,9 @@ mod tests {
         let crossed = AfterwordError::from(error.clone());
         assert_eq!(crossed.to_string(), error.to_string());
         assert!(matches!(crossed, AfterwordError::KeyGone { sentence, .. } if sentence == "the key is gone"));
+        let paused = AfterwordError::from(Error::new(Code::Locked, "", "").about("paused"));
+        assert!(matches!(paused, AfterwordError::Locked { paused: true, .. }));
+        let misread = parse::<afterword_core::id::EntryId>("x", "entry").unwrap_err();
+        assert!(matches!(misread, AfterwordError::Invalid { field, .. } if field == "entry"));
     }
 }

@@ -11,14 +11,32 @@
 
 #![deny(unsafe_code)]
 
+mod editor;
+mod edits;
 mod engine;
+mod entries;
 mod error;
-mod records;
+mod events;
+mod pairing;
+mod status;
+mod transfer;
 mod vault;
+mod words;
 
-pub use engine::{Created, Engine, create_journal};
+pub use editor::EntryEditor;
+pub use edits::{AttachmentField, Edit, Experiment, TextField};
+pub use engine::{CapturedFile, Created, Engine, create_journal, is_journal, recover_journal};
+pub use entries::{
+    Attachment, Closure, EarlierReading, EditorText, Entry, Item, Link, ListFilter, ListPage, ListRow, Mark,
+    MergedText, NewEntry, NewSection, Person, PersonPart, Reflection, SearchHit, SearchPage, Section, TextRange,
+    Written,
+};
 pub use error::AfterwordError;
-pub use records::{Entry, Kind, ListPage, ListRow, NewEntry, SearchHit, SearchPage, TextRange, Written};
+pub use events::{Event, EventListener, ListenerError, PairingStep, Subscription, SyncState};
+pub use pairing::{JoinedJournal, Newcomer, Paired, Pairing, PairingListener};
+pub use status::{Device, Health, HealthCheck, Repaired, SyncedOnce};
+pub use transfer::{Attached, ByteSink, ByteSource, NewFile, StreamError, Transfer};
 pub use vault::{KeyVault, KeyVaultError};
+pub use words::{ClosureKind, InnerState, ItemKind, ItemState, Kind, LinkKind, LockState, MarkGroup, NextMove};
 
 uniffi::setup_scaffolding!("afterword");
