@@ -20,6 +20,8 @@ mod events;
 mod pairing;
 mod status;
 mod transfer;
+#[cfg(feature = "conformance")]
+mod trouble;
 mod vault;
 mod words;
 
@@ -36,6 +38,8 @@ pub use events::{Event, EventListener, ListenerError, PairingStep, Subscription,
 pub use pairing::{JoinedJournal, Newcomer, Paired, Pairing, PairingListener};
 pub use status::{Device, Health, HealthCheck, Repaired, SyncedOnce};
 pub use transfer::{Attached, ByteSink, ByteSource, NewFile, StreamError, Transfer};
+#[cfg(feature = "conformance")]
+pub use trouble::Trouble;
 pub use vault::{KeyVault, KeyVaultError};
 pub use words::{ClosureKind, InnerState, ItemKind, ItemState, Kind, LinkKind, LockState, MarkGroup, NextMove};
 

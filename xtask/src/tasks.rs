@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::bindings::CONFORMANCE;
 use crate::process;
 use crate::suite::{Outcome, Suite, Work};
 use crate::workspace::{self, Result};
@@ -23,13 +24,24 @@ const SUITES: &[Suite] = &[
     suite(
         "clippy",
         "no lint, warnings denied",
-        Work::Cargo(&["clippy", "--release", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]),
+        Work::Cargo(&[
+            "clippy",
+            "--release",
+            "--locked",
+            "--workspace",
+            "--features",
+            CONFORMANCE,
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ]),
         &["clippy", "cc", "make", "perl"],
     ),
     suite(
         "build",
         "the program that the suites below run",
-        Work::Cargo(&["build", "--release", "--locked", "--workspace"]),
+        Work::Cargo(&["build", "--release", "--locked", "--workspace", "--features", CONFORMANCE]),
         &["cc", "make", "perl"],
     ),
     suite(

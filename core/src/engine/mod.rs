@@ -108,6 +108,12 @@ impl Engine {
         Ok(self.shared.store.pause()?)
     }
 
+    /// Limits the database to `pages` pages, or to as many as it has for 0: a full disk on demand, for tests.
+    #[doc(hidden)]
+    pub fn limit_room(&self, pages: u32) -> Result<u32> {
+        Ok(self.shared.store.connections().set_max_page_count(pages.max(1))?)
+    }
+
     /// The journal's id.
     pub fn journal(&self) -> JournalId {
         self.shared.identity.journal
