@@ -1,61 +1,41 @@
 import Foundation
 
-/// The name of an entry.
-public struct EntryId: Hashable, Codable, Sendable, CustomStringConvertible {
-    /// 32 hexadecimal digits; their beginning names the entry too, where it is the only one that begins so.
-    public let text: String
-
-    /// The entry of this name.
-    public init(_ text: String) { self.text = text }
-
-    public var description: String { text }
-}
-
-/// A place in a list: where the next page begins.
-public struct Cursor: Hashable, Codable, Sendable {
-    /// One opaque word, which may be kept and given back later.
-    public let text: String
-
-    /// The place of this word.
-    public init(_ text: String) { self.text = text }
-}
-
-/// A state of an entry: what an edit names as its base, so that it never undoes what another device wrote meanwhile.
-public struct Heads: Hashable, Codable, Sendable {
-    /// Opaque words.
-    public let hashes: [String]
-}
-
-/// What an entry is about.
-public enum Kind: String, Codable, CaseIterable, Sendable {
-    /// Something went wrong.
-    case failure
-    /// Something or someone is gone. No causes are asked for.
-    case loss
-    /// One empty page, no prompts.
-    case vent
-    /// A small failure on purpose.
-    case experiment
-    /// Something went right; evidence for a bad hour.
-    case win
-    /// Anything else.
-    case note
-}
-
 /// What a writer begins an entry with.
 public struct NewEntry: Hashable, Sendable {
     /// What it is about.
     public var kind: Kind
     /// Its title, people as `@Name`.
     public var title: String
-    /// Markdown, people as `@Name`.
+    /// The main section's Markdown, people as `@Name`.
     public var body: String
+    /// Further sections.
+    public var sections: [NewSection]
+    /// When it happened: `YYYY`, `YYYY-MM` or `YYYY-MM-DD`.
+    public var happened: String?
 
     /// An entry to be written.
-    public init(_ kind: Kind, title: String = "", body: String = "") {
+    public init(
+        _ kind: Kind, title: String = "", body: String = "", sections: [NewSection] = [], happened: String? = nil
+    ) {
         self.kind = kind
         self.title = title
         self.body = body
+        self.sections = sections
+        self.happened = happened
+    }
+}
+
+/// A section that an entry begins with.
+public struct NewSection: Hashable, Sendable {
+    /// Its prompt.
+    public var prompt: String
+    /// Its text.
+    public var text: String
+
+    /// A section to be written.
+    public init(prompt: String, text: String) {
+        self.prompt = prompt
+        self.text = text
     }
 }
 
@@ -71,80 +51,210 @@ public struct Written: Hashable, Sendable {
     public let heads: Heads
 }
 
-/// One entry as it reads now.
+/// One entry as it reads now, or read at some heads. Texts have people as `@Name`; days are `YYYY`, `YYYY-MM` or
+/// `YYYY-MM-DD`, as exactly as they are known.
 public struct Entry: Hashable, Identifiable, Sendable {
     /// Its name.
     public let id: EntryId
     /// What it is about.
     public let kind: Kind
-    /// Its title, people as `@Name`.
+    /// Its title.
     public let title: String
-    /// The main section's Markdown, people as `@Name`.
+    /// The main section's Markdown.
     public let body: String
-    /// The base of the next edit.
-    public let heads: Heads
-    /// When it was begun.
-    public let createdAt: Date
-    /// When it was last changed.
-    public let updatedAt: Date
-}
-
-/// One row of a list: all that is shown there, without opening the entry.
-public struct ListRow: Hashable, Identifiable, Sendable {
-    /// The entry.
-    public let id: EntryId
-    /// What it is about.
-    public let kind: Kind
-    /// Its title, people as `@Name`.
-    public let title: String
-    /// The day it is filed under, as exactly as it is known: `YYYY`, `YYYY-MM` or `YYYY-MM-DD`.
-    public let day: String
-    /// When it was begun.
-    public let createdAt: Date
-    /// When it was last changed.
-    public let updatedAt: Date
-    /// How many words it has.
-    public let words: Int
-    /// How many attachments.
-    public let attachments: Int
-    /// Announced by another device, and not here yet: it can't be shown.
-    public let arriving: Bool
-}
-
-/// One page of a list, newest first.
-public struct ListPage: Hashable, Sendable {
-    /// The rows.
-    public let rows: [ListRow]
-    /// Where the next page begins; nil after the last.
-    public let next: Cursor?
-    /// Entries that are not read yet, and may be missing or stale here.
-    public let unread: Int
-}
-
-/// One entry found.
-public struct SearchHit: Hashable, Identifiable, Sendable {
-    /// The entry.
-    public let id: EntryId
-    /// Its title, people as `@Name`.
-    public let title: String
+    /// How it was first told.
+    public let firstTelling: String
     /// The day it is filed under.
     public let day: String
-    /// Where in the entry: title, body, section, item, reflection, closure.
-    public let field: String
-    /// Text around the hit.
-    public let excerpt: String
-    /// What matched in ``excerpt``, as places in this string.
-    public let ranges: [Range<String.Index>]
+    /// When it happened, as exactly as the writer knows.
+    public let happened: String?
+    /// The other sections, in order.
+    public let sections: [Section]
+    /// Lines, in order.
+    public let items: [Item]
+    /// Reflections, oldest first.
+    public let reflections: [Reflection]
+    /// Marks.
+    public let marks: [Mark]
+    /// People in it.
+    public let people: [PersonPart]
+    /// Ties to other entries.
+    public let links: [Link]
+    /// The experiment, if it is one.
+    public let experiment: Experiment?
+    /// Closures, oldest first.
+    public let closures: [Closure]
+    /// Files.
+    public let attachments: [Attachment]
+    /// Where the writer stands with it, today.
+    public let states: [InnerState]
+    /// Until when it is out of sight; nil where it is not.
+    public let box: Box?
+    /// Never shown again unasked.
+    public let isMuted: Bool
+    /// Put away.
+    public let isTrashed: Bool
+    /// What comes next.
+    public let nextMove: NextMove?
+    /// Never-publish seals.
+    public let seals: [SealId]
+    /// When it was begun.
+    public let createdAt: Date
+    /// When it was last changed.
+    public let updatedAt: Date
+    /// The base of the next edit.
+    public let heads: Heads
+    /// Changes that can't be read yet.
+    public let unreadable: Int
 }
 
-/// What a search found: title hits first, then the rest, newest first.
-public struct SearchPage: Hashable, Sendable {
-    /// How many entries match, as far as was looked.
-    public let total: Int
-    /// Whether there are, or may be, more than that.
-    public let more: Bool
-    /// Entries not yet indexed.
-    public let unread: Int
-    /// The first of them.
-    public let hits: [SearchHit]
+/// Until when an entry is out of sight.
+public enum Box: Hashable, Sendable {
+    /// Until the writer opens it.
+    case byHand
+    /// Until this day.
+    case until(String)
+}
+
+/// Prose under a prompt.
+public struct Section: Hashable, Identifiable, Sendable {
+    /// Its name.
+    public let id: SectionId
+    /// Its prompt.
+    public let prompt: String
+    /// Markdown.
+    public let text: String
+}
+
+/// A short line.
+public struct Item: Hashable, Identifiable, Sendable {
+    /// Its name.
+    public let id: ItemId
+    /// What it says.
+    public let kind: ItemKind
+    /// Markdown.
+    public let text: String
+    /// Where it stands; nil where nobody said.
+    public let state: ItemState?
+    /// A day that belongs to it.
+    public let day: String?
+}
+
+/// A dated reflection.
+public struct Reflection: Hashable, Identifiable, Sendable {
+    /// Its name.
+    public let id: ReflectionId
+    /// The day of reflecting.
+    public let day: String
+    /// Markdown.
+    public let text: String
+}
+
+/// A dated, reversible act of closing.
+public struct Closure: Hashable, Identifiable, Sendable {
+    /// Its name.
+    public let id: ClosureId
+    /// The day of closing.
+    public let day: String
+    /// How.
+    public let kind: ClosureKind
+    /// The writer's note.
+    public let note: String
+    /// The day it was reopened, if it was.
+    public let reopened: String?
+}
+
+/// A file that belongs to an entry.
+public struct Attachment: Hashable, Identifiable, Sendable {
+    /// Its name.
+    public let id: AttachmentId
+    /// Media type.
+    public let mime: String
+    /// Its length.
+    public let bytes: Int
+    /// The writer's caption.
+    public let caption: String?
+    /// What the picture shows.
+    public let alt: String?
+    /// Whose it is.
+    public let credit: String?
+    /// Whether its bytes are on this device.
+    public let isHere: Bool
+}
+
+/// A mark.
+public struct Mark: Hashable, Sendable {
+    /// What it is a word for.
+    public let group: MarkGroup
+    /// The word.
+    public let word: String
+}
+
+/// A person's part in an entry.
+public struct PersonPart: Hashable, Identifiable, Sendable {
+    /// The person.
+    public let id: PersonId
+    /// Their name, where it is known.
+    public let name: String?
+    /// Their role.
+    public let role: String?
+    /// Whether to reach them.
+    public let contact: String?
+}
+
+/// Somebody in the journal.
+public struct Person: Hashable, Identifiable, Sendable {
+    /// The person.
+    public let id: PersonId
+    /// How they are called.
+    public let name: String
+    /// Other names.
+    public let aliases: [String]
+}
+
+/// A tie to another entry.
+public struct Link: Hashable, Sendable {
+    /// The other entry.
+    public let entry: EntryId
+    /// How they belong together.
+    public let kind: LinkKind
+}
+
+/// A small failure on purpose. An answer that is nil was not given.
+public struct Experiment: Hashable, Sendable {
+    /// What I fear will happen.
+    public var prediction: String?
+    /// Fear before, in the writer's own scale.
+    public var fearBefore: Int?
+    /// Whether it was tried.
+    public var attempted: Bool?
+    /// What happened.
+    public var happened: String?
+    /// Fear after.
+    public var fearAfter: Int?
+    /// Again?
+    public var again: Bool?
+
+    /// These answers.
+    public init(
+        prediction: String? = nil, fearBefore: Int? = nil, attempted: Bool? = nil, happened: String? = nil,
+        fearAfter: Int? = nil, again: Bool? = nil
+    ) {
+        self.prediction = prediction
+        self.fearBefore = fearBefore
+        self.attempted = attempted
+        self.happened = happened
+        self.fearAfter = fearAfter
+        self.again = again
+    }
+}
+
+/// An earlier reading of an entry.
+public struct EarlierReading: Hashable, Sendable {
+    /// What ``Journal/show(_:at:)`` and ``Journal/restore(_:to:)`` take.
+    public let heads: Heads
+    /// When it was written.
+    public let writtenAt: Date
+    /// The device that wrote it.
+    public let device: DeviceId
 }

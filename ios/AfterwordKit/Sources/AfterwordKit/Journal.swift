@@ -1,17 +1,21 @@
 internal import AfterwordGenerated
-@preconcurrency import Dispatch
 import Foundation
 
-/// One open journal on this device.
+/// One journal on this device.
 ///
 /// Every call may come from any task and returns when its work is done: what ``createEntry(_:)`` answers is durable. The
-/// work is done on threads of its own, never on the main one or those that tasks share. A task that is cancelled
-/// meanwhile still gets its answer. Keep one journal for the life of the process, and ``shutdown()`` it before the app is
-/// suspended; calls after that throw ``AfterwordError/locked(_:)``.
-public actor Journal {
-    private let engine: Engine
+/// work is done on threads of its own, never on the main one or those that tasks share; it is no actor, so that calls run
+/// side by side. A task that is cancelled meanwhile still gets its answer, except where a call says otherwise. Keep one
+/// journal for the life of the process: ``pause()`` it before the app is suspended, ``resume()`` it afterwards.
+public final class Journal: Sendable {
+    let engine: Engine
 
-    private init(_ engine: Engine) { self.engine = engine }
+    init(_ engine: Engine) { self.engine = engine }
+
+    /// Whether the folder `home` holds a journal, or part of one.
+    public static func exists(in home: URL) async throws(AfterwordError) -> Bool {
+        try await working { try isJournal(home: home.path) }
+    }
 
     /// A new journal in the folder `home`, whose first member is this device, called `deviceName`. `vault` keeps its key.
     public static func create(
@@ -23,35 +27,89 @@ public actor Journal {
         return NewJournal(journal: Journal(created.engine), recoveryPhrase: created.phrase)
     }
 
-    /// Opens the journal in the folder `home`. Throws ``AfterwordError/notFound(_:)`` if there is none, and what
-    /// ``AfterwordError`` says of a key that is locked, gone or another.
+    /// Opens the journal in the folder `home`. If the vault can't say the key now, it is ``LockState/locked`` until
+    /// ``resume()``. Throws ``AfterwordError/notFound(_:)`` if there is none, and what ``AfterwordError`` says of a key that
+    /// is gone or another.
     public static func open(in home: URL, vault: some KeyVault) async throws(AfterwordError) -> Journal {
         Journal(try await working { try Engine.open(home: home.path, vault: ForeignVault(vault)) })
     }
 
-    /// A new entry, durable when this returns.
-    public func createEntry(_ entry: NewEntry) async throws(AfterwordError) -> Written {
-        try await working { [engine] in Written(try engine.createEntry(entry: entry.crossing)) }
+    /// Opens a journal whose vault lost the key, with its 24 words, and gives the key to `vault` again.
+    public static func recover(
+        in home: URL, phrase: String, vault: some KeyVault
+    ) async throws(AfterwordError) -> Journal {
+        Journal(try await working { try recoverJournal(home: home.path, phrase: phrase, vault: ForeignVault(vault)) })
     }
 
-    /// The entry as it reads now.
-    public func show(_ id: EntryId) async throws(AfterwordError) -> Entry {
-        try await working { [engine] in Entry(try engine.show(id: id.text)) }
+    /// The journal's name, the same on all of its devices.
+    public func id() async throws(AfterwordError) -> JournalId {
+        try await working { [engine] in JournalId(try engine.journalId()) }
     }
 
-    /// One page of entries, newest first; `after` is the ``ListPage/next`` of the page before.
-    public func list(limit: Int = 100, after: Cursor? = nil) async throws(AfterwordError) -> ListPage {
-        try await working { [engine] in ListPage(try engine.list(limit: crossing(limit), after: after?.text)) }
+    /// This device's name.
+    public func deviceId() async throws(AfterwordError) -> DeviceId {
+        try await working { [engine] in DeviceId(try engine.deviceId()) }
     }
 
-    /// Searches words, `"phrases"`, and beginnings of words with a star behind them.
-    public func search(_ query: String, limit: Int = 50) async throws(AfterwordError) -> SearchPage {
-        try await working { [engine] in SearchPage(try engine.search(query: query, limit: crossing(limit))) }
+    /// Whether the journal is open.
+    public func lockState() async throws(AfterwordError) -> LockState {
+        try await working { [engine] in LockState(try engine.lockState()) }
     }
 
-    /// Waits for the calls that are running, then closes the journal. Done twice, it does nothing.
+    /// The app goes to sleep: what was typed is saved, syncing stops, every file is closed and no lock held. Calls throw
+    /// ``AfterwordError/locked(_:paused:)`` until ``resume()``.
+    public func pause() async throws(AfterwordError) {
+        try await working { [engine] in try engine.pause() }
+    }
+
+    /// The app wakes: the journal is open again, or opened if its vault gives the key now.
+    public func resume() async throws(AfterwordError) {
+        try await working { [engine] in try engine.resume() }
+    }
+
+    /// The system has another network: call it when `NWPathMonitor` says so.
+    public func networkChanged() async throws(AfterwordError) {
+        try await working { [engine] in try engine.networkChanged() }
+    }
+
+    /// Waits for the calls that are running, saves what was typed and closes the journal, for good. Done twice, it does
+    /// nothing; any other call then throws ``AfterwordError/locked(_:paused:)``.
     public func shutdown() async throws(AfterwordError) {
         try await working { [engine] in try engine.shutdown() }
+    }
+
+    /// How things are, and then what changes: the first events say whether the journal is open, the revision of its lists
+    /// and what syncing is at. Nothing is dropped while the stream is not read; letting go of it, or cancelling the task
+    /// that reads it, ends it. It ends by itself with ``LockState/ended``.
+    public func events() async throws(AfterwordError) -> AsyncStream<JournalEvent> {
+        let (stream, continuation) = AsyncStream.makeStream(of: JournalEvent.self, bufferingPolicy: .unbounded)
+        let held = HeldSubscription()
+        continuation.onTermination = { _ in held.end() }
+        held.keep(try await working { [engine] in try engine.subscribe(listener: EventRelay(continuation)) })
+        return stream
+    }
+
+    /// Writes even while the journal is locked: sealed, and taken in once it is open.
+    public func capture(
+        title: String = "", body: String = "", file: CapturedFile? = nil
+    ) async throws(AfterwordError) {
+        try await working { [engine] in try engine.capture(title: title, body: body, file: file?.crossing) }
+    }
+
+    /// Whether these 24 words open this journal. An error says why not.
+    public func checkRecovery(phrase: String) async throws(AfterwordError) {
+        try await working { [engine] in try engine.checkRecovery(phrase: phrase) }
+    }
+
+    /// Looks whether everything is in order.
+    public func doctor() async throws(AfterwordError) -> Health {
+        try await working { [engine] in Health(try engine.doctor()) }
+    }
+
+    /// Makes again what can be made again: lists, the search index, states of documents.
+    @discardableResult
+    public func rebuild() async throws(AfterwordError) -> Repaired {
+        try await working { [engine] in Repaired(try engine.rebuild()) }
     }
 }
 
@@ -61,17 +119,4 @@ public struct NewJournal: Sendable {
     public let journal: Journal
     /// The 24 words that open it without this device: show them once, keep them nowhere.
     public let recoveryPhrase: String
-}
-
-/// Calls into the engine block, for as long as the disk takes: on the threads that tasks share, a few of them would stop
-/// every other task.
-private let threads = DispatchQueue(label: "app.afterword.kit", qos: .userInitiated, attributes: .concurrent)
-
-private func working<T: Sendable>(
-    _ call: @escaping @Sendable () throws -> T
-) async throws(AfterwordError) -> T {
-    let outcome: Result<T, AfterwordError> = await withCheckedContinuation { continuation in
-        threads.async { continuation.resume(returning: Result(catching: call).mapError(AfterwordError.init)) }
-    }
-    return try outcome.get()
 }
