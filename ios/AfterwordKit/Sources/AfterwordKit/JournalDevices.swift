@@ -48,7 +48,7 @@ extension Journal {
         listen: String = "0.0.0.0:0", discover: Bool = true, steps: @escaping @Sendable (PairingStep) -> Void
     ) async throws(AfterwordError) -> Paired {
         let pairing = Pairing()
-        return try await waiting(cancel: { try? pairing.cancel() }) { [engine] in
+        return try await waiting(stoppedBy: pairing) { [engine] in
             let relay = PairingRelay(steps)
             return Paired(try pairing.host(engine: engine, listen: listen, discover: discover, listener: relay))
         }
@@ -62,7 +62,7 @@ extension Journal {
         steps: @escaping @Sendable (PairingStep) -> Void = { _ in }
     ) async throws(AfterwordError) -> JoinedJournal {
         let pairing = Pairing()
-        let joined = try await waiting(cancel: { try? pairing.cancel() }) {
+        let joined = try await waiting(stoppedBy: pairing) {
             let newcomer = Newcomer(name: deviceName, home: home.path)
             let (vault, relay) = (ForeignVault(vault), PairingRelay(steps))
             return try pairing.join(code: code, peer: peer, newcomer: newcomer, vault: vault, listener: relay)

@@ -90,7 +90,7 @@ extension Journal {
         progress: (@Sendable (Int) -> Void)? = nil
     ) async throws(AfterwordError) -> Attached {
         let transfer = Transfer()
-        return try await waiting(cancel: { try? transfer.cancel() }) { [engine] in
+        return try await waiting(stoppedBy: transfer) { [engine] in
             let source = ForeignSource(source, of: transfer, progress)
             return Attached(try transfer.attach(engine: engine, id: id.text, source: source, file: file.crossing))
         }
@@ -105,7 +105,7 @@ extension Journal {
         progress: (@Sendable (Int) -> Void)? = nil
     ) async throws(AfterwordError) -> Int {
         let transfer = Transfer()
-        return try await waiting(cancel: { try? transfer.cancel() }) { [engine] in
+        return try await waiting(stoppedBy: transfer) { [engine] in
             let sink = ForeignSink(sink, of: transfer, progress)
             let (id, attachment) = (id.text, attachment.text)
             return Int(try transfer.extract(engine: engine, id: id, attachment: attachment, sink: sink))

@@ -1,3 +1,4 @@
+internal import AfterwordGenerated
 @preconcurrency import Dispatch
 import Foundation
 
@@ -16,9 +17,9 @@ func working<T: Sendable>(
 }
 
 /// The same for a call that waits for somebody: another device, or the app's own file. It has a thread to itself, since
-/// a queue has only so many, and `cancel` ends it when its task is cancelled.
+/// a queue has only so many, and `stop` ends it when its task is cancelled.
 func waiting<T: Sendable>(
-    cancel: @escaping @Sendable () -> Void = {}, _ call: @escaping @Sendable () throws -> T
+    stoppedBy stop: (any Stop)? = nil, _ call: @escaping @Sendable () throws -> T
 ) async throws(AfterwordError) -> T {
     let outcome: Result<T, AfterwordError> = await withTaskCancellationHandler {
         await withCheckedContinuation { continuation in
@@ -30,10 +31,18 @@ func waiting<T: Sendable>(
             thread.start()
         }
     } onCancel: {
-        cancel()
+        try? stop?.cancel()
     }
     return try outcome.get()
 }
+
+/// What ends a call that waits; it does not itself wait.
+protocol Stop: Sendable {
+    func cancel() throws
+}
+
+extension Pairing: Stop {}
+extension Transfer: Stop {}
 
 /// Does `call` some time soon, where nobody waits for it.
 func later(_ call: @escaping @Sendable () -> Void) { threads.async(execute: call) }
