@@ -57,7 +57,7 @@ public enum Edit: Hashable, Sendable {
     case setTrashed(Bool)
     /// What comes next, or that nobody says.
     case setNextMove(NextMove?)
-    /// Answers of an experiment; what is nil stays as it is.
+    /// The answers of an experiment: give all of them, since one that is nil may be taken back.
     case setExperiment(Experiment)
     /// What is said of an attachment, or that nothing is.
     case describe(AttachmentId, AttachmentField, text: String?)
