@@ -4,7 +4,7 @@ import Testing
 @testable import AfterwordKit
 
 /// What the scenarios do not touch: every edit, earlier readings, people, filters, care.
-@Suite struct JournalTests {
+@Suite(.timeLimit(.minutes(2))) struct JournalTests {
     private let place = Place()
 
     @Test("every edit does what it says")

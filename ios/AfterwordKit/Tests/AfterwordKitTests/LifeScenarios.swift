@@ -4,7 +4,7 @@ import Testing
 
 /// What an app can rely on, the same in Rust, Kotlin and Swift: `tests/conformance/scenarios.md`. One after the other, so
 /// that what is measured is what one of them did.
-@Suite(.serialized) struct Scenarios {}
+@Suite(.serialized, .timeLimit(.minutes(2))) struct Scenarios {}
 
 let brokenError = AfterwordError.internal(
     why("a bug in Afterword stopped this journal", "start the app anew; what was saved is saved"))
