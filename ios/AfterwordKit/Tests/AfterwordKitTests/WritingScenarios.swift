@@ -77,14 +77,14 @@ extension Scenarios {
                 #expect(text.text == "begun" && !text.isDraft)
                 try editor.type("begun, and", into: .body, base: text.heads)
                 try editor.type("begun, and typed 🖋️", into: .body, base: text.heads)
-                // What is durable another engine sees. Nobody saves it.
+                // What is durable another engine sees. It is not shut down before the copy: that would save the draft.
                 try await place.opened { other in
                     try await until("the draft is durable") {
                         try await other.editor(for: id).texts().contains { $0.isDraft && $0.text.hasSuffix("🖋️") }
                     }
+                    // What a killed program leaves behind: its folder as it is now.
+                    try FileManager.default.copyItem(at: place.home, to: killed.home)
                 }
-                // What a killed program leaves behind: its folder as it is now.
-                try FileManager.default.copyItem(at: place.home, to: killed.home)
             }
             killed.vault.all = place.vault.all
             try await killed.opened { journal async throws in
