@@ -247,7 +247,7 @@ pub enum Edit {
         /// The next move, or none said.
         next: Option<NextMove>,
     },
-    /// Answers of an experiment; what is not given stays as it is.
+    /// The answers of an experiment; one that is not given is taken back.
     SetExperiment {
         /// The answers.
         answers: Experiment,

@@ -179,7 +179,7 @@ pub struct PersonPart {
 }
 
 /// One entry as it reads now, or read at some heads. Texts have people as `@Name`.
-#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, uniffi::Record)]
 pub struct Entry {
     /// Its id.
     pub id: String,
@@ -290,36 +290,9 @@ impl Entry {
     }
 }
 
-impl Default for Entry {
+impl Default for Kind {
     fn default() -> Self {
-        macro_rules! empty { ($($field:ident),*) => { Self { kind: Kind::Note, $($field: Default::default(),)* } } }
-        empty!(
-            id,
-            title,
-            body,
-            first_telling,
-            day,
-            happened,
-            sections,
-            items,
-            reflections,
-            marks,
-            people,
-            links,
-            experiment,
-            closures,
-            attachments,
-            states,
-            boxed_until,
-            muted,
-            trashed,
-            next_move,
-            seals,
-            created_at_ms,
-            updated_at_ms,
-            heads,
-            unreadable
-        )
+        Self::Note
     }
 }
 
@@ -330,16 +303,15 @@ fn prose(entry: &journal::Entry, people: &People) -> (Vec<Section>, Vec<Item>, V
         prompt: one.prompt.clone(),
         text: people.shown(&one.text),
     };
-    let reflection = |one: &journal::Reflection| Reflection {
-        id: one.id.to_string(),
-        day: one.day.to_string(),
-        text: people.shown(&one.text),
-    };
     (
         other.map(section).collect(),
         entry.items.iter().map(|one| item(one, people)).collect(),
-        entry.reflections.iter().map(reflection).collect(),
+        entry.reflections.iter().map(|one| reflection(one, people)).collect(),
     )
+}
+
+fn reflection(one: &journal::Reflection, people: &People) -> Reflection {
+    Reflection { id: one.id.to_string(), day: one.day.to_string(), text: people.shown(&one.text) }
 }
 
 fn item(one: &journal::Item, people: &People) -> Item {

@@ -4,9 +4,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use afterword_core::engine::{JoinOptions, Joined, Keeper};
+use afterword_core::engine::{JoinOptions, Joined, Keeper, Stop};
 use afterword_system::environment;
-use tokio::sync::watch;
 
 use crate::engine::Engine;
 use crate::error::{Result, parse, parse_some};
@@ -54,7 +53,7 @@ pub struct JoinedJournal {
 /// One pairing. Made first, so that it can be cancelled while a call waits for the other device.
 #[derive(Debug, uniffi::Object)]
 pub struct Pairing {
-    stop: watch::Sender<bool>,
+    stop: Stop,
     /// One call at a time.
     running: Mutex<()>,
 }
@@ -64,7 +63,7 @@ impl Pairing {
     /// A pairing that has not begun.
     #[uniffi::constructor]
     pub fn new() -> Arc<Self> {
-        Arc::new(Self { stop: watch::channel(false).0, running: Mutex::default() })
+        Arc::new(Self { stop: Stop::default(), running: Mutex::default() })
     }
 
     /// Shows a code and adds the device that comes with it. Blocks until both hold the same. Listens at `listen`, an
@@ -80,7 +79,7 @@ impl Pairing {
         let listen = parse(&listen, "listen")?;
         // A listener that fails is told the next step.
         let told = |step: afterword_core::engine::PairingStep| drop(listener.on_step(step.into()));
-        Ok(engine.0.pair_host(listen, discover, self.stop.subscribe(), told)?.into())
+        Ok(engine.0.pair_host(listen, discover, self.stop.heard(), told)?.into())
     }
 
     /// Joins the journal whose `code` another device shows, as typed or as scanned, in the folder `home`. Blocks until
@@ -94,7 +93,7 @@ impl Pairing {
         listener: Arc<dyn PairingListener>,
     ) -> Result<JoinedJournal> {
         let _running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        let (peer, stop) = (parse_some(peer.as_ref(), "peer")?, Some(self.stop.subscribe()));
+        let (peer, stop) = (parse_some(peer.as_ref(), "peer")?, Some(self.stop.heard()));
         let options = JoinOptions { name: newcomer.name, peer, discover: LOOK, stop };
         let told = |step: afterword_core::engine::PairingStep| drop(listener.on_step(step.into()));
         let vault = Arc::new(Adapter(vault));
@@ -104,7 +103,7 @@ impl Pairing {
 
     /// Ends the call that waits; it answers `cancelled`.
     pub fn cancel(&self) -> Result<()> {
-        self.stop.send_replace(true);
+        self.stop.stop();
         Ok(())
     }
 }

@@ -164,7 +164,10 @@ fn ffi() -> Vec<(PathBuf, String)> {
 fn the_phones_surface_imports_core_and_converts() {
     let sources = ffi();
     assert!(sources.len() >= 5, "{sources:?}");
-    let total: usize = sources.iter().map(|(_, text)| text.lines().count()).sum();
+    // What says what a record is for is not counted.
+    let code =
+        |text: &str| text.lines().filter(|line| !line.trim().is_empty() && !line.trim().starts_with("//")).count();
+    let total: usize = sources.iter().map(|(_, text)| code(text)).sum();
     assert!(total < 1500, "{total} lines: a surface that only converts is shorter");
     for (path, text) in sources {
         for line in text.lines().filter_map(|line| line.strip_prefix("use ")) {
@@ -186,6 +189,11 @@ fn bodies(text: &str) -> Vec<(String, usize)> {
         let indent = line.len() - line.trim_start().len();
         let Some((lead, name)) = line.trim_start().split_once("fn ") else { continue };
         if !lead.is_empty() && !lead.starts_with("pub") {
+            continue;
+        }
+        // A trait's method without a body ends where it is declared.
+        let head = lines[at..].iter().find(|line| line.ends_with('{') || line.ends_with(';'));
+        if head.is_none_or(|line| line.ends_with(';')) {
             continue;
         }
         let close = format!("{}}}", " ".repeat(indent));

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on fails")]
 
 mod architecture;
+mod conformance;
 mod durability;
 mod e2e;
 mod fuzz;

@@ -7,9 +7,6 @@ use std::process::Command;
 use crate::toolchain::{digest, failed, quietly};
 use crate::workspace::Result;
 
-/// The part of the library that only its tests call. What ships is built without it.
-pub(crate) const CONFORMANCE: &str = "afterword-ffi/conformance";
-
 /// Where cargo builds.
 pub(crate) fn target(root: &Path) -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |folder| root.join(folder))
@@ -19,11 +16,7 @@ pub(crate) fn target(root: &Path) -> PathBuf {
 /// alone, they would ask for other features of what they depend on, and everything would be built twice.
 pub(crate) fn library(root: &Path) -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    quietly(
-        Command::new(cargo)
-            .args(["build", "--release", "--locked", "--workspace", "--features", CONFORMANCE])
-            .current_dir(root),
-    )?;
+    quietly(Command::new(cargo).args(["build", "--release", "--locked", "--workspace"]).current_dir(root))?;
     let name = format!("{}afterword_ffi{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
     Ok(target(root).join("release").join(name))
 }

@@ -4,7 +4,6 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::bindings::CONFORMANCE;
 use crate::process;
 use crate::suite::{Outcome, Suite, Work};
 use crate::workspace::{self, Result};
@@ -24,24 +23,13 @@ const SUITES: &[Suite] = &[
     suite(
         "clippy",
         "no lint, warnings denied",
-        Work::Cargo(&[
-            "clippy",
-            "--release",
-            "--locked",
-            "--workspace",
-            "--features",
-            CONFORMANCE,
-            "--all-targets",
-            "--",
-            "-D",
-            "warnings",
-        ]),
+        Work::Cargo(&["clippy", "--release", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]),
         &["clippy", "cc", "make", "perl"],
     ),
     suite(
         "build",
         "the program that the suites below run",
-        Work::Cargo(&["build", "--release", "--locked", "--workspace", "--features", CONFORMANCE]),
+        Work::Cargo(&["build", "--release", "--locked", "--workspace"]),
         &["cc", "make", "perl"],
     ),
     suite(
@@ -74,6 +62,12 @@ const SUITES: &[Suite] = &[
     ),
     suite("architecture", "a floor imports only floors below it", Work::Module("architecture"), &[]),
     suite("e2e", "the shipped program on the contract of its commands", Work::Module("e2e"), &[]),
+    suite(
+        "conformance",
+        "the scenarios of tests/conformance in Rust, through the surface of the phones",
+        Work::Module("conformance"),
+        &[],
+    ),
     suite("mdns", "two devices find each other over a veth pair", Work::Module("mdns"), &["ip", "unshare"]),
     suite("durability", "fdatasync returns before the acknowledgement leaves", Work::Module("durability"), &["strace"]),
     timed("simulator", "any order, loss, crash, rollback and removal ends in one state", "simulator", 240),

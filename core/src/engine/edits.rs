@@ -93,7 +93,7 @@ pub enum Edit {
     SetTrashed(bool),
     /// What comes next.
     SetNextMove(Option<NextMove>),
-    /// Answers of an experiment; what is not given stays as it is.
+    /// The answers of an experiment; one that is not given is taken back.
     SetExperiment(Experiment),
     /// What is said of an attachment.
     Describe(AttachmentId, AttachmentField, Option<String>),

@@ -78,6 +78,28 @@ struct Running {
     at: Arc<Mutex<Option<SocketAddr>>>,
 }
 
+/// Ends, from elsewhere, a call that waits for another device.
+#[derive(Debug)]
+pub struct Stop(watch::Sender<bool>);
+
+impl Default for Stop {
+    fn default() -> Self {
+        Self(watch::channel(false).0)
+    }
+}
+
+impl Stop {
+    /// Ends it: it answers `cancelled`. So does each that begins later.
+    pub fn stop(&self) {
+        self.0.send_replace(true);
+    }
+
+    /// For whoever waits.
+    pub fn heard(&self) -> watch::Receiver<bool> {
+        self.0.subscribe()
+    }
+}
+
 /// What one bounded sync came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SyncedOnce {

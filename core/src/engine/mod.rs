@@ -45,7 +45,7 @@ pub use events::{Event, Listener, LockState, NotHeard, PairingStep, Subscription
 pub use home::{Environment, is_journal, put_aside};
 pub use import::{Imported, ImportedAttachment, ImportedEntry};
 pub use inbox::{Capture, TakenIn};
-pub use keeper::{Keeper, SyncedOnce};
+pub use keeper::{Keeper, Stop, SyncedOnce};
 
 pub use pair::{HostEvent, JoinOptions, Joined};
 pub use serve::{ServeEvent, ServeOptions};

@@ -130,7 +130,7 @@ impl Engine {
         let channel = loop {
             let event = tokio::select! {
                 event = window.next_event() => event,
-                _ = stop.changed() => return Err(interrupted()),
+                _ = stop.wait_for(|stop| *stop) => return Err(interrupted()),
             };
             match event {
                 Some(PairingEvent::Code(code)) => {
@@ -206,13 +206,14 @@ impl Engine {
         members: &Endpoint,
         guest: DeviceId,
         mut channel: PairedChannel,
-        mut stop: watch::Receiver<bool>,
+        stop: watch::Receiver<bool>,
         told: &mut (dyn FnMut(HostEvent) + Send),
     ) -> Result<()> {
         let (tell, mut hear) = mpsc::unbounded_channel();
         let mut sessions = tokio::task::JoinSet::new();
         let last_word = async { channel.recv(16).await.map(drop) };
         tokio::pin!(last_word);
+        let mut stopped = stop.clone();
         let outcome = loop {
             let lonely = sessions.is_empty();
             tokio::select! {
@@ -232,7 +233,7 @@ impl Engine {
                 }
                 Some(news) = hear.recv() => told(HostEvent::Progress(news)),
                 () = tokio::time::sleep(PATIENCE), if lonely => break Err(gone()),
-                _ = stop.changed() => break Err(interrupted()),
+                _ = stopped.wait_for(|stop| *stop) => break Err(interrupted()),
             }
         };
         sessions.shutdown().await;

@@ -20,6 +20,7 @@ cases![
     a_body_missing_without_a_certificate_is_refused,
     a_certificate_of_a_removed_device_counts,
     a_strangers_certificate_is_refused,
+    names_are_not_erased,
     what_is_held_of_a_removed_device_is_kept_and_no_more,
     a_statement_that_is_not_held_comes_first,
     a_forged_or_foreign_batch_is_refused,
@@ -320,6 +321,21 @@ fn a_strangers_certificate_is_refused(make: &Make) {
     let mut forged = certificate;
     forged.log.device = key(11).id();
     assert!(a.write(|tx, identity, _| rules::apply_certificate(tx, identity, &forged)).is_err());
+    assert_eq!(a.holds(), before);
+}
+
+/// Every entry needs the names: they are erased by nobody, here or by another member.
+fn names_are_not_erased(make: &Make) {
+    let journal = Journal::new(&[10, 11]);
+    let [mut a, mut other] = journal.devices(make, [10, 11]);
+    let before = a.holds();
+    for singleton in [crate::id::PEOPLE, crate::id::LIBRARY] {
+        assert!(a.write(|tx, identity, entropy| rules::erase(tx, identity, entropy, singleton)).is_err());
+        let (log, position) =
+            (other.log(), crate::log::Position { seq: 1, chain: crate::id::Chain::from_bytes([1; 32]) });
+        let forged = crate::log::Certificate::sign(&key(11), journal.set.journal(), singleton, log, position);
+        assert!(a.write(|tx, identity, _| rules::apply_certificate(tx, identity, &forged)).is_err());
+    }
     assert_eq!(a.holds(), before);
 }
 

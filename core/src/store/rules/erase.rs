@@ -17,6 +17,13 @@ pub fn erase(
     entropy: &mut dyn Entropy,
     entry: EntryId,
 ) -> Result<Option<Certificate>> {
+    if entry.is_singleton() {
+        return Err(Error::invalid(
+            "names and settings belong to every entry, and are not erased",
+            "erase an entry; a name is changed where people are",
+        )
+        .about("entry"));
+    }
     if tx.is_erased(entry)? {
         return Ok(None);
     }
@@ -31,7 +38,8 @@ pub fn erase(
 /// One signed by a device that ever had an add is accepted, whatever became of that device.
 pub fn apply_certificate(tx: &mut dyn Tx, identity: &Identity, certificate: &Certificate) -> Result<bool> {
     let known = members::statements(tx)?.state().ever_added(&certificate.log.device);
-    if certificate.journal != identity.journal || !known || !certificate.verifies() {
+    let sound = certificate.journal == identity.journal && !certificate.entry.is_singleton();
+    if !sound || !known || !certificate.verifies() {
         return Err(Error::new(
             Code::Refused,
             "an erase certificate that no device of this journal signed was refused",
