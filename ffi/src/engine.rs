@@ -54,7 +54,7 @@ pub fn create_journal(home: String, name: String, vault: Arc<dyn KeyVault>) -> R
 /// Opens a journal whose vault lost the key, with its 24 words, and gives the key to `vault` again.
 #[uniffi::export]
 pub fn recover_journal(home: String, phrase: String, vault: Arc<dyn KeyVault>) -> Result<Arc<Engine>> {
-    let phrase = RecoveryPhrase::parse(&phrase).map_err(afterword_core::error::Error::from)?;
+    let phrase = RecoveryPhrase::parse(&phrase)?;
     let keeper = Keeper::recover(Path::new(&home), &phrase, Arc::new(Adapter(vault)), environment())?;
     Ok(Arc::new(Engine(keeper)))
 }
@@ -258,7 +258,7 @@ impl Engine {
 
     /// Whether these 24 words open this journal. An error says why not.
     pub fn check_recovery(&self, phrase: String) -> Result<()> {
-        let phrase = RecoveryPhrase::parse(&phrase).map_err(afterword_core::error::Error::from)?;
+        let phrase = RecoveryPhrase::parse(&phrase)?;
         Ok(self.with(|engine| engine.check_recovery(&phrase))?)
     }
 }

@@ -290,6 +290,7 @@ impl Entry {
     }
 }
 
+#[allow(clippy::derivable_impls, reason = "one macro writes every vocabulary, and only this one has a default")]
 impl Default for Kind {
     fn default() -> Self {
         Self::Note
