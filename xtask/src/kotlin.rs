@@ -35,6 +35,10 @@ const JARS: [(&str, &str); 3] = [
     ),
 ];
 
+/// The memory of the tests' JVM, all of it taken at the start: less than the file that one of them streams, so that a
+/// copy of it would not fit, and what the process takes beyond is the library's.
+const MEMORY: [&str; 3] = ["-Xms48m", "-Xmx48m", "-XX:+AlwaysPreTouch"];
+
 /// What copies an artifact by its coordinates.
 const COPY: &str = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy";
 
@@ -90,7 +94,7 @@ fn jar(folder: &Path, artifact: &str) -> PathBuf {
 fn kotlinc(folder: &Path) -> Command {
     let lib = folder.join("compiler/lib");
     let mut command = Command::new("java");
-    command.args(["-Xmx1g", "-XX:TieredStopAtLevel=1", "-cp"]).arg(lib.join("kotlin-preloader.jar"));
+    command.args(["-Xmx1g", "-XX:TieredStopAtLevel=1", "-XX:ReservedCodeCacheSize=128m", "-cp"]).arg(lib.join("kotlin-preloader.jar"));
     command.args(["org.jetbrains.kotlin.preloading.Preloader", "-cp"]).arg(lib.join("kotlin-compiler.jar"));
     command.arg("org.jetbrains.kotlin.cli.jvm.K2JVMCompiler").arg("-kotlin-home").arg(folder.join("compiler"));
     command
@@ -114,6 +118,7 @@ pub(crate) fn attempt(root: &Path, strict: bool) -> Result<Outcome> {
     }
     let library = bindings::library(root)?;
     let build = Build {
+        root: root.to_owned(),
         tools: TOOLCHAIN.folder(root),
         kit: root.join("android/kit"),
         out: bindings::target(root).join("kotlin"),
@@ -131,6 +136,7 @@ pub(crate) fn attempt(root: &Path, strict: bool) -> Result<Outcome> {
 
 /// Where the kit is built from and to.
 struct Build {
+    root: PathBuf,
     tools: PathBuf,
     kit: PathBuf,
     out: PathBuf,
@@ -169,7 +175,8 @@ impl Build {
 
     fn test(&self, classes: &[&Path], libraries: &Path) -> Result<Outcome> {
         let mut command = Command::new("java");
-        command.arg(joined("-Djna.library.path=", libraries)).arg("-Dfile.encoding=UTF-8");
+        command.args(MEMORY).arg(joined("-Djna.library.path=", libraries)).arg("-Dfile.encoding=UTF-8");
+        command.arg(joined("-Dafterword.root=", &self.root));
         command.arg("-cp").arg(self.class_path(classes));
         command.args(["org.junit.platform.console.ConsoleLauncher", "execute", "--disable-banner"]);
         command.args(["--disable-ansi-colors", "--details=tree", "--fail-if-no-tests", "--scan-class-path"]);

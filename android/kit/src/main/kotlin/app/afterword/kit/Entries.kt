@@ -3,67 +3,38 @@ package app.afterword.kit
 import java.time.Instant
 
 /**
- * The name of an entry.
- *
- * @property text 32 hexadecimal digits; their beginning names the entry too, where it is the only one that begins so
- */
-@JvmInline
-public value class EntryId(public val text: String) {
-    override fun toString(): String = text
-}
-
-/**
- * A place in a list: where the next page begins.
- *
- * @property text one opaque word, which may be kept and given back later
- */
-@JvmInline
-public value class Cursor(public val text: String)
-
-/**
- * A state of an entry: what an edit names as its base, so that it never undoes what another device wrote meanwhile.
- *
- * @property hashes opaque words
- */
-@JvmInline
-public value class Heads(public val hashes: List<String>)
-
-/** What an entry is about. */
-public enum class Kind {
-    /** Something went wrong. */
-    FAILURE,
-
-    /** Something or someone is gone. No causes are asked for. */
-    LOSS,
-
-    /** One empty page, no prompts. */
-    VENT,
-
-    /** A small failure on purpose. */
-    EXPERIMENT,
-
-    /** Something went right; evidence for a bad hour. */
-    WIN,
-
-    /** Anything else. */
-    NOTE,
-}
-
-/**
  * What a writer begins an entry with.
  *
+ * @property kind what it is about
  * @property title its title, people as `@Name`
  * @property body Markdown, people as `@Name`
+ * @property sections further sections
+ * @property happened when it happened: `YYYY`, `YYYY-MM` or `YYYY-MM-DD`
  */
 public data class NewEntry(
     val kind: Kind,
     val title: String = "",
     val body: String = "",
+    val sections: List<NewSection> = emptyList(),
+    val happened: String? = null,
+)
+
+/**
+ * A section that an entry begins with.
+ *
+ * @property prompt its prompt
+ * @property text its text
+ */
+public data class NewSection(
+    val prompt: String,
+    val text: String,
 )
 
 /**
  * What a write answers.
  *
+ * @property id the entry
+ * @property kind what it is about
  * @property title the title as it reads now
  * @property heads the base of the next edit
  */
@@ -75,79 +46,237 @@ public data class Written(
 )
 
 /**
- * One entry as it reads now.
+ * One entry as it reads now, or read at some heads. Texts have people as `@Name`; days are `YYYY`, `YYYY-MM` or
+ * `YYYY-MM-DD`, as exactly as they are known.
  *
- * @property title its title, people as `@Name`
- * @property body the main section's Markdown, people as `@Name`
+ * @property id its name
+ * @property kind what it is about
+ * @property title its title
+ * @property body the main section's Markdown
+ * @property firstTelling how it was first told
+ * @property day the day it is filed under
+ * @property happened when it happened, as exactly as the writer knows
+ * @property sections the other sections, in order
+ * @property items lines, in order
+ * @property reflections oldest first
+ * @property marks words of some groups
+ * @property people who is in it
+ * @property links ties to other entries
+ * @property experiment the experiment, if it is one
+ * @property closures oldest first
+ * @property attachments files
+ * @property states where the writer stands with it, today
+ * @property box until when it is out of sight; null where it is not
+ * @property isMuted never shown again unasked
+ * @property isTrashed put away
+ * @property nextMove what comes next
+ * @property seals never-publish seals
+ * @property createdAt when it was begun
+ * @property updatedAt when it was last changed
  * @property heads the base of the next edit
+ * @property unreadable changes that can't be read yet
  */
 public data class Entry(
     val id: EntryId,
     val kind: Kind,
     val title: String,
     val body: String,
+    val firstTelling: String,
+    val day: String,
+    val happened: String?,
+    val sections: List<Section>,
+    val items: List<Item>,
+    val reflections: List<Reflection>,
+    val marks: List<Mark>,
+    val people: List<PersonPart>,
+    val links: List<Link>,
+    val experiment: Experiment?,
+    val closures: List<Closure>,
+    val attachments: List<Attachment>,
+    val states: List<InnerState>,
+    val box: Box?,
+    val isMuted: Boolean,
+    val isTrashed: Boolean,
+    val nextMove: NextMove?,
+    val seals: List<SealId>,
+    val createdAt: Instant,
+    val updatedAt: Instant,
     val heads: Heads,
-    val createdAt: Instant,
-    val updatedAt: Instant,
+    val unreadable: Long,
+)
+
+/** Until when an entry is out of sight. */
+public sealed interface Box {
+    /** Until the writer opens it. */
+    public data object ByHand : Box
+
+    /**
+     * Until a day.
+     *
+     * @property day the day on which it opens
+     */
+    public data class Until(val day: String) : Box
+}
+
+/**
+ * Prose under a prompt.
+ *
+ * @property id its name
+ * @property prompt its prompt
+ * @property text Markdown
+ */
+public data class Section(
+    val id: SectionId,
+    val prompt: String,
+    val text: String,
 )
 
 /**
- * One row of a list: all that is shown there, without opening the entry.
+ * A short line.
  *
- * @property day the day it is filed under, as exactly as it is known: `YYYY`, `YYYY-MM` or `YYYY-MM-DD`
- * @property arriving announced by another device, and not here yet: it can't be shown
+ * @property id its name
+ * @property kind what it says
+ * @property text Markdown
+ * @property state where it stands; null where nobody said
+ * @property day a day that belongs to it
  */
-public data class ListRow(
-    val id: EntryId,
-    val kind: Kind,
-    val title: String,
+public data class Item(
+    val id: ItemId,
+    val kind: ItemKind,
+    val text: String,
+    val state: ItemState?,
+    val day: String?,
+)
+
+/**
+ * A dated reflection.
+ *
+ * @property id its name
+ * @property day the day of reflecting
+ * @property text Markdown
+ */
+public data class Reflection(
+    val id: ReflectionId,
     val day: String,
-    val createdAt: Instant,
-    val updatedAt: Instant,
-    val words: Long,
-    val attachments: Long,
-    val arriving: Boolean,
+    val text: String,
 )
 
 /**
- * One page of a list, newest first.
+ * A dated, reversible act of closing.
  *
- * @property next where the next page begins; null after the last
- * @property unread entries that are not read yet, and may be missing or stale here
+ * @property id its name
+ * @property day the day of closing
+ * @property kind how
+ * @property note the writer's note
+ * @property reopened the day it was reopened, if it was
  */
-public data class ListPage(
-    val rows: List<ListRow>,
-    val next: Cursor?,
-    val unread: Long,
-)
-
-/**
- * One entry found.
- *
- * @property day the day it is filed under
- * @property field where in the entry: title, body, section, item, reflection, closure
- * @property excerpt text around the hit
- * @property ranges what matched in [excerpt], as places in this string: `excerpt.substring(range)`
- */
-public data class SearchHit(
-    val id: EntryId,
-    val title: String,
+public data class Closure(
+    val id: ClosureId,
     val day: String,
-    val field: String,
-    val excerpt: String,
-    val ranges: List<IntRange>,
+    val kind: ClosureKind,
+    val note: String,
+    val reopened: String?,
 )
 
 /**
- * What a search found: title hits first, then the rest, newest first.
+ * A file that belongs to an entry.
  *
- * @property total how many entries match, as far as was looked
- * @property more whether there are, or may be, more than that
- * @property unread entries not yet indexed
+ * @property id its name
+ * @property mime media type
+ * @property bytes its length
+ * @property caption the writer's caption
+ * @property alt what the picture shows
+ * @property credit whose it is
+ * @property isHere whether its bytes are on this device
  */
-public data class SearchPage(
-    val total: Long,
-    val more: Boolean,
-    val unread: Long,
-    val hits: List<SearchHit>,
+public data class Attachment(
+    val id: AttachmentId,
+    val mime: String,
+    val bytes: Long,
+    val caption: String?,
+    val alt: String?,
+    val credit: String?,
+    val isHere: Boolean,
+)
+
+/**
+ * A mark.
+ *
+ * @property group what it is a word for
+ * @property word the word
+ */
+public data class Mark(
+    val group: MarkGroup,
+    val word: String,
+)
+
+/**
+ * A person's part in an entry.
+ *
+ * @property id the person
+ * @property name their name, where it is known
+ * @property role their role
+ * @property contact whether to reach them
+ */
+public data class PersonPart(
+    val id: PersonId,
+    val name: String?,
+    val role: String?,
+    val contact: String?,
+)
+
+/**
+ * Somebody in the journal.
+ *
+ * @property id the person
+ * @property name how they are called
+ * @property aliases other names
+ */
+public data class Person(
+    val id: PersonId,
+    val name: String,
+    val aliases: List<String>,
+)
+
+/**
+ * A tie to another entry.
+ *
+ * @property entry the other entry
+ * @property kind how they belong together
+ */
+public data class Link(
+    val entry: EntryId,
+    val kind: LinkKind,
+)
+
+/**
+ * A small failure on purpose. An answer that is null was not given.
+ *
+ * @property prediction what I fear will happen
+ * @property fearBefore fear before, in the writer's own scale
+ * @property attempted whether it was tried
+ * @property happened what happened
+ * @property fearAfter fear after
+ * @property again whether to try it again
+ */
+public data class Experiment(
+    val prediction: String? = null,
+    val fearBefore: Long? = null,
+    val attempted: Boolean? = null,
+    val happened: String? = null,
+    val fearAfter: Long? = null,
+    val again: Boolean? = null,
+)
+
+/**
+ * An earlier reading of an entry.
+ *
+ * @property heads what [Journal.showAt] and [Journal.restore] take
+ * @property writtenAt when it was written
+ * @property device the device that wrote it
+ */
+public data class EarlierReading(
+    val heads: Heads,
+    val writtenAt: Instant,
+    val device: DeviceId,
 )

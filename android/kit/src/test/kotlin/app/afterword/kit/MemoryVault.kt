@@ -7,7 +7,21 @@ internal class MemoryVault : KeyVault {
     private val kept = ConcurrentHashMap<String, ByteArray>()
 
     /** Thrown in place of an answer. */
+    @Volatile
     var broken: Exception? = null
+
+    /** Every secret. */
+    var all: Map<String, ByteArray>
+        get() = kept.mapValues { it.value.copyOf() }
+        set(all) {
+            kept.clear()
+            kept.putAll(all)
+        }
+
+    /** Changes every secret. */
+    fun change(change: (ByteArray) -> ByteArray) {
+        all = all.mapValues { change(it.value) }
+    }
 
     override fun store(
         name: String,
@@ -26,10 +40,4 @@ internal class MemoryVault : KeyVault {
         broken?.let { throw it }
         kept.remove(name)
     }
-
-    /** Changes every secret. */
-    fun change(change: (ByteArray) -> ByteArray) = kept.replaceAll { _, secret -> change(secret) }
-
-    /** Forgets every secret. */
-    fun forget() = kept.clear()
 }
