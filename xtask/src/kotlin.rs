@@ -94,7 +94,9 @@ fn jar(folder: &Path, artifact: &str) -> PathBuf {
 fn kotlinc(folder: &Path) -> Command {
     let lib = folder.join("compiler/lib");
     let mut command = Command::new("java");
-    command.args(["-Xmx1g", "-XX:TieredStopAtLevel=1", "-XX:ReservedCodeCacheSize=128m", "-cp"]).arg(lib.join("kotlin-preloader.jar"));
+    command
+        .args(["-Xmx1g", "-XX:TieredStopAtLevel=1", "-XX:ReservedCodeCacheSize=128m", "-cp"])
+        .arg(lib.join("kotlin-preloader.jar"));
     command.args(["org.jetbrains.kotlin.preloading.Preloader", "-cp"]).arg(lib.join("kotlin-compiler.jar"));
     command.arg("org.jetbrains.kotlin.cli.jvm.K2JVMCompiler").arg("-kotlin-home").arg(folder.join("compiler"));
     command
