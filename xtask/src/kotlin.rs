@@ -39,6 +39,14 @@ const JARS: [(&str, &str); 3] = [
 /// copy of it would not fit, and what the process takes beyond is the library's.
 const MEMORY: [&str; 3] = ["-Xms48m", "-Xmx48m", "-XX:+AlwaysPreTouch"];
 
+/// No test waits for ever: it is given up, and the others go on.
+const PATIENCE: [&str; 4] = [
+    "--config",
+    "junit.jupiter.execution.timeout.default=150s",
+    "--config",
+    "junit.jupiter.execution.timeout.thread.mode.default=SEPARATE_THREAD",
+];
+
 /// What copies an artifact by its coordinates.
 const COPY: &str = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy";
 
@@ -181,8 +189,8 @@ impl Build {
         command.arg(joined("-Dafterword.root=", &self.root));
         command.arg("-cp").arg(self.class_path(classes));
         command.args(["org.junit.platform.console.ConsoleLauncher", "execute", "--disable-banner"]);
-        command.args(["--disable-ansi-colors", "--details=tree", "--fail-if-no-tests", "--scan-class-path"]);
-        command.arg(classes.first().copied().unwrap_or(libraries));
+        command.args(["--disable-ansi-colors", "--details=tree", "--fail-if-no-tests"]);
+        command.args(PATIENCE).arg("--scan-class-path").arg(classes.first().copied().unwrap_or(libraries));
         let ran = process::run(command, Duration::from_secs(600), true)?;
         Ok(match (ran.timed_out, ran.ok) {
             (true, _) => Outcome::Failed("took too long and was ended".to_owned()),

@@ -23,6 +23,12 @@ import java.util.concurrent.atomic.AtomicInteger
 class EventsTest {
     private suspend fun ReceiveChannel<JournalEvent>.revision() = (receive() as JournalEvent.ListChanged).revision
 
+    /** The next; a write may be heard more than once before it. */
+    private suspend fun ReceiveChannel<JournalEvent>.lockState(): LockState {
+        for (event in this) if (event is JournalEvent.LockChanged) return event.state else assertTrue(event is JournalEvent.ListChanged)
+        throw AssertionError("the events ended")
+    }
+
     @Test
     fun s05Subscribe() =
         scenario { place ->
@@ -36,9 +42,9 @@ class EventsTest {
                 journal.createEntry(note("now"))
                 assertTrue(events.revision() > revision)
                 journal.pause()
-                assertEquals(JournalEvent.LockChanged(LockState.PAUSED), events.receive())
+                assertEquals(LockState.PAUSED, events.lockState())
                 journal.resume()
-                assertEquals(JournalEvent.LockChanged(LockState.OPEN), events.receive())
+                assertEquals(LockState.OPEN, events.lockState())
                 journal.shutdown()
                 var last: JournalEvent? = null
                 for (event in events) last = event
@@ -59,7 +65,8 @@ class EventsTest {
                     object : EventListener {
                         override fun onEvent(event: Event) {
                             heard.trySend(event)
-                            throw if (count.incrementAndGet() % 2 == 0) ListenerException.Failed() else IllegalStateException("quoted")
+                            val isDeclared = count.incrementAndGet() % 2 == 0
+                            throw if (isDeclared) ListenerException.Failed() else IllegalStateException("quoted")
                         }
                     }
                 journal.engine.subscribe(thrower).use {
@@ -80,7 +87,7 @@ class EventsTest {
                         calm.cancel()
                     }
                 }
-                assertEquals(8, count.get())
+                assertTrue(count.get() >= 8, "${count.get()} events")
                 assertEquals(5, journal.list().rows.size)
             }
         }
@@ -120,7 +127,10 @@ class EventsTest {
         scenario { place ->
             place.created { journal ->
                 coroutineScope {
-                    val slow = async(start = CoroutineStart.UNDISPATCHED) { journal.events.first { it is JournalEvent.ListChanged && it.revision >= 200 } }
+                    val slow =
+                        async(start = CoroutineStart.UNDISPATCHED) {
+                            journal.events.first { it is JournalEvent.ListChanged && it.revision >= 200 }
+                        }
                     repeat(200) { journal.createEntry(note("$it")) }
                     slow.await()
                 }

@@ -1,7 +1,10 @@
 package app.afterword.kit
 
+import app.afterword.ffi.Transfer
+import app.afterword.kit.convert.ForeignSource
 import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.async
+import kotlinx.coroutines.cancel
 import kotlinx.coroutines.cancelAndJoin
 import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.launch
@@ -16,6 +19,8 @@ import java.io.ByteArrayOutputStream
 import java.io.File
 import java.io.InputStream
 import java.io.OutputStream
+import java.util.concurrent.Semaphore
+import app.afterword.ffi.NewFile as FfiNewFile
 
 private const val LENGTH = 50L shl 20
 
@@ -32,6 +37,10 @@ private class NoiseSource(
     var largest = 0
         private set
 
+    @Volatile
+    var isReading = false
+        private set
+
     override fun read(): Int = if (given == length) -1 else noise(given++).toInt() and 0xff
 
     override fun read(
@@ -39,13 +48,14 @@ private class NoiseSource(
         offset: Int,
         most: Int,
     ): Int {
+        isReading = true
         asked(given)
-        if (given == length) return -1
         val count = minOf(most.toLong(), length - given).toInt()
         for (at in 0 until count) bytes[offset + at] = noise(given + at)
         given += count
         largest = maxOf(largest, most)
-        return count
+        isReading = false
+        return if (count == 0) -1 else count
     }
 }
 
@@ -124,17 +134,16 @@ class FilesTest {
                     moving.await()
                     attaching.cancelAndJoin()
                     assertTrue(attaching.isCancelled)
-                    val given = endless.given
-                    assertEquals(given, endless.given)
+                    assertFalse(endless.isReading)
                 }
                 assertUnchanged(journal, written)
                 // In the library's own words.
-                app.afterword.ffi.Transfer().use { transfer ->
+                Transfer().use { transfer ->
                     val endless = NoiseSource(Long.MAX_VALUE) { if (it > 4 shl 20) transfer.cancel() }
                     failing<AfterwordException.Cancelled>("the transfer was cancelled; nothing was changed") {
                         stoppable({}) {
-                            val foreign = app.afterword.kit.convert.ForeignSource(endless, transfer) {}
-                            transfer.attach(journal.engine, written.id.text, foreign, app.afterword.ffi.NewFile("video/mp4", null, null, null))
+                            val about = FfiNewFile("video/mp4", null, null, null)
+                            transfer.attach(journal.engine, written.id.text, ForeignSource(endless, transfer) {}, about)
                         }
                     }
                 }
@@ -143,11 +152,8 @@ class FilesTest {
                 val attached = journal.attach(written.id, film, NoiseSource(8L shl 20))
                 coroutineScope {
                     val begun = CompletableDeferred<Unit>()
-                    val gate = java.util.concurrent.Semaphore(0)
-                    val sink =
-                        NoiseSink {
-                            if (begun.complete(Unit)) gate.acquire()
-                        }
+                    val gate = Semaphore(0)
+                    val sink = NoiseSink { if (begun.complete(Unit)) gate.acquire() }
                     val extracting = async { runCatching { journal.extract(written.id, attached.attachment, sink) } }
                     begun.await()
                     extracting.cancel()
@@ -177,7 +183,7 @@ class FilesTest {
                 val source = NoiseSource(1L shl 20)
                 coroutineScope {
                     launch {
-                        coroutineContext[kotlinx.coroutines.Job]!!.cancel()
+                        cancel()
                         journal.attach(id, NewFile("video/mp4"), source)
                     }.join()
                 }
