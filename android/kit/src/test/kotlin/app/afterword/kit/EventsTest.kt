@@ -25,7 +25,10 @@ class EventsTest {
 
     /** The next; a write may be heard more than once before it. */
     private suspend fun ReceiveChannel<JournalEvent>.lockState(): LockState {
-        for (event in this) if (event is JournalEvent.LockChanged) return event.state else assertTrue(event is JournalEvent.ListChanged)
+        for (event in this) {
+            if (event is JournalEvent.LockChanged) return event.state
+            assertTrue(event is JournalEvent.ListChanged, "$event")
+        }
         throw AssertionError("the events ended")
     }
 

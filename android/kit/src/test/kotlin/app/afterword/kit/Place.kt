@@ -1,13 +1,13 @@
 package app.afterword.kit
 
+import kotlinx.coroutines.delay
 import kotlinx.coroutines.runBlocking
+import kotlinx.coroutines.withTimeout
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertTrue
 import java.io.File
 import java.nio.file.Files
 import kotlin.time.Duration.Companion.seconds
-import kotlinx.coroutines.delay
-import kotlinx.coroutines.withTimeout
 
 /** Where the project is: what the tests read of it. */
 internal val projectRoot = File(System.getProperty("afterword.root") ?: ".")
