@@ -72,10 +72,11 @@ pub fn find(tx: &mut SqliteTx<'_>, text: &str, limit: usize, today: Day) -> Resu
         limit,
         page: Vec::new(),
     };
+    let hidden = search::hidden(conn, today)?;
     let (total, more) = if query.needs_text() {
         let mut compared = Compared::default();
-        search::newest(conn, (&query, true), today, 0, |candidate| finder.compare(&mut compared, candidate, true))?;
-        search::newest(conn, (&query, false), today, 0, |candidate| finder.compare(&mut compared, candidate, false))?;
+        search::newest(conn, (&query, true), &hidden, 0, |candidate| finder.compare(&mut compared, candidate, true))?;
+        search::newest(conn, (&query, false), &hidden, 0, |candidate| finder.compare(&mut compared, candidate, false))?;
         for candidate in std::mem::take(&mut compared.elsewhere) {
             if compared.titles.contains_key(&candidate.document) {
                 compared.total += 1;
@@ -86,13 +87,13 @@ pub fn find(tx: &mut SqliteTx<'_>, text: &str, limit: usize, today: Day) -> Resu
     } else {
         let mut titles = Vec::new();
         if limit > 0 {
-            search::newest(conn, (&query, true), today, 0, |candidate| {
+            search::newest(conn, (&query, true), &hidden, 0, |candidate| {
                 titles.push(candidate.document);
                 finder.show(candidate)
             })?;
         }
         titles.sort_unstable();
-        let count = search::newest(conn, (&query, false), today, COUNTED + 1, |candidate| {
+        let count = search::newest(conn, (&query, false), &hidden, COUNTED + 1, |candidate| {
             if finder.is_full() {
                 return Ok(false);
             }

@@ -246,18 +246,16 @@ pub fn clear(connection: &Connection) -> StoreResult<()> {
 }
 
 /// Hands those entries to `take` that hold what the index knows of `query`, in their titles for `title`, and that are
-/// found on the day `today`, newest first, until it answers false. Where [`Query::needs_text`] says so, each must still
+/// not `hidden`, newest first, until it answers false. Where [`Query::needs_text`] says so, each must still
 /// be compared with its text. Answers how many there are; having counted to `most`, and with `take` content, it stops.
 pub fn newest<E: From<StoreError>>(
     connection: &Connection,
     (query, title): (&Query, bool),
-    today: Day,
+    hidden: &Hidden,
     most: u64,
     mut take: impl FnMut(Candidate) -> Result<bool, E>,
 ) -> Result<u64, E> {
     let Some(expression) = expression(connection, &query.of_index(title))? else { return Ok(0) };
-    let today = today.number();
-    let hidden = hidden_slots(connection, today)?;
     let mut all = prepared(connection, "SELECT rowid FROM search WHERE search MATCH ?1 ORDER BY rowid")?;
     let mut rows = all.query([expression]).map_err(StoreError::from)?;
     let (mut year, mut end, mut count, mut wanted) = (Vec::new(), 0, 0, true);
@@ -267,19 +265,19 @@ pub fn newest<E: From<StoreError>>(
         }
         let Some(row) = rows.next().map_err(StoreError::from)? else {
             if wanted {
-                give_year(connection, &year, today, &mut take)?;
+                give_year(connection, &year, &mut take)?;
             }
             return Ok(count);
         };
         let slot: i64 = row.get(0).map_err(StoreError::from)?;
-        if hidden.binary_search(&slot).is_ok() {
+        if hidden.0.binary_search(&slot).is_ok() {
             continue;
         }
         count += 1;
         // What is counted only is not looked up in `slots`: that would read most of its pages.
         if wanted {
             if slot >= end {
-                wanted = give_year(connection, &year, today, &mut take)?;
+                wanted = give_year(connection, &year, &mut take)?;
                 year.clear();
                 end = ((slot >> SLOT_BITS) + 1) << SLOT_BITS;
             }
@@ -292,11 +290,10 @@ pub fn newest<E: From<StoreError>>(
 fn give_year<E: From<StoreError>>(
     connection: &Connection,
     slots: &[i64],
-    today: i64,
     take: &mut impl FnMut(Candidate) -> Result<bool, E>,
 ) -> Result<bool, E> {
     if slots.len() > CROWDED {
-        return walk(connection, slots, today, take);
+        return walk(connection, slots, take);
     }
     let mut place = prepared(connection, "SELECT slot, document, day, created, entry FROM slots WHERE slot = ?1")?;
     let mut year = Vec::with_capacity(slots.len());
@@ -321,7 +318,6 @@ fn give<E>(year: &mut Vec<Candidate>, take: &mut impl FnMut(Candidate) -> Result
 fn walk<E: From<StoreError>>(
     connection: &Connection,
     listed: &[i64],
-    today: i64,
     take: &mut impl FnMut(Candidate) -> Result<bool, E>,
 ) -> Result<bool, E> {
     let Some(first) = listed.first() else { return Ok(true) };
@@ -329,9 +325,9 @@ fn walk<E: From<StoreError>>(
     let mut newest = prepared(
         connection,
         "SELECT slot, document, day, created, entry FROM slots INDEXED BY slots_newest
-         WHERE day >= ?1 AND day < ?1 + 10000 AND hidden <= ?2 ORDER BY day DESC, created DESC",
+         WHERE day >= ?1 AND day < ?1 + 10000 ORDER BY day DESC, created DESC",
     )?;
-    let mut rows = newest.query([year * 10_000, today]).map_err(StoreError::from)?;
+    let mut rows = newest.query([year * 10_000]).map_err(StoreError::from)?;
     let mut at_once: Vec<Candidate> = Vec::new();
     while let Some(row) = rows.next().map_err(StoreError::from)? {
         if listed.binary_search(&row.get(0).map_err(StoreError::from)?).is_err() {
@@ -353,14 +349,18 @@ fn prepared<'c>(connection: &'c Connection, sql: &str) -> StoreResult<rusqlite::
     Ok(connection.prepare_cached(sql)?)
 }
 
-/// The slots of entries that are not found on the day `today`, in order.
-fn hidden_slots(connection: &Connection, today: i64) -> StoreResult<Vec<i64>> {
+/// The slots of entries that are not found on some day, in order.
+#[derive(Debug)]
+pub struct Hidden(Vec<i64>);
+
+/// What is not found on the day `today`: in the trash, or in its box.
+pub fn hidden(connection: &Connection, today: Day) -> StoreResult<Hidden> {
     // The first term says that the index has them all.
     let sql = "SELECT slot FROM slots WHERE hidden > -9223372036854775808 AND hidden > ?1";
     let mut found = connection.prepare_cached(sql)?;
-    let mut slots: Vec<i64> = found.query_map([today], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let mut slots: Vec<i64> = found.query_map([today.number()], |row| row.get(0))?.collect::<Result<_, _>>()?;
     slots.sort_unstable();
-    Ok(slots)
+    Ok(Hidden(slots))
 }
 
 fn candidate(row: &rusqlite::Row<'_>) -> rusqlite::Result<Candidate> {

@@ -71,8 +71,10 @@ impl Made {
 
     fn found(&self, word: &str) -> usize {
         let (query, day) = (Query::parse(word), Day::new(2026, 11, 22));
-        let count =
-            |tx: &mut SqliteTx<'_>| search::newest(tx.conn()?, (&query, false), day, 9, |_| Ok::<_, Error>(true));
+        let count = |tx: &mut SqliteTx<'_>| {
+            let hidden = search::hidden(tx.conn()?, day)?;
+            search::newest(tx.conn()?, (&query, false), &hidden, 9, |_| Ok::<_, Error>(true))
+        };
         self.store.read_sql(count).unwrap() as usize
     }
 

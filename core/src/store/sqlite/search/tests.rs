@@ -37,7 +37,7 @@ fn listed(connections: &Connections, query: &str, title: bool) -> Vec<i64> {
         Ok::<_, StoreError>(true)
     };
     let query = Query::parse(query);
-    let count = connections.read(|t| newest(t, (&query, title), Day::new(TODAY, 1, 1), 0, take)).unwrap();
+    let count = connections.read(|t| newest(t, (&query, title), &hidden(t, Day::new(TODAY, 1, 1))?, 0, take)).unwrap();
     assert_eq!(count, found.len() as u64);
     found
 }
@@ -82,7 +82,8 @@ fn the_newest_comes_first_whenever_it_came() {
             left -= 1;
             Ok::<_, StoreError>(left > 0)
         };
-        let count = connections.read(|t| newest(t, (&query, false), Day::new(TODAY, 1, 1), most, take)).unwrap();
+        let count =
+            connections.read(|t| newest(t, (&query, false), &hidden(t, Day::new(TODAY, 1, 1))?, most, take)).unwrap();
         assert_eq!(left, 0);
         assert!((most.min(4)..=4).contains(&count), "{count} of {most}");
     }
