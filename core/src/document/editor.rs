@@ -18,7 +18,7 @@ use crate::journal::{
 use crate::time::{Day, Entropy, random};
 
 /// A text of an entry that can be written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TextField {
     /// The title.
     Title,

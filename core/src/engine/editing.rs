@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use super::edits::is_base;
 use super::entries::Written;
 use super::shared::lock;
 use super::{Engine, Shown};
@@ -73,8 +74,9 @@ struct Saved {
 
 #[derive(Debug, Default)]
 struct Desk {
-    typed: BTreeMap<String, Typed>,
-    saved: BTreeMap<String, Saved>,
+    typed: BTreeMap<TextField, Typed>,
+    saved: BTreeMap<TextField, Saved>,
+    /// A thread writes what is typed. There is none while nothing is.
     has_thread: bool,
     closed: bool,
 }
@@ -104,8 +106,7 @@ impl Engine {
             // A text that is gone can't be written to; its draft stays in the store.
             if draft.field.of(&shown.entry).is_some() {
                 let window = Window { heads: draft.base.clone(), text: draft.text.clone() };
-                let key = draft.field.to_string();
-                desk.typed.insert(key, Typed { draft, window, at: Instant::now(), is_durable: true });
+                desk.typed.insert(draft.field, Typed { draft, window, at: Instant::now(), is_durable: true });
             }
         }
         let editor = Arc::new(EntryEditor {
@@ -148,7 +149,7 @@ impl EntryEditor {
     }
 
     fn text_of(&self, desk: &Desk, shown: &Shown, field: TextField) -> EditorText {
-        match desk.typed.get(&field.to_string()) {
+        match desk.typed.get(&field) {
             Some(Typed { draft, .. }) => {
                 EditorText { field, heads: draft.base.clone(), text: draft.text.clone(), is_draft: true }
             }
@@ -166,16 +167,9 @@ impl EntryEditor {
         if desk.closed {
             return Err(closed());
         }
-        if base.is_empty() {
-            return Err(Error::invalid(
-                "a text was typed on no heads",
-                "give the heads that came with the text, so that what a sync brings stays",
-            )
-            .about("base"));
-        }
-        let key = field.to_string();
+        is_base(base, "typed")?;
         let window = Window { heads: base.to_vec(), text: text.to_owned() };
-        let draft = match (desk.typed.remove(&key), desk.saved.get(&key)) {
+        let draft = match (desk.typed.remove(&field), desk.saved.get(&field)) {
             (Some(before), _) => Draft { text: rebased(&before.window.text, text, &before.draft.text), ..before.draft },
             // Saved meanwhile, and the window does not know it yet.
             (None, Some(Saved { window, now })) if window.heads == base => {
@@ -183,7 +177,7 @@ impl EntryEditor {
             }
             (None, _) => Draft { field, base: base.to_vec(), text: text.to_owned() },
         };
-        desk.typed.insert(key, Typed { draft, window, at: Instant::now(), is_durable: false });
+        desk.typed.insert(field, Typed { draft, window, at: Instant::now(), is_durable: false });
         if !desk.has_thread {
             let mine = Arc::downgrade(self);
             let thread = std::thread::Builder::new().name("afterword-typing".to_owned());
@@ -209,7 +203,7 @@ impl EntryEditor {
         let mut desk = lock(&self.desk);
         for draft in drafts {
             // What was typed meanwhile is not in it.
-            if let Some(typed) = desk.typed.get_mut(&draft.field.to_string()).filter(|typed| typed.draft == draft) {
+            if let Some(typed) = desk.typed.get_mut(&draft.field).filter(|typed| typed.draft == draft) {
                 typed.is_durable = true;
             }
         }
@@ -223,19 +217,14 @@ impl EntryEditor {
         if typed.is_empty() {
             return Ok(None);
         }
-        let mut bases = BTreeMap::new();
-        for Typed { draft, .. } in &typed {
-            if !bases.contains_key(&draft.base) {
-                bases.insert(draft.base.clone(), self.engine.show_at(self.id, &draft.base)?.entry);
-            }
-        }
+        let seen = self.engine.seen(self.id, typed.iter().map(|typed| &typed.draft.base))?;
         let (now, written) = self.engine.edit_entry_and(
             self.id,
             |editor, _, people| {
                 let mut now = Vec::new();
                 for Typed { draft, .. } in &typed {
-                    let seen = bases.get(&draft.base).and_then(|entry| draft.field.of(entry)).unwrap_or_default();
-                    let stored = editor.set_text(draft.field, &draft.base, &people.stored(&draft.text, seen))?;
+                    let before = seen.text(&draft.base, draft.field).unwrap_or_default();
+                    let stored = editor.set_text(draft.field, &draft.base, &people.stored(&draft.text, before))?;
                     now.push(people.shown(&stored));
                 }
                 Ok(now)
@@ -244,18 +233,18 @@ impl EntryEditor {
         )?;
         let mut desk = lock(&self.desk);
         for (before, text) in typed.into_iter().zip(now) {
-            let key = before.draft.field.to_string();
+            let field = before.draft.field;
             let now = Window { heads: written.heads.clone(), text };
-            match desk.typed.remove(&key) {
+            match desk.typed.remove(&field) {
                 // Typed meanwhile: what was saved is not typed a second time.
                 Some(later) if later.draft != before.draft => {
                     let text = rebased(&before.draft.text, &later.draft.text, &now.text);
-                    let draft = Draft { field: later.draft.field, base: now.heads.clone(), text };
-                    desk.typed.insert(key.clone(), Typed { draft, is_durable: false, ..later });
+                    let draft = Draft { field, base: now.heads.clone(), text };
+                    desk.typed.insert(field, Typed { draft, is_durable: false, ..later });
                 }
                 _ => {}
             }
-            desk.saved.insert(key, Saved { window: before.window, now });
+            desk.saved.insert(field, Saved { window: before.window, now });
         }
         drop(desk);
         Ok(Some(written))
@@ -264,12 +253,11 @@ impl EntryEditor {
     /// What a text says with everything that came meanwhile, after what was typed was saved, and where a cursor that
     /// stood at `cursor` in it is now: behind the same letters.
     pub fn take_in(&self, field: TextField, cursor: usize) -> Result<Merged> {
-        let key = field.to_string();
-        let window = |desk: &Desk| {
-            let typed = desk.typed.get(&key).map(|typed| &typed.window);
-            typed.or(desk.saved.get(&key).map(|saved| &saved.window)).map(|window| window.text.clone())
+        let before = {
+            let desk = lock(&self.desk);
+            let typed = desk.typed.get(&field).map(|typed| &typed.window);
+            typed.or(desk.saved.get(&field).map(|saved| &saved.window)).map(|window| window.text.clone())
         };
-        let before = window(&lock(&self.desk));
         self.save()?;
         let shown = self.engine.show(self.id)?;
         let text = self.text_of(&lock(&self.desk), &shown, field);
@@ -296,12 +284,18 @@ impl EntryEditor {
             self.woken.notify_all();
         }
     }
+}
 
-    /// When something is to be done next: a draft written, or a change made.
-    fn next(&self) -> Option<Instant> {
-        let desk = lock(&self.desk);
-        let due = |typed: &Typed| typed.at + if typed.is_durable { REST } else { DURABLE };
-        desk.typed.values().map(due).min()
+impl Desk {
+    /// When something is to be done next: a draft written, or, once nothing more is typed anywhere, a change made.
+    fn due(&self) -> Option<Instant> {
+        let drafts = self.typed.values().filter(|typed| !typed.is_durable).map(|typed| typed.at + DURABLE).min();
+        drafts.into_iter().chain(self.rested()).min()
+    }
+
+    /// When the writer has rested from every text.
+    fn rested(&self) -> Option<Instant> {
+        self.typed.values().map(|typed| typed.at + REST).max()
     }
 }
 
@@ -313,25 +307,24 @@ impl Drop for EntryEditor {
     }
 }
 
-/// An editor's thread: until it is closed or dropped.
+/// An editor's thread: until nothing is typed that is no change yet, or the editor is closed or dropped.
 fn attend(editor: &Weak<EntryEditor>) {
     while let Some(editor) = editor.upgrade() {
-        let due = editor.next();
-        let wait = due.map_or(REST, |due| due.saturating_duration_since(Instant::now()));
-        {
-            let desk = lock(&editor.desk);
-            if desk.closed {
+        let rests = {
+            let mut desk = lock(&editor.desk);
+            let Some(due) = desk.due().filter(|_| !desk.closed) else {
+                desk.has_thread = false;
                 return;
-            }
-            if !wait.is_zero() {
+            };
+            let now = Instant::now();
+            if due > now {
                 // So long at most, that an editor which is let go of meanwhile ends.
-                let wait = wait.min(DURABLE);
+                let wait = (due - now).min(DURABLE);
                 let _ = editor.woken.wait_timeout(desk, wait).unwrap_or_else(PoisonError::into_inner);
                 continue;
             }
-        }
-        let resting = |desk: &Desk| desk.typed.values().all(|typed| typed.at.elapsed() >= REST);
-        let rests = resting(&lock(&editor.desk));
+            desk.rested().is_none_or(|rested| rested <= now)
+        };
         let done = editor.keep().and_then(|()| if rests { editor.save().map(drop) } else { Ok(()) });
         if let Err(error) = done {
             // Paused, or the disk is full: it is tried again until it is not, and closing tells.

@@ -115,36 +115,61 @@ pub enum Edit {
 impl Engine {
     /// Does all of `edits` to an entry, as one change.
     pub fn apply(&self, id: EntryId, edits: &[Edit]) -> Result<Written> {
-        let mut seen = BTreeMap::new();
-        for edit in edits {
-            if let Edit::SetText { base, .. } = edit
-                && !seen.contains_key(base)
-            {
-                if base.is_empty() {
-                    return Err(Error::invalid(
-                        "a text was written on no heads",
-                        "give the heads that came with the text, so that what a sync brings stays",
-                    )
-                    .about("base"));
-                }
-                seen.insert(base.clone(), self.show_at(id, base)?.entry);
-            }
-        }
+        let bases: Vec<_> = edits
+            .iter()
+            .filter_map(|edit| match edit {
+                Edit::SetText { base, .. } => Some(base),
+                _ => None,
+            })
+            .collect();
+        bases.iter().try_for_each(|base| is_base(base, "written"))?;
+        let seen = self.seen(id, bases)?;
         let ((), written) = self.edit_entry(id, |editor, entry, people| {
             edits.iter().try_for_each(|edit| one(editor, entry, people, &seen, edit))
         })?;
         Ok(written)
     }
+
+    /// How an entry read at each of `bases`.
+    pub(super) fn seen<'b>(&self, id: EntryId, bases: impl IntoIterator<Item = &'b Vec<ChangeHash>>) -> Result<Seen> {
+        let mut seen = Seen::default();
+        for base in bases {
+            if !seen.0.contains_key(base) {
+                seen.0.insert(base.clone(), self.show_at(id, base)?.entry);
+            }
+        }
+        Ok(seen)
+    }
 }
 
-/// How the entry read at the heads that its texts were written on.
-type Seen = BTreeMap<Vec<ChangeHash>, Entry>;
+/// How an entry read at the heads that its texts were written on.
+#[derive(Debug, Default)]
+pub(super) struct Seen(BTreeMap<Vec<ChangeHash>, Entry>);
+
+impl Seen {
+    /// What a text said there, if it stood there.
+    pub(super) fn text(&self, base: &[ChangeHash], field: TextField) -> Option<&str> {
+        self.0.get(base).and_then(|entry| field.of(entry))
+    }
+}
+
+/// There is no write without the heads that its writer saw. `done` is what was done with the text.
+pub(super) fn is_base(base: &[ChangeHash], done: &str) -> Result<()> {
+    if base.is_empty() {
+        return Err(Error::invalid(
+            format!("a text was {done} on no heads"),
+            "give the heads that came with the text, so that what a sync brings stays",
+        )
+        .about("base"));
+    }
+    Ok(())
+}
 
 fn one(editor: &mut Editor<'_, '_>, entry: &Entry, people: &People, seen: &Seen, edit: &Edit) -> Result<()> {
     let stored = |text: &str| people.stored(text, "");
     match edit {
         Edit::SetText { field, base, text } => {
-            let before = seen.get(base).and_then(|entry| field.of(entry)).ok_or_else(|| no_such("text"))?;
+            let before = seen.text(base, *field).ok_or_else(|| no_such("text"))?;
             editor.set_text(*field, base, &people.stored(text, before)).map(drop)
         }
         Edit::AddSection { prompt, text } => {

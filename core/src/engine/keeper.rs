@@ -17,11 +17,12 @@ use super::events::{Bus, Event, Listener, LockState, PairingStep, Subscription, 
 use super::inbox::{self, Capture};
 use super::shared::lock;
 use super::{
-    Engine, Environment, Health, HostEvent, JoinOptions, Joined, ServeEvent, ServeOptions, SyncOptions, SyncReport,
-    Told,
+    Engine, Environment, Health, HostEvent, JoinOptions, Joined, Outcome, ServeEvent, ServeOptions, SyncOptions,
+    SyncReport, Told,
 };
 use crate::crypto::RecoveryPhrase;
 use crate::error::{Code, Error, Result};
+use crate::id::DeviceId;
 use crate::store::vault::{Home, PlatformVault, Unlock};
 
 /// Of a deadline, what is kept for putting things away.
@@ -129,18 +130,21 @@ fn not_open(state: LockState) -> Error {
 }
 
 impl Keeper {
-    fn holding(root: &Path, vault: Arc<dyn PlatformVault>, environment: Environment, held: Held) -> Arc<Self> {
-        let bus = Arc::<Bus>::default();
-        let keeper = Self {
+    fn locked(root: &Path, vault: Arc<dyn PlatformVault>, environment: Environment) -> Self {
+        Self {
             root: root.to_owned(),
             vault,
             environment,
-            bus,
+            bus: Arc::default(),
             held: Mutex::new(Held::Locked),
             serving: Mutex::default(),
             turning: Mutex::default(),
-        };
-        keeper.hold(held);
+        }
+    }
+
+    fn holding(root: &Path, vault: Arc<dyn PlatformVault>, environment: Environment, engine: Engine) -> Arc<Self> {
+        let keeper = Self::locked(root, vault, environment);
+        keeper.begin(engine);
         Arc::new(keeper)
     }
 
@@ -153,17 +157,15 @@ impl Keeper {
     ) -> Result<(Arc<Self>, RecoveryPhrase)> {
         let unlock = Unlock::Platform(vault.as_ref());
         let (engine, phrase) = Engine::create(root, unlock, name, environment.clone())?;
-        let keeper = Self::holding(root, vault, environment, Held::Locked);
-        keeper.begin(engine)?;
-        Ok((keeper, phrase))
+        Ok((Self::holding(root, vault, environment, engine), phrase))
     }
 
     /// Holds the journal in `root`. If its vault can't say the key now, it is locked until [`Self::resume`].
     pub fn open(root: &Path, vault: Arc<dyn PlatformVault>, environment: Environment) -> Result<Arc<Self>> {
-        let keeper = Self::holding(root, vault, environment, Held::Locked);
+        let keeper = Self::locked(root, vault, environment);
         match keeper.unlock() {
             Err(error) if error.code != Code::Locked => Err(error),
-            _ => Ok(keeper),
+            _ => Ok(Arc::new(keeper)),
         }
     }
 
@@ -177,9 +179,7 @@ impl Keeper {
         let key = crate::store::vault::open_with_phrase(&Home::new(root), phrase)?;
         let engine = Engine::open_with_key(Home::new(root), &key, environment.clone())?;
         engine.change_unlock(Unlock::Platform(vault.as_ref()))?;
-        let keeper = Self::holding(root, vault, environment, Held::Locked);
-        keeper.begin(engine)?;
-        Ok(keeper)
+        Ok(Self::holding(root, vault, environment, engine))
     }
 
     /// Joins the journal whose code is shown, as a new device. Blocks until both hold the same.
@@ -194,9 +194,7 @@ impl Keeper {
         let unlock = Unlock::Platform(vault.as_ref());
         let progress = |news: Told| step_of(&news).map(&mut told).unwrap_or_default();
         let (engine, joined) = Engine::join(root, code, options, unlock, environment.clone(), None, progress)?;
-        let keeper = Self::holding(root, vault, environment, Held::Locked);
-        keeper.begin(engine)?;
-        Ok((keeper, joined))
+        Ok((Self::holding(root, vault, environment, engine), joined))
     }
 
     /// Whether the journal is open.
@@ -211,14 +209,13 @@ impl Keeper {
     }
 
     /// Takes an opened engine: who listens hears of it, and what waits in the inbox is taken in.
-    fn begin(&self, engine: Engine) -> Result<()> {
+    fn begin(&self, engine: Engine) {
         let engine = Arc::new(engine);
         engine.shared.tell_to(self.bus.clone());
         let asked = Arc::downgrade(&engine);
         self.bus.ask_heads(Some(Arc::new(move |id| asked.upgrade()?.heads(id).ok())));
         self.hold(Held::Open(engine.clone()));
         self.take_in(&engine);
-        Ok(())
     }
 
     /// A full disk keeps what was captured where it is; the journal opens all the same.
@@ -240,7 +237,8 @@ impl Keeper {
             return Ok(());
         }
         let engine = Engine::open(&self.root, Unlock::Platform(self.vault.as_ref()), self.environment.clone())?;
-        self.begin(engine)
+        self.begin(engine);
+        Ok(())
     }
 
     /// The journal, while it is open.
@@ -268,11 +266,11 @@ impl Keeper {
         self.bus.subscribe(listener).map_err(|error| Error::internal(format!("no thread could be started: {error}")))
     }
 
-    /// Writes without opening the journal: into it where it is open, else sealed into its inbox.
+    /// Writes without opening the journal: sealed into its inbox, which is taken in at once where it is open.
     pub fn capture(&self, capture: Capture) -> Result<()> {
         inbox::capture(&self.root, capture, &self.environment)?;
         match self.engine() {
-            Ok(engine) => self.with(|_| engine.take_in_inbox().map(drop)),
+            Ok(_) => self.with(|engine| engine.take_in_inbox().map(drop)),
             Err(_) => Ok(()),
         }
     }
@@ -404,7 +402,12 @@ impl Keeper {
                 Err(error) => SyncState::Failed { code: error.code },
             };
             if let Ok(report) = &synced {
-                met(&self.bus, report);
+                for peer in &report.peers {
+                    if let (Some(device), Some(outcome)) = (peer.device, &peer.outcome) {
+                        met(&self.bus, device, outcome);
+                    }
+                }
+                self.bus.tell(Event::DevicesChanged);
             }
             self.bus.tell(Event::SyncChanged(last));
             synced.map(|report| counted(&report))
@@ -458,7 +461,7 @@ fn served(bus: &Bus, event: ServeEvent) {
     match event {
         ServeEvent::Listening(_) => {}
         ServeEvent::Synced { device, outcome, .. } => {
-            bus.tell(Event::SyncChanged(SyncState::Met { device, equal: outcome.equal == Some(true) }));
+            met(bus, device, &outcome);
             bus.tell(Event::DevicesChanged);
         }
         ServeEvent::Deriving { done, left } => bus.tell(Event::SyncChanged(SyncState::Deriving { done, left })),
@@ -466,13 +469,8 @@ fn served(bus: &Bus, event: ServeEvent) {
     }
 }
 
-fn met(bus: &Bus, report: &SyncReport) {
-    for peer in &report.peers {
-        if let (Some(device), Some(outcome)) = (peer.device, &peer.outcome) {
-            bus.tell(Event::SyncChanged(SyncState::Met { device, equal: outcome.equal == Some(true) }));
-        }
-    }
-    bus.tell(Event::DevicesChanged);
+fn met(bus: &Bus, device: DeviceId, outcome: &Outcome) {
+    bus.tell(Event::SyncChanged(SyncState::Met { device, equal: outcome.equal == Some(true) }));
 }
 
 fn counted(report: &SyncReport) -> SyncedOnce {

@@ -163,3 +163,30 @@ fn places_move_with_the_letters_before_them() {
         assert_eq!(moved(old, new, before), after, "{old} to {new} at {before}");
     }
 }
+
+/// One text lies durable while another is typed: the thread sleeps until the other is due, and ends once all are saved.
+#[test]
+fn the_thread_waits_for_what_is_due_and_ends_with_it() {
+    let (_folder, engine) = made();
+    let engine = Arc::new(engine);
+    let editor = engine.editor(entry(&engine, "It")).unwrap();
+    let heads = body(&editor).heads;
+    editor.type_text(TextField::Title, &heads, "Rainy").unwrap();
+    editor.type_text(TextField::Body, &heads, "It rained").unwrap();
+    {
+        let mut desk = lock(&editor.desk);
+        let began = Instant::now();
+        for typed in desk.typed.values_mut() {
+            (typed.at, typed.is_durable) = (began, true);
+        }
+        let title = desk.typed.get_mut(&TextField::Title).unwrap();
+        title.at -= REST;
+        assert_eq!(desk.due(), Some(began + REST), "nothing is due before the last letter is old");
+        desk.typed.get_mut(&TextField::Body).unwrap().is_durable = false;
+        assert_eq!(desk.due(), Some(began + DURABLE));
+    }
+    until("the thread stays", || !lock(&editor.desk).has_thread);
+    assert_eq!(engine.show(editor.id()).unwrap().entry.body(), "It rained");
+    editor.type_text(TextField::Body, &editor.texts().unwrap()[1].heads, "It rained again").unwrap();
+    until("nobody saved it", || engine.show(editor.id()).unwrap().entry.body() == "It rained again");
+}
