@@ -9,8 +9,8 @@ use afterword_core::crypto::RecoveryPhrase;
 use afterword_core::engine as core;
 use afterword_core::engine::Keeper;
 use afterword_core::error::Result as CoreResult;
-use afterword_core::time::Day;
-use afterword_system::environment;
+use afterword_core::time::{Clock, Day};
+use afterword_system::{SystemClock, environment};
 
 use crate::editor::EntryEditor;
 use crate::edits::Edit;
@@ -66,7 +66,7 @@ pub fn is_journal(home: String) -> Result<bool> {
 }
 
 fn today() -> Day {
-    environment().clock.today()
+    SystemClock.today()
 }
 
 // The life of a journal.
@@ -186,9 +186,10 @@ impl Engine {
 
     /// One page of entries, newest first; `after` is the `next` of the page before.
     pub fn list(&self, filter: ListFilter, limit: u32, after: Option<String>) -> Result<ListPage> {
-        let (filter, after) = (filter.on(today())?, cursor(after.as_ref())?);
+        let today = today();
+        let (filter, after) = (filter.on(today)?, cursor(after.as_ref())?);
         let listed = self.with(|engine| engine.list(&filter, limit as usize, after.as_ref()))?;
-        Ok(ListPage::of(listed, today()))
+        Ok(ListPage::of(listed, today))
     }
 
     /// The newest entry that is filed under a day.
