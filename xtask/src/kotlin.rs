@@ -112,13 +112,7 @@ fn kotlinc(folder: &Path) -> Command {
 
 /// `cargo xtask kotlin`.
 pub(crate) fn run(root: &Path) -> Result<()> {
-    match attempt(root, false)? {
-        Outcome::Passed(count) => {
-            println!("kotlin: {} test(s) passed", count.unwrap_or_default());
-            Ok(())
-        }
-        Outcome::Failed(why) | Outcome::NotRun(why) => Err(why),
-    }
+    attempt(root, false)?.told("kotlin")
 }
 
 /// The suite.
@@ -192,11 +186,7 @@ impl Build {
         command.args(["--disable-ansi-colors", "--details=tree", "--fail-if-no-tests"]);
         command.args(PATIENCE).arg("--scan-class-path").arg(classes.first().copied().unwrap_or(libraries));
         let ran = process::run(command, Duration::from_secs(600), true)?;
-        Ok(match (ran.timed_out, ran.ok) {
-            (true, _) => Outcome::Failed("took too long and was ended".to_owned()),
-            (_, false) => Outcome::Failed("see above".to_owned()),
-            _ => Outcome::Passed(successes(&ran.lines)),
-        })
+        Ok(Outcome::of_kit(&ran, successes(&ran.lines)))
     }
 }
 

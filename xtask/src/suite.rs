@@ -45,6 +45,28 @@ pub(crate) enum Outcome {
     NotRun(String),
 }
 
+impl Outcome {
+    /// Of a kit's tests, of which `count` passed by their own account: none is no pass.
+    pub(crate) fn of_kit(ran: &process::Ran, count: Option<usize>) -> Self {
+        match count {
+            _ if !ran.ok || ran.timed_out => failure(ran),
+            Some(count) if count > 0 => Self::Passed(Some(count)),
+            _ => Self::Failed("no test ran".to_owned()),
+        }
+    }
+
+    /// For a task that is one kit's tests: says how many passed, or fails.
+    pub(crate) fn told(self, name: &str) -> Result<()> {
+        match self {
+            Self::Passed(count) => {
+                println!("{name}: {} test(s) passed", count.unwrap_or_default());
+                Ok(())
+            }
+            Self::Failed(why) | Self::NotRun(why) => Err(why),
+        }
+    }
+}
+
 /// Time beyond a suite's budget before it is ended: start-up, the slowest single case, a build on two slow cores.
 const GRACE: Duration = Duration::from_secs(180);
 /// A build from nothing takes minutes; a suite without a budget that takes longer than this hangs.

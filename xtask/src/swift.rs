@@ -149,13 +149,7 @@ pub(crate) fn set_up(root: &Path) -> Result<()> {
 
 /// `cargo xtask swift`.
 pub(crate) fn run(root: &Path) -> Result<()> {
-    match attempt(root, false)? {
-        Outcome::Passed(count) => {
-            println!("swift: {} test(s) passed", count.unwrap_or_default());
-            Ok(())
-        }
-        Outcome::Failed(why) | Outcome::NotRun(why) => Err(why),
-    }
+    attempt(root, false)?.told("swift")
 }
 
 /// The suite.
@@ -178,7 +172,8 @@ pub(crate) fn attempt(root: &Path, strict: bool) -> Result<Outcome> {
     }
     let scratch = scratch.to_string_lossy();
     let words = ["test", "--disable-xctest", "--enable-swift-testing", "--scratch-path", &*scratch];
-    outcome(&swift(&[&words[..], &["-Xswiftc", "-warnings-as-errors"]].concat())?)
+    let ran = swift(&[&words[..], &["-Xswiftc", "-warnings-as-errors"]].concat())?;
+    Ok(Outcome::of_kit(&ran, successes(&ran.lines)))
 }
 
 /// `swift`, in the package's folder: the one on the path, or ours with a home of its own.
@@ -194,15 +189,6 @@ fn command(root: &Path, package: &Path, home: &Path, own: bool) -> Result<Comman
     Ok(command)
 }
 
-fn outcome(ran: &process::Ran) -> Result<Outcome> {
-    Ok(match (ran.timed_out, ran.ok, successes(&ran.lines)) {
-        (true, ..) => Outcome::Failed("took too long and was ended".to_owned()),
-        (_, true, Some(count)) if count > 0 => Outcome::Passed(Some(count)),
-        (_, true, _) => Outcome::Failed("no test ran".to_owned()),
-        _ => Outcome::Failed("see above".to_owned()),
-    })
-}
-
 /// How many tests passed, by Swift Testing's own account: `Test run with 9 tests passed after 0.4 seconds.`
 fn successes(lines: &[String]) -> Option<usize> {
     lines.iter().find_map(|line| line.split_once("Test run with ")?.1.split_once(" test")?.0.parse().ok())
@@ -216,7 +202,8 @@ mod tests {
     fn swifts_count_is_read_and_no_test_is_no_pass() {
         let ran = |line: &str| process::Ran { ok: true, timed_out: false, lines: vec![line.to_owned()] };
         let nine = ran("◇ Test run with 9 tests passed after 0.411 seconds.");
-        assert_eq!(outcome(&nine), Ok(Outcome::Passed(Some(9))));
-        assert_eq!(outcome(&ran("Build complete!")), Ok(Outcome::Failed("no test ran".to_owned())));
+        let outcome = |ran: process::Ran| Outcome::of_kit(&ran, successes(&ran.lines));
+        assert_eq!(outcome(nine), Outcome::Passed(Some(9)));
+        assert_eq!(outcome(ran("Build complete!")), Outcome::Failed("no test ran".to_owned()));
     }
 }
