@@ -86,6 +86,31 @@ impl Error {
         Self { about, ..self }
     }
 
+    /// The same for somebody who has an app and no command line: a hint that names a command says what to do without it.
+    pub fn in_an_app(self) -> Self {
+        let names_a_command = ["`afterword", "`init`", "`show`", "--"].iter().any(|word| self.hint.contains(word));
+        if !names_a_command {
+            return self;
+        }
+        let hint = match self.code {
+            Code::Locked => "unlock this device and try again",
+            Code::KeyGone => "open the journal with its 24 words, or pair this device anew with another one",
+            Code::WrongKey => "look again at what was typed, or open the journal with its 24 words",
+            Code::Corrupt => {
+                "nothing was changed; look at the journal's health, your other devices still hold their copies"
+            }
+            Code::TooNew => "install the newest Afterword on this device",
+            Code::NotFound | Code::Ambiguous => "look again at what is there, and choose from that",
+            Code::Invalid => "change it and try again",
+            Code::StorageFull => "free some space and try again",
+            Code::Unreachable => "check that the other device is on, has its journal open, and is on this network",
+            Code::Refused => "nothing was changed; look at the journal's health on both devices, and try again",
+            Code::Cancelled => "nothing is lost; begin again when the other device is at hand",
+            Code::Internal => "nothing that was saved is lost; start the app anew, and report this sentence",
+        };
+        Self { hint: hint.to_owned(), ..self }
+    }
+
     /// Input that makes no sense.
     pub fn invalid(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::new(Code::Invalid, message, hint)
@@ -117,3 +142,16 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_app_is_told_of_no_command() {
+        let internal = Error::internal("a number ran over").in_an_app();
+        assert!(!internal.hint.contains('`') && internal.message.contains("a number ran over"));
+        let plain = Error::invalid("that is no day", "give it as 2026-11-23").about("day");
+        assert_eq!(plain.clone().in_an_app(), plain);
+    }
+}

@@ -12,6 +12,7 @@ use afterword_core::error::Result as CoreResult;
 use afterword_core::time::{Clock, Day};
 use afterword_system::{SystemClock, environment};
 
+use crate::discovery::{Adapter as Looks, Discovery};
 use crate::editor::EntryEditor;
 use crate::edits::Edit;
 use crate::entries::{EarlierReading, Entry, ListFilter, ListPage, NewEntry, Person, SearchPage, Written, cursor};
@@ -59,6 +60,14 @@ pub fn recover_journal(home: String, phrase: String, vault: Arc<dyn KeyVault>) -
     Ok(Arc::new(Engine(keeper)))
 }
 
+/// Puts a damaged journal aside, all of it, so that its folder is free for joining the journal again from another device.
+/// Nothing is deleted; answers where the database is now.
+#[uniffi::export]
+pub fn put_journal_aside(home: String) -> Result<String> {
+    let aside = core::put_aside(Path::new(&home), SystemClock.now())?;
+    Ok(aside.to_string_lossy().into_owned())
+}
+
 /// Whether the folder `home` holds a journal, or part of one.
 #[uniffi::export]
 pub fn is_journal(home: String) -> Result<bool> {
@@ -77,6 +86,12 @@ impl Engine {
     #[uniffi::constructor]
     pub fn open(home: String, vault: Arc<dyn KeyVault>) -> Result<Self> {
         Ok(Self(Keeper::open(Path::new(&home), Arc::new(Adapter(vault)), environment())?))
+    }
+
+    /// From now on other devices are looked for with the system's own service.
+    pub fn use_discovery(&self, discovery: Arc<dyn Discovery>) -> Result<()> {
+        self.0.look_with(Arc::new(Looks(discovery)));
+        Ok(())
     }
 
     /// Whether the journal is open.

@@ -28,7 +28,8 @@ macro_rules! errors {
         )*}
 
         impl From<Error> for AfterwordError {
-            fn from(Error { code, message: sentence, hint, about }: Error) -> Self {
+            fn from(error: Error) -> Self {
+                let Error { code, message: sentence, hint, about } = error.in_an_app();
                 let _ = about;
                 match code {
                     $(Code::$name => Self::$name { sentence, hint, $($extra: ($of)(about))? },)*

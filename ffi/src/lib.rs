@@ -11,12 +11,14 @@
 
 #![deny(unsafe_code)]
 
+mod discovery;
 mod editor;
 mod edits;
 mod engine;
 mod entries;
 mod error;
 mod events;
+mod log;
 mod pairing;
 mod status;
 mod transfer;
@@ -25,9 +27,10 @@ mod trouble;
 mod vault;
 mod words;
 
+pub use discovery::{AnnouncedService, Discovery, DiscoveryError, Sightings};
 pub use editor::EntryEditor;
 pub use edits::{AttachmentField, Edit, Experiment, TextField};
-pub use engine::{CapturedFile, Created, Engine, create_journal, is_journal, recover_journal};
+pub use engine::{CapturedFile, Created, Engine, create_journal, is_journal, put_journal_aside, recover_journal};
 pub use entries::{
     Attachment, Closure, EarlierReading, EditorText, Entry, Item, Link, ListFilter, ListPage, ListRow, Mark,
     MergedText, NewEntry, NewSection, Person, PersonPart, Reflection, SearchHit, SearchPage, Section, TextRange,
@@ -35,6 +38,7 @@ pub use entries::{
 };
 pub use error::AfterwordError;
 pub use events::{Event, EventListener, ListenerError, PairingStep, Subscription, SyncState};
+pub use log::{LogError, LogLevel, LogLine, LogSink, set_log_sink};
 pub use pairing::{JoinedJournal, Newcomer, Paired, Pairing, PairingListener};
 pub use status::{Device, Health, HealthCheck, Repaired, SyncedOnce};
 pub use transfer::{Attached, ByteSink, ByteSource, NewFile, StreamError, Transfer};

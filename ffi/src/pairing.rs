@@ -4,9 +4,10 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use afterword_core::engine::{JoinOptions, Joined, Keeper, Stop};
+use afterword_core::engine::{Environment, JoinOptions, Joined, Keeper, Stop};
 use afterword_system::environment;
 
+use crate::discovery::{Adapter as Looks, Discovery};
 use crate::engine::Engine;
 use crate::error::{Result, parse, parse_some};
 use crate::events::{ListenerError, PairingStep};
@@ -54,6 +55,7 @@ pub struct JoinedJournal {
 #[derive(Debug, uniffi::Object)]
 pub struct Pairing {
     stop: Stop,
+    environment: Environment,
     /// One call at a time.
     running: Mutex<()>,
 }
@@ -63,7 +65,7 @@ impl Pairing {
     /// A pairing that has not begun.
     #[uniffi::constructor]
     pub fn new() -> Arc<Self> {
-        Arc::new(Self { stop: Stop::default(), running: Mutex::default() })
+        Arc::new(Self { stop: Stop::default(), environment: environment(), running: Mutex::default() })
     }
 
     /// Shows a code and adds the device that comes with it. Blocks until both hold the same. Listens at `listen`, an
@@ -97,8 +99,15 @@ impl Pairing {
         let options = JoinOptions { name: newcomer.name, peer, discover: LOOK, stop };
         let told = |step: afterword_core::engine::PairingStep| drop(listener.on_step(step.into()));
         let vault = Arc::new(Adapter(vault));
-        let (keeper, joined) = Keeper::join(Path::new(&newcomer.home), &code, &options, vault, environment(), told)?;
+        let environment = self.environment.clone();
+        let (keeper, joined) = Keeper::join(Path::new(&newcomer.home), &code, &options, vault, environment, told)?;
         Ok(JoinedJournal { engine: Arc::new(Engine(keeper)), paired: joined.into() })
+    }
+
+    /// Looks for the host, and in the joined journal for every device, with the system's own service.
+    pub fn use_discovery(&self, discovery: Arc<dyn Discovery>) -> Result<()> {
+        self.environment.look_with(Arc::new(Looks(discovery)));
+        Ok(())
     }
 
     /// Ends the call that waits; it answers `cancelled`.

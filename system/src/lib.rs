@@ -1,13 +1,18 @@
-//! The clock and the randomness of the computer or phone that this runs on, for programs that embed the engine: core
-//! takes both as arguments and asks nobody. The laptop program and the phones' library hand over the same.
+//! The clock and the randomness of the computer or phone that this runs on, and where the engine's log goes, for programs
+//! that embed the engine: core takes clock and randomness as arguments and asks nobody. The laptop program and the phones' library hand over the same.
 
 #![forbid(unsafe_code)]
+
+mod log;
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use afterword_core::engine::{Environment, SharedEntropy};
 use afterword_core::time::{Clock, Day, Entropy, Timestamp};
+use afterword_core::transport::Finder;
+
+pub use log::{LogLevel, LogLine, log_to};
 
 /// The system's clock.
 #[derive(Debug, Clone, Copy)]
@@ -54,7 +59,11 @@ impl Entropy for SystemEntropy {
 
 /// The system's clock and randomness.
 pub fn environment() -> Environment {
-    Environment { clock: Arc::new(SystemClock), entropy: SharedEntropy::new(Box::new(SystemEntropy)) }
+    Environment {
+        clock: Arc::new(SystemClock),
+        entropy: SharedEntropy::new(Box::new(SystemEntropy)),
+        finder: Finder::default(),
+    }
 }
 
 #[cfg(test)]

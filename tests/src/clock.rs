@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use afterword_core::engine::{Environment, SharedEntropy};
 use afterword_core::time::{Clock, Timestamp};
+use afterword_core::transport::Finder;
 
 use crate::Seeded;
 
@@ -26,5 +27,9 @@ impl Clock for WallClock {
 
 /// What an engine runs on, from a seed.
 pub fn environment(seed: u64) -> Environment {
-    Environment { clock: Arc::new(WallClock), entropy: SharedEntropy::new(Box::new(Seeded::new(seed))) }
+    Environment {
+        clock: Arc::new(WallClock),
+        entropy: SharedEntropy::new(Box::new(Seeded::new(seed))),
+        finder: Finder::default(),
+    }
 }

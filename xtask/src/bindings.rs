@@ -21,6 +21,11 @@ pub(crate) fn library(root: &Path) -> Result<PathBuf> {
     Ok(target(root).join("release").join(name))
 }
 
+/// The laptop program, which is built beside the library: what the kits pair with.
+pub(crate) fn program(libraries: &Path) -> PathBuf {
+    libraries.join(format!("afterword{}", std::env::consts::EXE_SUFFIX))
+}
+
 /// Generates the bindings of one language into `folder`, unless they are there and of this library.
 pub(crate) fn generate(root: &Path, library: &Path, language: &str, folder: &Path) -> Result<()> {
     let program = target(root).join("release").join(format!("afterword-bindgen{}", std::env::consts::EXE_SUFFIX));

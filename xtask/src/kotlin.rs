@@ -121,17 +121,8 @@ pub(crate) fn attempt(root: &Path, strict: bool) -> Result<Outcome> {
         return Ok(outcome);
     }
     let library = bindings::library(root)?;
-    let build = Build {
-        root: root.to_owned(),
-        tools: TOOLCHAIN.folder(root),
-        kit: root.join("android/kit"),
-        out: bindings::target(root).join("kotlin"),
-    };
-    let generated = build.kit.join("generated");
-    bindings::generate(root, &library, "kotlin", &generated)?;
-    // Generated code warns about itself; ours may not, and says what is public.
-    let ffi = build.compile("ffi", &generated, &[], &["-nowarn"])?;
-    let kit = build.compile("kit", &build.kit.join("src/main"), &[&ffi], &["-Werror", "-Xexplicit-api=strict"])?;
+    let build = Build::of(root);
+    let (ffi, kit) = build.kit(&library)?;
     let friends = joined("-Xfriend-paths=", &kit);
     let tests =
         build.compile("tests", &build.kit.join("src/test"), &[&kit, &ffi], &["-Werror", &friends.to_string_lossy()])?;
@@ -146,7 +137,34 @@ struct Build {
     out: PathBuf,
 }
 
+/// The folders of classes that an app is given, built.
+pub(crate) fn classes(root: &Path) -> Result<Vec<PathBuf>> {
+    TOOLCHAIN.set_up(root)?;
+    let (ffi, kit) = Build::of(root).kit(&bindings::library(root)?)?;
+    Ok(vec![ffi, kit])
+}
+
 impl Build {
+    fn of(root: &Path) -> Self {
+        Self {
+            root: root.to_owned(),
+            tools: TOOLCHAIN.folder(root),
+            kit: root.join("android/kit"),
+            out: bindings::target(root).join("kotlin"),
+        }
+    }
+
+    /// Generates the binding of `library` and compiles it and the kit.
+    fn kit(&self, library: &Path) -> Result<(PathBuf, PathBuf)> {
+        let generated = self.kit.join("generated");
+        bindings::generate(&self.root, library, "kotlin", &generated)?;
+        // Generated code warns about itself; ours may not, and says what is public.
+        let ffi = self.compile("ffi", &generated, &[], &["-nowarn"])?;
+        let flags = ["-Werror", "-Xexplicit-api=strict"];
+        let kit = self.compile("kit", &self.kit.join("src/main"), &[&ffi], &flags)?;
+        Ok((ffi, kit))
+    }
+
     /// Compiles what is below `folder`, unless that was done with the same.
     fn compile(&self, name: &str, folder: &Path, classes: &[&Path], flags: &[&str]) -> Result<PathBuf> {
         let (out, stamp) = (self.out.join(name), self.out.join(format!("{name}.made-of")));
@@ -181,6 +199,7 @@ impl Build {
         let mut command = Command::new("java");
         command.args(MEMORY).arg(joined("-Djna.library.path=", libraries)).arg("-Dfile.encoding=UTF-8");
         command.arg(joined("-Dafterword.root=", &self.root));
+        command.arg(joined("-Dafterword.program=", &bindings::program(libraries)));
         command.arg("-cp").arg(self.class_path(classes));
         command.args(["org.junit.platform.console.ConsoleLauncher", "execute", "--disable-banner"]);
         command.args(["--disable-ansi-colors", "--details=tree", "--fail-if-no-tests"]);

@@ -2,10 +2,13 @@
 //! it builds in seconds on a machine that has only Rust.
 
 mod bindings;
+mod elf;
 mod kotlin;
+mod packaging;
 mod peers;
 mod policy;
 mod process;
+mod size;
 mod suite;
 mod swift;
 mod tasks;
@@ -29,6 +32,9 @@ cargo xtask <task>
   policy             only the licence, ban and source checks of deny.toml
   kotlin             only the tests of the Kotlin kit
   swift              only the tests of the Swift kit
+  aar                the Android library: cargo-ndk for each processor, the kit's classes, rules for R8 (needs the NDK)
+  xcframework        the library for Apple's systems (needs Xcode)
+  size [--record WHY]  how large the library is as phones get it, against what was noted; minutes, built from nothing
   fuzz [--seconds N] mutate kept inputs against every decoder (60 s); with nightly and cargo-fuzz also libFuzzer
   bench [ARGS…]      the benchmarks, a Markdown table out; arguments go to the benchmark program
   bench --peers [--quick] [--sizes N,N] [--only PROGRAM] [--runs N] [--seconds N] [--resume] [--page]
@@ -48,6 +54,9 @@ fn main() -> ExitCode {
         "suites" => tasks::list_suites(),
         "tidy" => report(tidy::check(&root)?),
         "policy" => report(policy::check(&root)?),
+        "aar" => packaging::aar(&root),
+        "xcframework" => packaging::xcframework(&root),
+        "size" => size::run(&root, &rest),
         "fuzz" => tasks::fuzz(&root, &rest),
         "bench" if rest.iter().any(|word| word == "--peers") => peers::bench(&root, &rest),
         "bench" => tasks::bench(&root, &rest),

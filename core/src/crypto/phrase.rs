@@ -33,7 +33,7 @@ impl RecoveryPhrase {
     /// The phrase that a person typed: any case, any white space between the words.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let words = Zeroizing::new(text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase());
-        let hint = "type the 24 words that `init` showed, in their order, separated by spaces";
+        let hint = "type the 24 words that were shown when the journal was made, in their order, separated by spaces";
         let mnemonic = Mnemonic::parse_in_normalized(Language::English, &words).map_err(|error| {
             Error::invalid(
                 match error {
@@ -45,12 +45,13 @@ impl RecoveryPhrase {
                 },
                 hint,
             )
+            .about("phrase")
         })?;
         let bytes = Zeroizing::new(mnemonic.to_entropy());
         let entropy = bytes
             .as_slice()
             .try_into()
-            .map_err(|_| Error::invalid(format!("a recovery phrase has {WORDS} words"), hint))?;
+            .map_err(|_| Error::invalid(format!("a recovery phrase has {WORDS} words"), hint).about("phrase"))?;
         Ok(Self { entropy })
     }
 

@@ -78,6 +78,13 @@ impl TextField {
         }
     }
 
+    /// Puts `edit` of what an entry says there in its place. Nothing where it has no such text.
+    pub fn replace(self, entry: &mut Entry, edit: impl FnOnce(&str) -> String) {
+        if let Some(text) = self.in_entry(entry) {
+            *text = edit(text);
+        }
+    }
+
     /// What an entry says there.
     pub fn of(self, entry: &Entry) -> Option<&str> {
         match self {

@@ -35,14 +35,16 @@ impl From<DocumentError> for Error {
     fn from(error: DocumentError) -> Self {
         let message = error.to_string();
         match error {
-            DocumentError::TooLong { .. } => {
-                Error::invalid(message, "split it over several entries, or attach it as a file")
+            DocumentError::TooLong { what, .. } => {
+                Error::invalid(message, "split it over several entries, or attach it as a file").about(what)
             }
             DocumentError::NoSuch(_) => Error::new(Code::NotFound, message, "look at what it has with `show`"),
             DocumentError::UnknownBase => {
                 Error::new(Code::NotFound, message, "sync first, or read the entry again and write on what you see")
             }
-            DocumentError::Invalid(_) => Error::invalid(message, "see `afterword help` for what it may be"),
+            DocumentError::Invalid(what) => {
+                Error::invalid(message, "see `afterword help` for what it may be").about(what)
+            }
             DocumentError::Snapshot | DocumentError::Failed(_) => {
                 Error::new(Code::Corrupt, message, "run `afterword doctor --rebuild`; the log still holds every word")
             }

@@ -7,6 +7,7 @@ use super::{Engine, Environment, SharedEntropy};
 use crate::store::conformance::world::Seeded;
 use crate::store::vault::Unlock;
 use crate::time::{Clock, Timestamp};
+use crate::transport::Finder;
 
 /// A clock that only moves when somebody looks.
 #[derive(Debug, Default)]
@@ -18,13 +19,20 @@ impl Clock for Ticking {
     }
 }
 
+/// What opens [`made`].
+pub(super) const PASSPHRASE: &str = "opened by a test";
+
 pub(super) fn environment(seed: u64) -> Environment {
-    Environment { clock: Arc::new(Ticking::default()), entropy: SharedEntropy::new(Box::new(Seeded::new(seed))) }
+    Environment {
+        clock: Arc::new(Ticking::default()),
+        entropy: SharedEntropy::new(Box::new(Seeded::new(seed))),
+        finder: Finder::default(),
+    }
 }
 
 pub(super) fn made() -> (tempfile::TempDir, Engine) {
     let folder = tempfile::tempdir().unwrap();
-    let unlock = Unlock::Passphrase("opened by a test");
+    let unlock = Unlock::Passphrase(PASSPHRASE);
     let (engine, _) = Engine::create(folder.path(), unlock, "a device", environment(1)).unwrap();
     (folder, engine)
 }

@@ -74,7 +74,9 @@ impl Engine {
         let blob = self.shared.blobs.import(entry, reader, &key, &mut entropy)?;
         if blob.len == 0 {
             self.shared.blobs.remove(entry, &blob.id)?;
-            return Err(Error::invalid("the file to attach is empty", "nothing was changed; attach another file"));
+            return Err(
+                Error::invalid("the file to attach is empty", "nothing was changed; attach another file").about("file")
+            );
         }
         Ok(blob)
     }

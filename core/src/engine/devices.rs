@@ -68,7 +68,8 @@ impl Engine {
             return Err(Error::invalid(
                 "a device cannot remove itself",
                 "remove it from another device of this journal, or delete its folder",
-            ));
+            )
+            .about("device"));
         }
         let identity = &self.shared.identity;
         self.shared.store.write(|tx| {
@@ -82,7 +83,7 @@ impl Engine {
                 .about("not_a_member"));
             }
             if !set.state().is_member(&device) {
-                return Err(Error::invalid("that device is not a member", "see `afterword devices`"));
+                return Err(Error::invalid("that device is not a member", "see `afterword devices`").about("device"));
             }
             let remove = Statement::remove(Signer::Device(&identity.key), &identity.journal, &set.seen(), device)?;
             rules::add_statements(tx, identity, vec![remove])?;

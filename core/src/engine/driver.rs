@@ -111,11 +111,14 @@ pub(super) async fn run(
             _ => (
                 code,
                 session.settled(),
-                Some(Error::new(
-                    Code::Refused,
-                    "the other device ended the sync because of something it could not take",
-                    "run `afterword doctor` on both devices",
-                )),
+                Some(
+                    Error::new(
+                        Code::Refused,
+                        "the other device ended the sync because of something it could not take",
+                        "run `afterword doctor` on both devices",
+                    )
+                    .about("protocol"),
+                ),
             ),
         },
         Ok(Ended::Stopped) => (STOPPED, session.settled(), None),
@@ -403,6 +406,7 @@ fn sentence(close: &Close, settled: Option<bool>) -> Option<Error> {
             Code::Refused,
             error.to_string(),
             "nothing of it was taken; run `afterword doctor` on both devices",
-        ),
+        )
+        .about("protocol"),
     })
 }

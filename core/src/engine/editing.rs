@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use super::deriving::derive_soon;
 use super::edits::is_base;
 use super::entries::Written;
 use super::shared::lock;
@@ -200,6 +201,7 @@ impl EntryEditor {
         let shared = &self.engine.shared;
         let at = shared.clock.now();
         shared.store.write_sql(|tx| drafts.iter().try_for_each(|draft| tx.put_draft(self.id, draft, at)))?;
+        derive_soon(shared);
         let mut desk = lock(&self.desk);
         for draft in drafts {
             // What was typed meanwhile is not in it.

@@ -18,6 +18,7 @@ use crate::store::sqlite::open::{Vouched, quarantine};
 use crate::store::vault::{self, Home, RecoveryKeys, Unlock};
 use crate::store::{Setting, StorageExt};
 use crate::time::{Clock, Entropy, Timestamp, random};
+use crate::transport::{Finder, PlatformDiscovery, SystemDiscovery};
 
 /// The clock and randomness that an engine runs on.
 #[derive(Debug, Clone)]
@@ -26,6 +27,15 @@ pub struct Environment {
     pub clock: Arc<dyn Clock>,
     /// Randomness.
     pub entropy: SharedEntropy,
+    /// How other devices are found on a network.
+    pub finder: Finder,
+}
+
+impl Environment {
+    /// From now on other devices are looked for with the system's own service, where mDNS is not allowed to an app.
+    pub fn look_with(&self, platform: Arc<dyn PlatformDiscovery>) {
+        self.finder.look_with(Arc::new(SystemDiscovery::new(platform, &mut self.entropy.clone())));
+    }
 }
 
 /// What a device brings to a journal: its keys and its name.
@@ -78,10 +88,8 @@ impl Engine {
     ) -> Result<(Self, RecoveryPhrase)> {
         finish_joining(root)?;
         if is_journal(root) {
-            return Err(Error::invalid(
-                "this folder already holds a journal",
-                "open it, or choose another folder with --home",
-            ));
+            return Err(Error::invalid("this folder already holds a journal", "open it, or choose another folder")
+                .about("home"));
         }
         let mut entropy = environment.entropy.clone();
         let phrase = RecoveryPhrase::generate(&mut entropy);
@@ -134,8 +142,8 @@ impl Engine {
     ) -> Result<Self> {
         let blob_key = BlobKey::from_bytes(*HashKey::derive(Domain::BlobKey, key.expose()).as_bytes());
         let blobs = BlobStore::new(&home.blobs(), blob_key)?;
-        let Environment { clock, entropy } = environment;
-        Ok(Self::from_shared(Shared::new(home, store, blobs, identity, clock, entropy), key.clone()))
+        let Environment { clock, entropy, finder } = environment;
+        Ok(Self::from_shared(Shared::new(home, store, blobs, identity, clock, entropy, finder), key.clone()))
     }
 }
 

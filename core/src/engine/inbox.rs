@@ -81,7 +81,8 @@ pub(super) fn capture(root: &Path, capture: Capture, environment: &Environment) 
         return Err(Error::invalid(
             "this is too large to be kept while the journal is locked",
             "unlock the journal and attach it there",
-        ));
+        )
+        .about("file"));
     }
     let mut entropy = environment.entropy.clone();
     let sealed = public.seal(INFO, &plain, &mut entropy).map_err(|_| Error::corrupt("the inbox's key is no key"))?;

@@ -24,6 +24,7 @@ use crate::crypto::RecoveryPhrase;
 use crate::error::{Code, Error, Result};
 use crate::id::DeviceId;
 use crate::store::vault::{Home, PlatformVault, Unlock};
+use crate::transport::PlatformDiscovery;
 
 /// Of a deadline, what is kept for putting things away.
 const MARGIN: Duration = Duration::from_millis(300);
@@ -202,8 +203,14 @@ impl Keeper {
         lock(&self.held).state()
     }
 
+    /// From now on other devices are looked for with the system's own service, where mDNS is not allowed to an app.
+    pub fn look_with(&self, platform: Arc<dyn PlatformDiscovery>) {
+        self.environment.look_with(platform);
+    }
+
     fn hold(&self, held: Held) {
         let state = held.state();
+        tracing::info!(state = ?state, "the journal turned");
         *lock(&self.held) = held;
         self.bus.tell(Event::LockChanged(state));
     }
@@ -254,6 +261,7 @@ impl Keeper {
         let engine = self.engine()?;
         // What the panic left half done is in memory only, and nobody looks at it again.
         catch_unwind(AssertUnwindSafe(|| work(&engine))).unwrap_or_else(|_| {
+            tracing::error!("a bug in Afterword stopped the journal");
             self.hold(Held::Broken);
             self.bus.tell(Event::Alarm { code: "broken".to_owned() });
             let _ = engine.shared.store.pause();
@@ -269,8 +277,12 @@ impl Keeper {
     /// Writes without opening the journal: sealed into its inbox, which is taken in at once where it is open.
     pub fn capture(&self, capture: Capture) -> Result<()> {
         inbox::capture(&self.root, capture, &self.environment)?;
+        // It is durable: if it can't be taken in now, that is no failure of the capture, which would be made again.
         match self.engine() {
-            Ok(_) => self.with(|engine| engine.take_in_inbox().map(drop)),
+            Ok(_) => self.with(|engine| {
+                self.take_in(engine);
+                Ok(())
+            }),
             Err(_) => Ok(()),
         }
     }
@@ -313,6 +325,7 @@ impl Keeper {
         let held = std::mem::replace(&mut *lock(&self.held), Held::Ended);
         self.stop_running();
         self.bus.ask_heads(None);
+        tracing::info!(state = ?LockState::Ended, "the journal turned");
         self.bus.tell(Event::LockChanged(LockState::Ended));
         match held {
             Held::Open(engine) => {
@@ -399,7 +412,10 @@ impl Keeper {
             let synced = engine.sync(&options, |_, _| {});
             let last = match &synced {
                 Ok(_) => SyncState::Idle,
-                Err(error) => SyncState::Failed { code: error.code },
+                Err(error) => {
+                    tracing::warn!(code = error.code.as_str(), "a sync came to nothing");
+                    SyncState::Failed { code: error.code }
+                }
             };
             if let Ok(report) = &synced {
                 for peer in &report.peers {
@@ -470,6 +486,8 @@ fn served(bus: &Bus, event: ServeEvent) {
 }
 
 fn met(bus: &Bus, device: DeviceId, outcome: &Outcome) {
+    let operations = outcome.costs.sent_operations + outcome.costs.received_operations;
+    tracing::info!(equal = ?outcome.equal, operations, "a device was met");
     bus.tell(Event::SyncChanged(SyncState::Met { device, equal: outcome.equal == Some(true) }));
 }
 

@@ -1,4 +1,4 @@
-//! Where the other devices are: addresses that worked before, and what mDNS sees.
+//! Where the other devices are: addresses that worked before, and what is seen on the network.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::id::DeviceId;
 use crate::store::StorageExt;
 use crate::store::rules;
-use crate::transport::{Discovery, Endpoint, MdnsDiscovery, Options, Service, ServiceKind, Tag};
+use crate::transport::{Discovery, Endpoint, Options, Service, ServiceKind, Tag};
 
 /// An endpoint that dials, and listens where an address is given. Must be called inside the runtime.
 pub(super) fn endpoint(shared: &Shared, listen: Option<SocketAddr>, keep_alive: Option<Duration>) -> Result<Endpoint> {
@@ -23,18 +23,9 @@ pub(super) fn endpoint(shared: &Shared, listen: Option<SocketAddr>, keep_alive: 
     }
 }
 
-/// mDNS, if it is wanted and the machine has it.
+/// What this device looks around with, if it is wanted and there is something.
 pub(super) fn discovery(shared: &Shared, wanted: bool) -> Option<Arc<dyn Discovery>> {
-    if !wanted {
-        return None;
-    }
-    match MdnsDiscovery::start(&mut shared.entropy.clone()) {
-        Ok(mdns) => Some(Arc::new(mdns)),
-        Err(error) => {
-            tracing::debug!(code = error.code.as_str(), "no discovery on this network");
-            None
-        }
-    }
+    wanted.then(|| shared.finder.discovery(&mut shared.entropy.clone())).flatten()
 }
 
 /// The other members of the journal.
@@ -68,7 +59,7 @@ pub(super) fn remembered(shared: &Shared) -> Result<Vec<Candidate>> {
     Ok(kept.filter_map(|peer| Some(Candidate { address: peer.address?, device: Some(peer.device) })).collect())
 }
 
-/// Members that mDNS sees within `patience`; stops early once it has seen all of them.
+/// Members that are seen within `patience`; stops early once it has seen all of them.
 pub(super) async fn look_around(
     shared: &Shared,
     discovery: &Arc<dyn Discovery>,

@@ -304,7 +304,7 @@ async fn join(
     let mut entropy = environment.entropy.clone();
     let address = match options.peer.or(invitation.address()) {
         Some(address) => address,
-        None => find_host(&invitation, options.discover, &mut entropy).await?,
+        None => find_host(&invitation, options.discover, environment).await?,
     };
     let device = Device::generate(&mut entropy);
     let pairing = PairingOptions { message: Duration::from_secs(60), ..PairingOptions::default() };
@@ -378,11 +378,7 @@ async fn session(
     }
 }
 
-async fn find_host(
-    invitation: &Invitation,
-    patience: Duration,
-    entropy: &mut super::SharedEntropy,
-) -> Result<SocketAddr> {
+async fn find_host(invitation: &Invitation, patience: Duration, environment: &Environment) -> Result<SocketAddr> {
     let nameplate = invitation.nameplate();
     let nowhere = || {
         Error::new(
@@ -391,8 +387,7 @@ async fn find_host(
             "check that the other device still shows the code, or name its address with --peer",
         )
     };
-    use crate::transport::Discovery;
-    let discovery = crate::transport::MdnsDiscovery::start(entropy).map_err(|_| nowhere())?;
+    let discovery = environment.finder.discovery(&mut environment.entropy.clone()).ok_or_else(nowhere)?;
     let mut watch = discovery.watch(ServiceKind::Pairings)?;
     let looking = async {
         while let Some(sighting) = watch.next().await {

@@ -15,6 +15,7 @@ use crate::store::rules::Identity;
 use crate::store::sqlite::SqliteStore;
 use crate::store::vault::Home;
 use crate::time::{Clock, Entropy};
+use crate::transport::Finder;
 
 /// One source of randomness, handed around.
 #[derive(Debug, Clone)]
@@ -42,6 +43,7 @@ pub(crate) struct Shared {
     pub(crate) identity: Identity,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: SharedEntropy,
+    pub(crate) finder: Finder,
     /// Drawn at each opening of the store, and again after a commit that failed, so that (actor, seq) never repeats.
     actor: Mutex<Actor>,
     /// Automerge documents opened since the journal was.
@@ -72,6 +74,7 @@ impl Shared {
         identity: Identity,
         clock: Arc<dyn Clock>,
         mut entropy: SharedEntropy,
+        finder: Finder,
     ) -> Self {
         let actor = Mutex::new(Actor::draw(&mut entropy));
         let (news, _) = watch::channel(0);
@@ -83,6 +86,7 @@ impl Shared {
             identity,
             clock,
             entropy,
+            finder,
             actor,
             opened: AtomicU64::new(0),
             imported: AtomicU64::new(0),

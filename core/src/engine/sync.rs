@@ -116,7 +116,7 @@ async fn sync(
         return Err(Error::new(
             Code::Unreachable,
             "this journal has no other device to sync with",
-            "add one with `afterword pair`",
+            "pair another device first",
         ));
     }
     let until = Until { end: options.within.map(|within| Instant::now() + within), timeout: options.timeout };

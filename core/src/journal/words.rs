@@ -19,7 +19,7 @@ pub struct WordError {
 
 impl From<WordError> for Error {
     fn from(error: WordError) -> Self {
-        Error::invalid(format!("that is not a {}", error.of), format!("use one of: {}", error.allowed))
+        Error::invalid(format!("that is not a {}", error.of), format!("use one of: {}", error.allowed)).about(error.of)
     }
 }
 

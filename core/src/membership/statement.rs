@@ -451,6 +451,11 @@ impl From<StatementError> for Error {
             }
             _ => (Code::Refused, "nothing was changed; pair the devices again if this repeats"),
         };
-        Self::new(code, error.to_string(), hint)
+        let about = match code {
+            Code::Invalid => "name",
+            Code::Refused => "statement",
+            _ => "",
+        };
+        Self::new(code, error.to_string(), hint).about(about)
     }
 }

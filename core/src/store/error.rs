@@ -127,6 +127,7 @@ impl From<StoreError> for Error {
         let about = match error {
             StoreError::Locked => "paused",
             StoreError::Busy => "busy",
+            StoreError::Io { .. } => "io",
             _ => "",
         };
         let (code, hint) = match error {

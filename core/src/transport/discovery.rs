@@ -11,17 +11,24 @@ use std::collections::HashMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
+use super::mdns::MdnsDiscovery;
 use crate::crypto::{HashKey, Hasher};
 use crate::error::Error;
 use crate::id::DeviceId;
-use crate::time::{Clock, Timestamp};
+use crate::time::{Clock, Entropy, Timestamp};
 
+/// What a pairing window's announcement says its nameplate under.
+pub(super) const NAMEPLATE: &str = "n";
+/// Sightings that wait to be looked at; a crowd or a prankster costs no more than this.
+pub(super) const WAITING: usize = 64;
+/// One announcement may name this many addresses.
+pub(super) const MOST_ADDRESSES: usize = 8;
 const TAG_LEN: usize = 8;
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// How often a beacon looks whether a new day began.
@@ -111,6 +118,24 @@ pub enum ServiceKind {
     Pairings,
 }
 
+impl ServiceKind {
+    /// The type under which services are announced (RFC 6763).
+    pub(super) fn service_type(self) -> &'static str {
+        match self {
+            Self::Members => "_afterword._udp",
+            Self::Pairings => "_afterword-pair._udp",
+        }
+    }
+
+    /// What an instance of this type is, by its name and what it says under [`NAMEPLATE`]: nothing, if it is not ours.
+    pub(super) fn read(self, name: &str, nameplate: Option<&str>) -> Option<Service> {
+        match self {
+            Self::Members => name.parse().ok().map(Service::Member),
+            Self::Pairings => nameplate?.parse().ok().map(|nameplate| Service::Pairing { nameplate }),
+        }
+    }
+}
+
 /// Something that was announced, and where it says it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sighting {
@@ -128,6 +153,29 @@ pub trait Discovery: Send + Sync + fmt::Debug {
 
     /// Looks for services until the watch is dropped. One service may be seen at many addresses, and more than once.
     fn watch(&self, kind: ServiceKind) -> Result<Watch, Error>;
+}
+
+/// What is looked around with: where the program gives nothing of its own, mDNS.
+#[derive(Debug, Clone, Default)]
+pub struct Finder(Arc<Mutex<Option<Arc<dyn Discovery>>>>);
+
+impl Finder {
+    /// From now on it is looked around with `discovery`, in every clone of this.
+    pub fn look_with(&self, discovery: Arc<dyn Discovery>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(discovery);
+    }
+
+    /// What the program gave, or else mDNS. None if this machine has no way to look.
+    pub fn discovery(&self, entropy: &mut dyn Entropy) -> Option<Arc<dyn Discovery>> {
+        let given = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        given.or_else(|| match MdnsDiscovery::start(entropy) {
+            Ok(mdns) => Some(Arc::new(mdns)),
+            Err(error) => {
+                tracing::debug!(code = error.code.as_str(), "no discovery on this network");
+                None
+            }
+        })
+    }
 }
 
 /// Keeps a service announced.

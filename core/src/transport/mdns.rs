@@ -13,18 +13,12 @@ use mdns_sd::{IfKind, ResolvedService, ScopedIp, ServiceDaemon, ServiceEvent, Se
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
-use super::discovery::{Announcement, Discovery, Service, ServiceKind, Sighting, Watch};
+use super::discovery::{
+    Announcement, Discovery, MOST_ADDRESSES, NAMEPLATE, Service, ServiceKind, Sighting, WAITING, Watch,
+};
 use crate::crypto::Derived;
 use crate::error::{Code, Error};
 use crate::time::{Entropy, random};
-
-const MEMBERS: &str = "_afterword._udp.local.";
-const PAIRINGS: &str = "_afterword-pair._udp.local.";
-const NAMEPLATE: &str = "n";
-/// Sightings that wait to be looked at; a crowd or a prankster costs no more than this.
-const WAITING: usize = 64;
-/// One announcement may name this many addresses.
-const MOST_ADDRESSES: usize = 8;
 
 /// mDNS. Its thread and sockets live as long as this.
 pub struct MdnsDiscovery {
@@ -46,13 +40,9 @@ fn failed(error: &mdns_sd::Error) -> Error {
     )
 }
 
-impl ServiceKind {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Members => MEMBERS,
-            Self::Pairings => PAIRINGS,
-        }
-    }
+/// The type's name on the local network.
+fn local(kind: ServiceKind) -> String {
+    format!("{}.local.", kind.service_type())
 }
 
 impl MdnsDiscovery {
@@ -95,15 +85,17 @@ struct Browsing {
 impl Drop for Browsing {
     fn drop(&mut self) {
         self.task.abort();
-        let _ = self.daemon.stop_browse(self.kind.name());
+        let _ = self.daemon.stop_browse(&local(self.kind));
     }
 }
 
 impl Discovery for MdnsDiscovery {
     fn announce(&self, service: Service, address: SocketAddr) -> Result<Announcement, Error> {
         let (kind, instance, text) = match service {
-            Service::Member(tag) => (MEMBERS, tag.to_string(), None),
-            Service::Pairing { nameplate } => (PAIRINGS, self.random_name(), Some((NAMEPLATE, nameplate.to_string()))),
+            Service::Member(tag) => (ServiceKind::Members, tag.to_string(), None),
+            Service::Pairing { nameplate } => {
+                (ServiceKind::Pairings, self.random_name(), Some((NAMEPLATE, nameplate.to_string())))
+            }
         };
         let host = format!("{}.local.", self.random_name());
         let (wildcard, ip) = match address.ip() {
@@ -111,8 +103,8 @@ impl Discovery for MdnsDiscovery {
             ip => (false, ip.to_string()),
         };
         let text: Vec<_> = text.into_iter().collect();
-        let mut info =
-            ServiceInfo::new(kind, &instance, &host, ip, address.port(), &text[..]).map_err(|error| failed(&error))?;
+        let mut info = ServiceInfo::new(&local(kind), &instance, &host, ip, address.port(), &text[..])
+            .map_err(|error| failed(&error))?;
         if wildcard {
             info = info.enable_addr_auto();
             info.set_interfaces(vec![if address.is_ipv4() { IfKind::IPv4 } else { IfKind::IPv6 }]);
@@ -125,7 +117,7 @@ impl Discovery for MdnsDiscovery {
     }
 
     fn watch(&self, kind: ServiceKind) -> Result<Watch, Error> {
-        let events = self.daemon.browse(kind.name()).map_err(|error| failed(&error))?;
+        let events = self.daemon.browse(&local(kind)).map_err(|error| failed(&error))?;
         let (sender, sightings) = mpsc::channel(WAITING);
         let task = tokio::spawn(async move {
             while let Ok(event) = events.recv_async().await {
@@ -143,16 +135,9 @@ impl Discovery for MdnsDiscovery {
 
 /// What an announcement says, if it is one of ours.
 fn read(kind: ServiceKind, service: &ResolvedService) -> Vec<Sighting> {
-    let found = match kind {
-        ServiceKind::Members => {
-            let instance = service.fullname.strip_suffix(kind.name()).and_then(|name| name.strip_suffix('.'));
-            instance.and_then(|name| name.parse().ok()).map(Service::Member)
-        }
-        ServiceKind::Pairings => service
-            .get_property_val_str(NAMEPLATE)
-            .and_then(|number| number.parse().ok())
-            .map(|nameplate| Service::Pairing { nameplate }),
-    };
+    let kind_name = format!(".{}", local(kind));
+    let name = service.fullname.strip_suffix(&kind_name).unwrap_or_default();
+    let found = kind.read(name, service.get_property_val_str(NAMEPLATE));
     let Some(found) = found else { return Vec::new() };
     let mut addresses: Vec<SocketAddr> = service.addresses.iter().map(|ip| address(ip, service.port)).collect();
     // IPv4 first: it needs no scope, and most home networks have it.

@@ -7,7 +7,8 @@
 //! - [`Endpoint`]: TLS 1.3 with raw Ed25519 keys on both sides (RFC 7250), no resumption, no 0-RTT, no tickets. Members
 //!   meet behind a gate (`gate.rs`): who can't show the journal's discovery secret learns nothing and costs no state.
 //! - [`PairingHost`] and [`pair`]: an endpoint of their own, open only while a window is, with a throw-away TLS key.
-//! - [`Discovery`]: addresses of members and pairing windows; [`MdnsDiscovery`] on a local network.
+//! - [`Discovery`]: addresses of members and pairing windows; [`MdnsDiscovery`] on a local network,
+//!   [`SystemDiscovery`] where only the system may look around.
 //! - [`NetworkWatcher`]: says when the machine's addresses changed, which is when to call [`Endpoint::rebind`].
 //!
 //! Formats: `docs/formats/transport.md`.
@@ -21,16 +22,18 @@ mod mdns;
 mod meter;
 mod network;
 mod pairing;
+mod platform;
 mod tls;
 
 #[cfg(test)]
 mod tests;
 
 pub use connection::{Connection, Wire};
-pub use discovery::{Announcement, Beacon, Discovery, Service, ServiceKind, Sighting, Tag, Watch};
+pub use discovery::{Announcement, Beacon, Discovery, Finder, Service, ServiceKind, Sighting, Tag, Watch};
 pub use endpoint::{ConnectError, Endpoint, Options, dialable};
 pub use mdns::MdnsDiscovery;
 pub use network::NetworkWatcher;
 pub use pairing::{Invitation, PairedChannel, PairingEvent, PairingHost, PairingOptions, ShownCode, pair};
 #[doc(hidden)]
 pub use pairing::{accepts as accepts_pairing_message, script as pairing_script};
+pub use platform::{Announced, PlatformDiscovery, Sightings, SystemDiscovery};

@@ -5,7 +5,7 @@ use afterword_ffi::{JoinedJournal, Newcomer, Pairing, PairingListener, PairingSt
 use super::*;
 
 /// Passes on the steps of a pairing.
-struct Steps(Mutex<Sender<PairingStep>>);
+pub(super) struct Steps(Mutex<Sender<PairingStep>>);
 
 impl PairingListener for Steps {
     fn on_step(&self, step: PairingStep) -> Result<(), ListenerError> {
@@ -13,7 +13,7 @@ impl PairingListener for Steps {
     }
 }
 
-fn steps() -> (Arc<Steps>, Receiver<PairingStep>) {
+pub(super) fn steps() -> (Arc<Steps>, Receiver<PairingStep>) {
     let (tell, hear) = channel();
     (Arc::new(Steps(Mutex::new(tell))), hear)
 }

@@ -24,6 +24,7 @@ use crate::store::sqlite::{SqliteStore, SqliteTx};
 use crate::store::vault::Home;
 use crate::sync::{Close, Config, Mode, Session, Stream, serve_request};
 use crate::time::{Clock, Timestamp};
+use crate::transport::Finder;
 
 #[derive(Debug)]
 struct Still;
@@ -35,7 +36,11 @@ impl Clock for Still {
 }
 
 fn environment(seed: u64) -> Environment {
-    Environment { clock: Arc::new(Still), entropy: SharedEntropy::new(Box::new(Seeded::new(seed))) }
+    Environment {
+        clock: Arc::new(Still),
+        entropy: SharedEntropy::new(Box::new(Seeded::new(seed))),
+        finder: Finder::default(),
+    }
 }
 
 /// One sync, from hello to the end. An error is one that the store gave to either side.

@@ -1,9 +1,11 @@
 //! Typing: durable soon, one change after a rest, nothing lost to a sync or a kill, nothing written twice.
 
 use super::*;
-use crate::engine::alone::{again, made};
+use crate::engine::alone::{PASSPHRASE, again, made};
 use crate::journal::{Kind, NewEntry};
 use crate::store::StorageExt;
+use crate::store::derived::Filter;
+use crate::store::vault::Unlock;
 
 const LONG: Duration = Duration::from_secs(30);
 
@@ -189,4 +191,29 @@ fn the_thread_waits_for_what_is_due_and_ends_with_it() {
     assert_eq!(engine.show(editor.id()).unwrap().entry.body(), "It rained");
     editor.type_text(TextField::Body, &editor.texts().unwrap()[1].heads, "It rained again").unwrap();
     until("nobody saved it", || engine.show(editor.id()).unwrap().entry.body() == "It rained again");
+}
+
+/// A draft is listed and searched like the entry, by this program and the next, and `doctor` expects it so.
+#[test]
+fn a_draft_is_listed_and_found() {
+    let (folder, engine) = made();
+    let engine = Arc::new(engine);
+    let id = entry(&engine, "It rained");
+    let editor = engine.editor(id).unwrap();
+    let heads = body(&editor).heads;
+    let found = |word: &str| engine.search(word, 10).unwrap().found.hits.len();
+    let title = || engine.list(&Filter::default(), 10, None).unwrap().page.rows[0].title.clone();
+    editor.type_text(TextField::Title, &heads, "Thunder").unwrap();
+    editor.type_text(TextField::Body, &heads, "It rained, and a window broke").unwrap();
+    editor.keep().unwrap();
+    assert_eq!((found("window"), found("thunder"), found("rain"), title().as_str()), (1, 1, 0, "Thunder"));
+    assert_eq!(changes(&engine, id), 1, "nothing of it is a change yet");
+    let health = engine.doctor(Unlock::Passphrase(PASSPHRASE)).unwrap();
+    assert!(health.checks.iter().all(|check| check.ok), "{health:?}");
+    // Another text is changed meanwhile, and the list is still right.
+    engine.edit_entry(id, |editor, entry, _| Ok(editor.set_text(TextField::Body, &entry.heads, "It snowed")?)).unwrap();
+    assert_eq!((title().as_str(), found("snowed"), found("window")), ("Thunder", 0, 1));
+    editor.save().unwrap();
+    assert_eq!((found("window"), found("thunder"), title().as_str()), (1, 1, "Thunder"));
+    drop(folder);
 }

@@ -199,3 +199,36 @@ fn who_listens_hears_of_a_write_of_this_engine_and_of_locking() {
     keeper.shutdown().unwrap();
     wait(&Event::LockChanged(LockState::Ended));
 }
+
+/// A background task that outlives what its system grants is killed, and the app is granted less.
+#[test]
+fn a_sync_keeps_its_deadline_where_nobody_answers() {
+    let (_folder, _vault, keeper) = made();
+    // Takes every datagram and answers none.
+    let mute = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let peer = mute.local_addr().unwrap();
+    for deadline in [Duration::from_millis(1200), Duration::ZERO] {
+        let begun = Instant::now();
+        let synced = keeper.sync_once(Some(peer), deadline);
+        assert!(begun.elapsed() < deadline + MARGIN, "{deadline:?} became {:?}", begun.elapsed());
+        match synced {
+            Ok(synced) => assert_eq!((synced.met, synced.missed), (0, 1)),
+            Err(error) => assert_eq!(error.code, Code::Unreachable),
+        }
+    }
+    keeper.with(|engine| engine.create_entry(note("after"))).unwrap();
+}
+
+#[test]
+fn what_is_captured_while_the_disk_is_full_waits_and_is_no_error() {
+    let (folder, _vault, keeper) = made();
+    let sink = keeper.with(|engine| engine.limit_room(0)).unwrap();
+    assert!(sink > 0);
+    keeper.capture(Capture { title: String::new(), body: "late ".repeat(20_000), file: None }).unwrap();
+    assert_eq!(listed(&keeper), 0);
+    keeper.with(|engine| engine.limit_room(u32::MAX - 1)).unwrap();
+    keeper.pause().unwrap();
+    keeper.resume().unwrap();
+    assert_eq!(listed(&keeper), 1);
+    drop(folder);
+}

@@ -145,7 +145,9 @@ impl Cursor {
             .decode(text.as_bytes())
             .ok()
             .and_then(|bytes| postcard::from_bytes(&bytes).ok())
-            .ok_or_else(|| Error::invalid("that is not a place in a list", "use the `next` of the page before"))
+            .ok_or_else(|| {
+                Error::invalid("that is not a place in a list", "use the `next` of the page before").about("after")
+            })
     }
 }
 
@@ -259,7 +261,8 @@ pub fn resolve(tx: &mut SqliteTx<'_>, prefix: &str) -> Result<EntryId> {
         return Err(Error::invalid(
             "an entry is named by the first characters of its id (0-9, a-f)",
             "copy it from `afterword list`",
-        ));
+        )
+        .about("entry"));
     }
     let bound = |fill: &str| {
         let padded = format!("{prefix}{}", fill.repeat(EntryId::LEN * 2 - prefix.len()));

@@ -17,7 +17,7 @@ use crate::id::{EntryId, LIBRARY, PEOPLE};
 use crate::journal::Entry;
 use crate::journal::people::{People, names_in, tokens_in};
 use crate::store::rules::Planted;
-use crate::store::sqlite::{Projection, SqliteTx, search};
+use crate::store::sqlite::{Draft, Projection, SqliteTx, search};
 use crate::store::tx::{StoredChange, Tx};
 
 /// What the log has of one entry that is not derived yet.
@@ -27,6 +27,7 @@ pub struct Held {
     document: i64,
     version: i64,
     changes: Vec<StoredChange>,
+    drafts: Vec<Draft>,
     /// The projection that its search row was made from, and where that row stands.
     texts: Option<Vec<u8>>,
     slot: Option<i64>,
@@ -41,6 +42,7 @@ pub struct Prepared {
     before: Option<(Vec<u8>, String)>,
     slot: Option<i64>,
     rows: Option<Rows>,
+    drafts: Vec<Draft>,
     people: Arc<People>,
     /// Whether an Automerge document was opened for it.
     pub opened: bool,
@@ -81,6 +83,13 @@ impl Rows {
     }
 }
 
+/// What is typed and no change yet stands in the place of what is saved: it is listed and searched like the entry.
+fn with_drafts(entry: &mut Entry, drafts: &[Draft], people: &People) {
+    for draft in drafts {
+        draft.field.replace(entry, |saved| people.stored(&draft.text, saved));
+    }
+}
+
 /// Whether anything of an entry can be read. One whose beginning has not come is as it was announced, or not there yet: an
 /// empty row would stand in the list under the first day of all.
 fn is_readable(changes: &[StoredChange]) -> bool {
@@ -102,7 +111,15 @@ pub fn held(tx: &mut SqliteTx<'_>, entry: EntryId) -> Result<Option<Held>> {
         .and_then(|mut statement| {
             let held = |row: &Row<'_>| {
                 let (document, version) = (row.get(0)?, row.get(1)?);
-                Ok(Held { entry, document, version, changes: Vec::new(), texts: row.get(2)?, slot: row.get(3)? })
+                Ok(Held {
+                    entry,
+                    document,
+                    version,
+                    changes: Vec::new(),
+                    drafts: Vec::new(),
+                    texts: row.get(2)?,
+                    slot: row.get(3)?,
+                })
             };
             statement.query_row(params![entry.as_bytes()], held).optional()
         })
@@ -110,6 +127,7 @@ pub fn held(tx: &mut SqliteTx<'_>, entry: EntryId) -> Result<Option<Held>> {
     let Some(mut held) = found else { return Ok(None) };
     if !tx.is_erased(entry)? {
         held.changes = tx.changes(entry)?;
+        held.drafts = tx.drafts(entry)?;
     }
     Ok(Some(held))
 }
@@ -117,7 +135,7 @@ pub fn held(tx: &mut SqliteTx<'_>, entry: EntryId) -> Result<Option<Held>> {
 impl Held {
     /// Its rows, with names from `people`. Takes no transaction: this is where the time goes.
     pub fn prepare(self, people: &Arc<People>, actor: Actor) -> Result<Prepared> {
-        let Self { entry, document, version, changes, texts, slot } = self;
+        let Self { entry, document, version, changes, drafts, texts, slot } = self;
         let before = texts.map(with_tokens).transpose()?;
         let mut prepared = Prepared {
             entry,
@@ -126,13 +144,15 @@ impl Held {
             before,
             slot,
             rows: None,
+            drafts,
             people: people.clone(),
             opened: false,
             refused: 0,
             planted: None,
         };
         if is_readable(&changes) {
-            let read = read(entry, changes, actor)?;
+            let mut read = read(entry, changes, actor)?;
+            with_drafts(&mut read.entry, &prepared.drafts, people);
             prepared.opened = read.opened;
             prepared.refused = read.refused;
             prepared.rows = Some(Rows::of(&read.entry, people));
@@ -169,6 +189,9 @@ impl Prepared {
         if stale == 0 && !erased {
             // Another process was faster, with the same.
             return Ok(true);
+        }
+        if tx.drafts(self.entry)? != self.drafts && !erased {
+            return Ok(false);
         }
         let renamed = self.rows.as_ref().is_some_and(|rows| rows.named) && *self.people != *now;
         if renamed || texts.as_deref() != self.before.as_ref().map(|(packed, _)| packed.as_slice()) {
@@ -221,8 +244,10 @@ pub fn disagrees(tx: &mut SqliteTx<'_>, entry: EntryId, actor: Actor) -> Result<
     let (made, refused) = match is_readable(&changes) {
         false => (None, 0),
         true => {
-            let read = read(entry, changes, actor)?;
-            (Some(Rows::of(&read.entry, &people(tx)?)), read.refused)
+            let mut read = read(entry, changes, actor)?;
+            let people = people(tx)?;
+            with_drafts(&mut read.entry, &tx.drafts(entry)?, &people);
+            (Some(Rows::of(&read.entry, &people)), read.refused)
         }
     };
     type Held =
@@ -303,7 +328,14 @@ fn placed(tx: &mut SqliteTx<'_>, entry: EntryId) -> Result<Placed> {
 /// they are stale was set with the heads.
 pub fn put_row(tx: &mut SqliteTx<'_>, entry: &Entry) -> Result<()> {
     let Some(document) = document_id(tx, entry.id)? else { return Ok(()) };
-    put_list_row(tx, document, &ListRow::of(entry), names_people(entry))?;
+    let drafts = tx.drafts(entry.id)?;
+    if drafts.is_empty() {
+        put_list_row(tx, document, &ListRow::of(entry), names_people(entry))?;
+    } else {
+        let mut typed = entry.clone();
+        with_drafts(&mut typed, &drafts, &people(tx)?);
+        put_list_row(tx, document, &ListRow::of(&typed), names_people(&typed))?;
+    }
     tx.conn()?
         .prepare_cached("UPDATE documents SET stale = stale & 2 WHERE id = ?1 AND stale != 2")
         .and_then(|mut statement| statement.execute([document]))

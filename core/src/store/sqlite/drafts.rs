@@ -3,6 +3,7 @@
 use rusqlite::params;
 
 use super::documents::split;
+use super::schema::{STALE_ROW, STALE_TEXT};
 use super::tx::{SqliteTx, db};
 use crate::document::TextField;
 use crate::error::Result;
@@ -21,12 +22,16 @@ pub struct Draft {
 }
 
 impl SqliteTx<'_> {
-    /// Keeps a draft in the place of the one before.
+    /// Keeps a draft in the place of the one before. Lists and search show it once its entry is derived again.
     pub fn put_draft(&mut self, entry: EntryId, draft: &Draft, at: Timestamp) -> Result<()> {
         let base: Vec<u8> = draft.base.iter().flat_map(|hash| *hash.as_bytes()).collect();
         self.conn()?
             .prepare_cached("INSERT OR REPLACE INTO drafts (entry, field, base, text, at) VALUES (?1, ?2, ?3, ?4, ?5)")
             .and_then(|mut put| put.execute(params![entry.as_bytes(), draft.field.to_string(), base, draft.text, at.0]))
+            .map_err(db)?;
+        self.conn()?
+            .prepare_cached("UPDATE documents SET stale = stale | ?2 WHERE entry = ?1 AND length(heads) > 0")
+            .and_then(|mut mark| mark.execute(params![entry.as_bytes(), STALE_ROW | STALE_TEXT]))
             .map(drop)
             .map_err(db)
     }

@@ -6,6 +6,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
@@ -66,11 +67,20 @@ pub enum Vouched {
     No,
 }
 
+/// SQLite counts as started before SQLCipher's part of it is: a second thread that opens a database just then would be
+/// told that its key can't be set (`SQL logic error`). So the first opening of a process is done by one thread alone.
+fn started() {
+    static STARTED: Once = Once::new();
+    // Had this failed, the opening that follows says why.
+    STARTED.call_once(|| drop(Connection::open_in_memory()));
+}
+
 /// Opens a connection with every pragma in place. Does not look at the format version: see [`prepare`].
 pub fn open(path: &Path, key: &Secret, vouched: Vouched, role: Role) -> StoreResult<Connection> {
     if role != Role::Create {
         look_at_header(path)?;
     }
+    started();
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)?;
     match set_up(&mut connection, key, role) {

@@ -73,6 +73,7 @@ impl fmt::Debug for PairedChannel {
 
 fn broken() -> Error {
     Error::new(Code::Unreachable, "the other device went away in the middle of pairing", "pair again with a new code")
+        .about("pairing")
 }
 
 fn garbled() -> Error {

@@ -159,6 +159,7 @@ impl Invitation {
                 "this is not a pairing code",
                 "a code is a number and two words, like 7-cabin-tiger; check the spelling on the other device",
             )
+            .about("code")
         })
     }
 

@@ -26,6 +26,7 @@ fn no_match() -> Error {
         "the code does not match the one that the other device shows",
         "ask for the new code shown on the other device",
     )
+    .about("wrong_code")
 }
 
 fn unreachable(address: SocketAddr) -> Error {
@@ -43,7 +44,8 @@ fn proof(error: ProofError) -> Error {
             Code::Refused,
             "what answers does not speak pairing",
             "check the address, and that both devices run the same version",
-        ),
+        )
+        .about("pairing"),
     }
 }
 
@@ -59,7 +61,8 @@ async fn ended(address: SocketAddr, connection: &quinn::Connection) -> Error {
             Code::Refused,
             "the code was used already, or too many wrong ones were tried",
             "start pairing again on the other device and use the code it shows then",
-        ),
+        )
+        .about("code_over"),
         reason::VERSION => Error::new(
             Code::TooNew,
             "the other device runs another version of Afterword",
@@ -157,7 +160,8 @@ fn refused(address: SocketAddr, error: ConnectError) -> Error {
             Code::Refused,
             format!("the device at {address} is not the one that showed this code, or shows none now"),
             "show a new code on the other device and use that",
-        ),
+        )
+        .about("other_device"),
         other => other.into(),
     }
 }

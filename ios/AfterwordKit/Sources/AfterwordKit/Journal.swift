@@ -41,6 +41,12 @@ public final class Journal: Sendable {
         Journal(try await working { try recoverJournal(home: home.path, phrase: phrase, vault: ForeignVault(vault)) })
     }
 
+    /// Puts a damaged journal aside, all of it, so that `home` is free for joining the journal again from another device.
+    /// Nothing is deleted. Answers where the database is now.
+    public static func putAside(in home: URL) async throws(AfterwordError) -> URL {
+        URL(fileURLWithPath: try await working { try putJournalAside(home: home.path) })
+    }
+
     /// The journal's name, the same on all of its devices.
     public func id() async throws(AfterwordError) -> JournalId {
         try await working { [engine] in JournalId(try engine.journalId()) }

@@ -26,6 +26,11 @@ extension Journal {
         try await working { [engine] in try engine.servingAt() }
     }
 
+    /// From now on other devices are looked for with `discovery`, in the place of the engine's own mDNS.
+    public func useDiscovery(_ discovery: some Discovery) async throws(AfterwordError) {
+        try await working { [engine] in try engine.useDiscovery(discovery: ForeignDiscovery(discovery)) }
+    }
+
     /// No device is answered any more.
     public func stopServing() async throws(AfterwordError) {
         try await working { [engine] in try engine.stopServing() }
@@ -55,14 +60,16 @@ extension Journal {
     }
 
     /// Joins the journal whose `code` another device shows, as typed or as scanned, as a new device in the folder `home`.
-    /// `peer` is the other device's address, where no network says it. `steps` and cancelling as in
-    /// ``pair(listen:discover:steps:)``.
+    /// `peer` is the other device's address, where no network says it; it is looked for with `discovery`, where one is
+    /// given. `steps` and cancelling as in ``pair(listen:discover:steps:)``.
     public static func join(
         code: String, peer: String? = nil, in home: URL, deviceName: String, vault: some KeyVault,
+        discovery: (any Discovery)? = nil,
         steps: @escaping @Sendable (PairingStep) -> Void = { _ in }
     ) async throws(AfterwordError) -> JoinedJournal {
         let pairing = Pairing()
         let joined = try await waiting(stoppedBy: pairing) {
+            if let discovery { try pairing.useDiscovery(discovery: ForeignDiscovery(discovery)) }
             let newcomer = Newcomer(name: deviceName, home: home.path)
             let (vault, relay) = (ForeignVault(vault), PairingRelay(steps))
             return try pairing.join(code: code, peer: peer, newcomer: newcomer, vault: vault, listener: relay)

@@ -26,19 +26,19 @@ extension Scenarios {
                 .notFound(
                     why(
                         "there is no journal in \(home.path)",
-                        "make one with `afterword init`, or name its folder with --home"))
+                        "look again at what is there, and choose from that"))
             ) { _ = try await Journal.open(in: home, vault: vault) }
             try await place.created { journal in
                 await expect(
                     .invalid(
-                        why("this folder already holds a journal", "open it, or choose another folder with --home"),
-                        field: nil)
+                        why("this folder already holds a journal", "open it, or choose another folder"),
+                        field: "home")
                 ) { _ = try await Journal.create(in: home, deviceName: "phone", vault: vault) }
                 await expect(
                     .wrongKey(
                         why(
                             "these 24 words are not this journal's recovery phrase",
-                            "try again; after `init` nobody can look it up for you"))
+                            "look again at what was typed, or open the journal with its 24 words"))
                 ) {
                     try await journal.checkRecovery(
                         phrase: Array(repeating: "abandon", count: 23).joined(separator: " ") + " art")
@@ -47,7 +47,7 @@ extension Scenarios {
                     .invalid(
                         why(
                             "a recovery phrase has 24 words",
-                            "type the 24 words that `init` showed, in their order, separated by spaces"), field: nil)
+                            "type the 24 words that were shown when the journal was made, in their order, separated by spaces"), field: "phrase")
                 ) { try await journal.checkRecovery(phrase: "three words only") }
             }
         }
@@ -68,14 +68,14 @@ extension Scenarios {
                     .invalid(
                         why(
                             "an entry is named by the first characters of its id (0-9, a-f)",
-                            "copy it from `afterword list`"),
-                        field: nil)
+                            "change it and try again"),
+                        field: "entry")
                 ) { _ = try await journal.show(EntryId("no such id")) }
                 await expect(
                     .notFound(
                         why(
                             "no entry's id begins with 00000000000000000000000000000000",
-                            "look it up with `afterword list` or `afterword search`"))
+                            "look again at what is there, and choose from that"))
                 ) { _ = try await journal.show(EntryId(String(repeating: "0", count: 32))) }
                 await expect(
                     .invalid(
@@ -96,7 +96,7 @@ extension Scenarios {
                             "give it as it was given to you"), field: "from")
                 ) { _ = try await journal.list(ListFilter(from: "May")) }
                 await expect(
-                    .invalid(why("that is not a place in a list", "use the `next` of the page before"), field: nil)
+                    .invalid(why("that is not a place in a list", "use the `next` of the page before"), field: "after")
                 ) { _ = try await journal.list(after: Cursor("nowhere")) }
                 await expect(
                     .invalid(
@@ -121,7 +121,7 @@ extension Scenarios {
                             "a text was written on no heads",
                             "give the heads that came with the text, so that what a sync brings stays"), field: "base")
                 ) { _ = try await journal.edit(id, .setText(.body, base: Heads(hashes: []), to: "lost?")) }
-                await expect(.notFound(why("this entry has no such item", "look at what it has with `show`"))) {
+                await expect(.notFound(why("this entry has no such item", "look again at what is there, and choose from that"))) {
                     try await journal.edit(id, .retireItem(ItemId(String(repeating: "0", count: 32))))
                 }
                 await expect(
@@ -141,7 +141,7 @@ extension Scenarios {
                 try await journal.erase(id)
                 await expect(
                     .notFound(
-                        why("no entry's id begins with \(id)", "look it up with `afterword list` or `afterword search`")
+                        why("no entry's id begins with \(id)", "look again at what is there, and choose from that")
                     )
                 ) { _ = try await journal.show(id) }
             }
@@ -177,7 +177,7 @@ extension Scenarios {
                 .wrongKey(
                     why(
                         "this device's key store holds something else than this journal's key",
-                        "try again; after `init` nobody can look it up for you"))
+                        "look again at what was typed, or open the journal with its 24 words"))
             ) { _ = try await Journal.open(in: place.home, vault: place.vault) }
             place.vault.all = kept
         }
@@ -201,7 +201,7 @@ extension Scenarios {
                 .corrupt(
                     why(
                         "the vault file is not one of Afterword's, or was cut short",
-                        "nothing was changed; run `afterword doctor`, your other devices still hold their copies"))
+                        "nothing was changed; look at the journal's health, your other devices still hold their copies"))
             ) { _ = try await Journal.open(in: place.home, vault: place.vault) }
         }
 
@@ -209,7 +209,7 @@ extension Scenarios {
             try await place.opened { journal in
                 await expect(
                     .unreachable(
-                        why("this journal has no other device to sync with", "add one with `afterword pair`"))
+                        why("this journal has no other device to sync with", "pair another device first"))
                 ) { try await journal.syncOnce(deadline: .seconds(2)) }
                 let (codes, tell) = AsyncStream.makeStream(of: PairingStep.self)
                 let hosting = Task {
@@ -219,14 +219,14 @@ extension Scenarios {
                 hosting.cancel()
                 await expect(
                     .cancelled(
-                        why("pairing was interrupted", "run `afterword pair` again when the other device is at hand"))
+                        why("pairing was interrupted", "nothing is lost; begin again when the other device is at hand"))
                 ) { _ = try await hosting.value }
                 let me = try await journal.deviceId()
                 await expect(
                     .invalid(
                         why(
                             "a device cannot remove itself",
-                            "remove it from another device of this journal, or delete its folder"), field: nil)
+                            "remove it from another device of this journal, or delete its folder"), field: "device")
                 ) {
                     try await journal.removeDevice(me)
                 }
@@ -236,7 +236,7 @@ extension Scenarios {
                     why(
                         "this is not a pairing code",
                         "a code is a number and two words, like 7-cabin-tiger; check the spelling on the other device"),
-                    field: nil)
+                    field: "code")
             ) {
                 _ = try await Journal.join(code: "no code", in: Place().home, deviceName: "p", vault: MemoryVault())
             }
@@ -254,10 +254,10 @@ extension Scenarios {
                     .refused(
                         why(
                             "the file to attach could not be read: the camera went away",
-                            "nothing was changed; check the disk and try again"), reason: nil)
+                            "nothing was changed; check the disk and try again"), reason: "io")
                 ) { try await journal.attach(file, from: Broken(), to: id) }
                 await expect(
-                    .invalid(why("the file to attach is empty", "nothing was changed; attach another file"), field: nil)
+                    .invalid(why("the file to attach is empty", "nothing was changed; attach another file"), field: "file")
                 ) {
                     try await journal.attach(file, from: NoiseSource(length: 0), to: id)
                 }
@@ -266,7 +266,7 @@ extension Scenarios {
                     .refused(
                         why(
                             "the attachment could not be written: no room for it",
-                            "nothing was changed; check the disk and try again"), reason: nil)
+                            "nothing was changed; check the disk and try again"), reason: "io")
                 ) {
                     try await journal.extract(attached.attachment, of: id, into: Broken())
                 }
@@ -286,7 +286,7 @@ extension Scenarios {
                 try await two.laptop.removeDevice(phone)
                 let outcome = try await two.sync()
                 #expect(outcome.met == 0 && outcome.missed == 1 && !outcome.equal)
-                await expect(.invalid(why("that device is not a member", "see `afterword devices`"), field: nil)) {
+                await expect(.invalid(why("that device is not a member", "change it and try again"), field: "device")) {
                     try await two.laptop.removeDevice(phone)
                 }
                 #expect(try await two.laptop.devices().filter(\.isRemoved).map(\.id) == [phone])
@@ -313,7 +313,7 @@ extension Scenarios {
                 .refused(
                     why(
                         "the code does not match the one that the other device shows",
-                        "ask for the new code shown on the other device"), reason: nil)
+                        "ask for the new code shown on the other device"), reason: "wrong_code")
             ) {
                 _ = try await Journal.join(
                     code: wrong, peer: "127.0.0.1:\(port)", in: guest.home, deviceName: "p", vault: guest.vault)

@@ -153,7 +153,7 @@ import Testing
             joining.cancel()
             await expect(
                 .cancelled(
-                    why("pairing was interrupted", "run `afterword pair` again when the other device is at hand"))
+                    why("pairing was interrupted", "nothing is lost; begin again when the other device is at hand"))
             ) { _ = try await joining.value }
             #expect(try await !Journal.exists(in: guest.home))
             hosting.cancel()

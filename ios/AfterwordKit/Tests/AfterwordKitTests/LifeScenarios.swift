@@ -110,7 +110,7 @@ extension Scenarios {
                 .wrongKey(
                     why(
                         "the system's keyring holds another key",
-                        "try again; after `init` nobody can look it up for you"))
+                        "look again at what was typed, or open the journal with its 24 words"))
             ) { _ = try await Journal.open(in: place.home, vault: place.vault) }
             place.vault.all = kept
             try await place.opened { journal async throws in #expect(try await journal.show(written.id).title == "mine")

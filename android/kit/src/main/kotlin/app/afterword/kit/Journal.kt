@@ -8,7 +8,9 @@ import app.afterword.ffi.PairingListener
 import app.afterword.ffi.Transfer
 import app.afterword.ffi.createJournal
 import app.afterword.ffi.isJournal
+import app.afterword.ffi.putJournalAside
 import app.afterword.ffi.recoverJournal
+import app.afterword.kit.convert.ForeignDiscovery
 import app.afterword.kit.convert.ForeignSink
 import app.afterword.kit.convert.ForeignSource
 import app.afterword.kit.convert.ForeignVault
@@ -52,6 +54,9 @@ public class Journal private constructor(
 
     /** Whether the journal is open. */
     public suspend fun lockState(): LockState = working { engine.lockState().word() }
+
+    /** From now on other devices are looked for with [discovery], in the place of the engine's own mDNS. */
+    public suspend fun useDiscovery(discovery: Discovery): Unit = working { engine.useDiscovery(ForeignDiscovery(discovery)) }
 
     /** The app goes to sleep: what was typed is saved, syncing stops, every file is closed and no lock held. */
     public suspend fun pause(): Unit = unbroken { engine.pause() }
@@ -287,7 +292,8 @@ public class Journal private constructor(
 
         /**
          * Joins the journal whose [code] another device shows, as typed or as scanned, as a new device in the folder [home].
-         * [peer] is the other device's address, where no network says it. [steps] and being cancelled as in [pair].
+         * [peer] is the other device's address, where no network says it; it is looked for with [discovery], where one is
+         * given. [steps] and being cancelled as in [pair].
          */
         public suspend fun join(
             home: File,
@@ -295,13 +301,21 @@ public class Journal private constructor(
             deviceName: String,
             vault: KeyVault,
             peer: String? = null,
+            discovery: Discovery? = null,
             steps: (PairingStep) -> Unit = {},
         ): JoinedJournal =
             pairing {
+                discovery?.let { own -> it.useDiscovery(ForeignDiscovery(own)) }
                 val newcomer = Newcomer(deviceName, home.path)
                 val joined = it.join(code, peer, newcomer, ForeignVault(vault), steps(steps))
                 JoinedJournal(Journal(joined.engine), joined.paired.toKit())
             }
+
+        /**
+         * Puts a damaged journal aside, all of it, so that [home] is free for joining the journal again from another device.
+         * Nothing is deleted. Answers where the database is now.
+         */
+        public suspend fun putAside(home: File): File = working { File(putJournalAside(home.path)) }
 
         private suspend fun <T> pairing(pair: (Pairing) -> T): T =
             Pairing().use { pairing -> stoppable(pairing::cancel) { pair(pairing) } }

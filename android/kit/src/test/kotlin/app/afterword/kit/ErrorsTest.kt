@@ -8,7 +8,6 @@ import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.launch
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertFalse
-import org.junit.jupiter.api.Assertions.assertNull
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import java.io.ByteArrayInputStream
@@ -40,20 +39,20 @@ class ErrorsTest {
 
     private suspend fun opening(place: Place) {
         failing<AfterwordException.NotFound>(
-            "there is no journal in ${place.home}; make one with `afterword init`, or name its folder with --home",
+            "there is no journal in ${place.home}; look again at what is there, and choose from that",
         ) { Journal.open(place.home, place.vault) }
         place.created { journal ->
-            invalid(null, "this folder already holds a journal; open it, or choose another folder with --home") {
+            invalid("home", "this folder already holds a journal; open it, or choose another folder") {
                 Journal.create(place.home, "phone", place.vault)
             }
             failing<AfterwordException.WrongKey>(
                 "these 24 words are not this journal's recovery phrase; " +
-                    "try again; after `init` nobody can look it up for you",
+                    "look again at what was typed, or open the journal with its 24 words",
             ) { journal.checkRecovery("abandon ".repeat(23) + "art") }
             invalid(
-                null,
+                "phrase",
                 "a recovery phrase has 24 words; " +
-                    "type the 24 words that `init` showed, in their order, separated by spaces",
+                    "type the 24 words that were shown when the journal was made, in their order, separated by spaces",
             ) { journal.checkRecovery("three words only") }
         }
     }
@@ -66,18 +65,18 @@ class ErrorsTest {
             "more than one entry's id begins with $letter; give a few more characters of it",
         ) { journal.show(EntryId("$letter")) }
         invalid(
-            null,
-            "an entry is named by the first characters of its id (0-9, a-f); copy it from `afterword list`",
+            "entry",
+            "an entry is named by the first characters of its id (0-9, a-f); change it and try again",
         ) { journal.show(EntryId("no such id")) }
         failing<AfterwordException.NotFound>(
-            "no entry's id begins with ${"0".repeat(32)}; look it up with `afterword list` or `afterword search`",
+            "no entry's id begins with ${"0".repeat(32)}; look again at what is there, and choose from that",
         ) { journal.show(EntryId("0".repeat(32))) }
         unread("entry", "expected 32 lower-case hexadecimal digits") { journal.history(EntryId("x")) }
         unread("heads", "expected 64 lower-case hexadecimal digits") { journal.showAt(ids[0], Heads(listOf("x"))) }
         unread("from", "a day is written YYYY, YYYY-MM or YYYY-MM-DD") { journal.list(ListFilter(from = "May")) }
         unread("listen", "invalid socket address syntax") { journal.serve("here") }
         unread("peer", "invalid socket address syntax") { journal.syncOnce("there") }
-        invalid(null, "that is not a place in a list; use the `next` of the page before") {
+        invalid("after", "that is not a place in a list; use the `next` of the page before") {
             journal.list(after = Cursor("nowhere"))
         }
         assertEquals(IllegalArgumentException::class, runCatching { journal.list(limit = 0) }.exceptionOrNull()!!::class)
@@ -89,7 +88,7 @@ class ErrorsTest {
             "base",
             "a text was written on no heads; give the heads that came with the text, so that what a sync brings stays",
         ) { journal.edit(id, Edit.SetText(TextField.Body, Heads(emptyList()), "lost?")) }
-        failing<AfterwordException.NotFound>("this entry has no such item; look at what it has with `show`") {
+        failing<AfterwordException.NotFound>("this entry has no such item; look again at what is there, and choose from that") {
             journal.edit(id, Edit.RetireItem(ItemId("0".repeat(32))))
         }
         unread("day", "a day is written YYYY, YYYY-MM or YYYY-MM-DD") { journal.edit(id, Edit.SetHappened("yesterday")) }
@@ -104,7 +103,7 @@ class ErrorsTest {
         journal.edit(id, Edit.SetTrashed(true))
         assertTrue(journal.erase(id))
         failing<AfterwordException.NotFound>(
-            "no entry's id begins with $id; look it up with `afterword list` or `afterword search`",
+            "no entry's id begins with $id; look again at what is there, and choose from that",
         ) { journal.show(id) }
     }
 
@@ -147,7 +146,7 @@ class ErrorsTest {
             file.writeBytes(whole.copyOf(20))
             failing<AfterwordException.Corrupt>(
                 "the vault file is not one of Afterword's, or was cut short; " +
-                    "nothing was changed; run `afterword doctor`, your other devices still hold their copies",
+                    "nothing was changed; look at the journal's health, your other devices still hold their copies",
             ) { Journal.open(place.home, place.vault) }
         } finally {
             file.writeBytes(whole)
@@ -156,23 +155,23 @@ class ErrorsTest {
 
     private suspend fun lonely(journal: Journal) {
         failing<AfterwordException.Unreachable>(
-            "this journal has no other device to sync with; add one with `afterword pair`",
+            "this journal has no other device to sync with; pair another device first",
         ) { journal.syncOnce(deadline = 2.seconds) }
         // Through the kit, whoever is cancelled hears so from their own coroutine.
         Pairing().use { pairing ->
             pairing.cancel()
             failing<AfterwordException.Cancelled>(
-                "pairing was interrupted; run `afterword pair` again when the other device is at hand",
+                "pairing was interrupted; nothing is lost; begin again when the other device is at hand",
             ) { failures { pairing.host(journal.engine, "127.0.0.1:0", false, Unheard) } }
         }
         val me = journal.deviceId()
         invalid(
-            null,
+            "device",
             "a device cannot remove itself; remove it from another device of this journal, or delete its folder",
         ) { journal.removeDevice(me) }
         Place().use { guest ->
             invalid(
-                null,
+                "code",
                 "this is not a pairing code; " +
                     "a code is a number and two words, like 7-cabin-tiger; check the spelling on the other device",
             ) { Journal.join(guest.home, "no code", "p", guest.vault) }
@@ -195,8 +194,8 @@ class ErrorsTest {
                 "the file to attach could not be read: the file can't be read (IOException); " +
                     "nothing was changed; check the disk and try again",
             ) { journal.attach(id, film, broken) }
-        assertNull(unreadable.reason)
-        invalid(null, "the file to attach is empty; nothing was changed; attach another file") {
+        assertEquals("io", unreadable.reason)
+        invalid("file", "the file to attach is empty; nothing was changed; attach another file") {
             journal.attach(id, film, ByteArrayInputStream(byteArrayOf()))
         }
         val attached = journal.attach(id, film, ByteArrayInputStream(ByteArray(4096))).attachment
@@ -217,7 +216,7 @@ class ErrorsTest {
             two.laptop.removeDevice(phone)
             val outcome = two.sync()
             assertEquals(SyncedOnce(0, 1, false, 0, outcome.bytes), outcome)
-            invalid(null, "that device is not a member; see `afterword devices`") { two.laptop.removeDevice(phone) }
+            invalid("device", "that device is not a member; change it and try again") { two.laptop.removeDevice(phone) }
             assertEquals(listOf(phone), two.laptop.devices().filter { it.isRemoved }.map { it.id })
             mistyped(two.laptop)
         }
@@ -238,7 +237,7 @@ class ErrorsTest {
                     ) {
                         Journal.join(guest.home, "$number-$other-$one", "p", guest.vault, listen)
                     }
-                assertNull(thrown.reason)
+                assertEquals("wrong_code", thrown.reason)
                 assertFalse(Journal.exists(guest.home))
             }
             assertTrue((steps.receive() as PairingStep.WrongCode).left > 0)

@@ -15,6 +15,7 @@ import org.junit.jupiter.api.Assertions.assertNull
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import java.io.ByteArrayInputStream
+import java.util.concurrent.CountDownLatch
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
@@ -144,7 +145,7 @@ class JournalTest {
         scenario { place ->
             place.created { journal ->
                 val written = journal.createEntry(note("one"))
-                failing<AfterwordException.NotFound>("this entry has no such item; look at what it has with `show`") {
+                failing<AfterwordException.NotFound>("this entry has no such item; look again at what is there, and choose from that") {
                     journal.edit(written.id, Edit.AddItem(ItemKind.LESSON, "lost"), Edit.RetireItem(ItemId("0".repeat(32))))
                 }
                 val shown = journal.show(written.id)
@@ -220,10 +221,19 @@ class JournalTest {
         scenario { place ->
             place.created { }
             var handed: Journal? = null
+            val cancelled = CountDownLatch(1)
+            val slow =
+                object : KeyVault by place.vault {
+                    override fun load(name: String): ByteArray? {
+                        cancelled.await()
+                        return place.vault.load(name)
+                    }
+                }
             coroutineScope {
-                val opening =
-                    launch(start = CoroutineStart.UNDISPATCHED) { handed = Journal.open(place.home, place.vault) }
-                opening.cancelAndJoin()
+                val opening = launch(start = CoroutineStart.UNDISPATCHED) { handed = Journal.open(place.home, slow) }
+                opening.cancel()
+                cancelled.countDown()
+                opening.join()
                 assertTrue(opening.isCancelled)
             }
             assertTrue(handed != null, "it was lost, open and in nobody's hands")

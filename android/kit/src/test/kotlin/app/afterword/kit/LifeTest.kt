@@ -112,12 +112,12 @@ class LifeTest {
             val kept = place.vault.all
             place.vault.change { secret -> ByteArray(secret.size) { (secret[it] + 1).toByte() } }
             failing<AfterwordException.WrongKey>(
-                "the system's keyring holds another key; try again; after `init` nobody can look it up for you",
+                "the system's keyring holds another key; look again at what was typed, or open the journal with its 24 words",
             ) { Journal.open(place.home, place.vault) }
             place.vault.change { it.copyOf(16) }
             failing<AfterwordException.WrongKey>(
                 "this device's key store holds something else than this journal's key; " +
-                    "try again; after `init` nobody can look it up for you",
+                    "look again at what was typed, or open the journal with its 24 words",
             ) { Journal.open(place.home, place.vault) }
             place.vault.all = kept
             place.opened { assertEquals("mine", it.show(written.id).title) }

@@ -111,6 +111,7 @@ class PublicFaceTest {
                 app.afterword.ffi.InnerState.entries to InnerState.entries,
                 app.afterword.ffi.LockState.entries to LockState.entries,
                 app.afterword.ffi.AttachmentField.entries to AttachmentField.entries,
+                app.afterword.ffi.LogLevel.entries to LogLevel.entries,
             )
         for ((theirs, ours) in pairs) assertEquals(theirs.map { it.name }, ours.map { it.name })
         assertEquals(classes().count { it.java.isEnum }, pairs.size + 1, "one of them is not compared here")
