@@ -96,9 +96,7 @@ impl Error {
             Code::Locked => "unlock this device and try again",
             Code::KeyGone => "open the journal with its 24 words, or pair this device anew with another one",
             Code::WrongKey => "look again at what was typed, or open the journal with its 24 words",
-            Code::Corrupt => {
-                "nothing was changed; look at the journal's health, your other devices still hold their copies"
-            }
+            Code::Corrupt => "nothing was changed; look at the journal's health, your other devices hold their copies",
             Code::TooNew => "install the newest Afterword on this device",
             Code::NotFound | Code::Ambiguous => "look again at what is there, and choose from that",
             Code::Invalid => "change it and try again",

@@ -206,6 +206,29 @@ mod tests {
         assert!(Elf::read(b"MZ and what follows, which is long enough for a header of another kind of file").is_err());
     }
 
+    /// What a linker makes with the flag that the AAR is linked with, and without.
+    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    #[test]
+    fn the_flag_for_16_kib_pages_is_what_the_check_asks_for() {
+        let folder = std::env::temp_dir().join(format!("afterword-elf-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let source = folder.join("one.c");
+        std::fs::write(&source, "int one(void) { return 1; }").unwrap();
+        let linked = |name: &str, flags: &[&str]| {
+            let library = folder.join(name);
+            let mut cc = std::process::Command::new("cc");
+            cc.args(["-shared", "-fPIC", "-o"]).arg(&library).arg(&source).args(flags);
+            assert!(cc.status().unwrap().success());
+            let bytes = std::fs::read(library).unwrap();
+            let elf = Elf::read(&bytes).unwrap();
+            assert!(elf.exports().unwrap().contains(&"one".to_owned()));
+            elf.misaligned().len()
+        };
+        assert_eq!(linked("with.so", &["-Wl,-z,max-page-size=16384"]), 0);
+        assert!(linked("without.so", &["-Wl,-z,max-page-size=4096"]) > 0);
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
     /// This test's own program is an ELF file, whose parts a compiler made.
     #[cfg(all(target_os = "linux", target_endian = "little"))]
     #[test]

@@ -33,7 +33,7 @@ impl RecoveryPhrase {
     /// The phrase that a person typed: any case, any white space between the words.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let words = Zeroizing::new(text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase());
-        let hint = "type the 24 words that were shown when the journal was made, in their order, separated by spaces";
+        let hint = "type the 24 words that were shown at the beginning, in their order, separated by spaces";
         let mnemonic = Mnemonic::parse_in_normalized(Language::English, &words).map_err(|error| {
             Error::invalid(
                 match error {

@@ -47,7 +47,8 @@ extension Scenarios {
                     .invalid(
                         why(
                             "a recovery phrase has 24 words",
-                            "type the 24 words that were shown when the journal was made, in their order, separated by spaces"), field: "phrase")
+                            "type the 24 words that were shown at the beginning, in their order, separated by spaces"),
+                        field: "phrase")
                 ) { try await journal.checkRecovery(phrase: "three words only") }
             }
         }
@@ -121,7 +122,9 @@ extension Scenarios {
                             "a text was written on no heads",
                             "give the heads that came with the text, so that what a sync brings stays"), field: "base")
                 ) { _ = try await journal.edit(id, .setText(.body, base: Heads(hashes: []), to: "lost?")) }
-                await expect(.notFound(why("this entry has no such item", "look again at what is there, and choose from that"))) {
+                await expect(
+                    .notFound(why("this entry has no such item", "look again at what is there, and choose from that"))
+                ) {
                     try await journal.edit(id, .retireItem(ItemId(String(repeating: "0", count: 32))))
                 }
                 await expect(
@@ -201,7 +204,7 @@ extension Scenarios {
                 .corrupt(
                     why(
                         "the vault file is not one of Afterword's, or was cut short",
-                        "nothing was changed; look at the journal's health, your other devices still hold their copies"))
+                        "nothing was changed; look at the journal's health, your other devices hold their copies"))
             ) { _ = try await Journal.open(in: place.home, vault: place.vault) }
         }
 
@@ -257,7 +260,8 @@ extension Scenarios {
                             "nothing was changed; check the disk and try again"), reason: "io")
                 ) { try await journal.attach(file, from: Broken(), to: id) }
                 await expect(
-                    .invalid(why("the file to attach is empty", "nothing was changed; attach another file"), field: "file")
+                    .invalid(
+                        why("the file to attach is empty", "nothing was changed; attach another file"), field: "file")
                 ) {
                     try await journal.attach(file, from: NoiseSource(length: 0), to: id)
                 }

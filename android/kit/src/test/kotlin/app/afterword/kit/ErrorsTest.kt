@@ -52,7 +52,7 @@ class ErrorsTest {
             invalid(
                 "phrase",
                 "a recovery phrase has 24 words; " +
-                    "type the 24 words that were shown when the journal was made, in their order, separated by spaces",
+                    "type the 24 words that were shown at the beginning, in their order, separated by spaces",
             ) { journal.checkRecovery("three words only") }
         }
     }
@@ -146,7 +146,7 @@ class ErrorsTest {
             file.writeBytes(whole.copyOf(20))
             failing<AfterwordException.Corrupt>(
                 "the vault file is not one of Afterword's, or was cut short; " +
-                    "nothing was changed; look at the journal's health, your other devices still hold their copies",
+                    "nothing was changed; look at the journal's health, your other devices hold their copies",
             ) { Journal.open(place.home, place.vault) }
         } finally {
             file.writeBytes(whole)
