@@ -28,6 +28,12 @@ let package = Package(
             dependencies: ["AfterwordGenerated"],
             swiftSettings: [.swiftLanguageMode(.v6)]
         ),
+        // Measures what a call costs; no product, so no app gets it.
+        .executableTarget(
+            name: "Boundary",
+            dependencies: ["AfterwordKit"],
+            swiftSettings: [.swiftLanguageMode(.v5)]
+        ),
         .testTarget(
             name: "AfterwordKitTests",
             dependencies: ["AfterwordKit", "AfterwordGenerated"],

@@ -107,7 +107,9 @@ impl<'a> Elf<'a> {
     /// What keeps it from being loaded where a page has 16 KiB; nothing, if it can be.
     pub(crate) fn misaligned(&self) -> Vec<String> {
         let bad = |load: &&Segment| {
-            load.align < PAGE || load.align % PAGE != 0 || load.address % load.align != load.offset % load.align
+            load.align < PAGE
+                || !load.align.is_multiple_of(PAGE)
+                || load.address % load.align != load.offset % load.align
         };
         let told = |load: &Segment| format!("what is loaded to {:#x} is aligned to {:#x}", load.address, load.align);
         let mut found: Vec<String> = self.loads.iter().filter(bad).map(told).collect();

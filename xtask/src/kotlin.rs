@@ -144,6 +144,20 @@ pub(crate) fn classes(root: &Path) -> Result<Vec<PathBuf>> {
     Ok(vec![ffi, kit])
 }
 
+/// The program that measures what a call through the kit costs, on the journal in `folder`; none without the toolchain.
+pub(crate) fn bench(root: &Path, folder: &Path) -> Result<Option<process::Ran>> {
+    if !TOOLCHAIN.is_ready(root) {
+        return Ok(None);
+    }
+    let (library, build) = (bindings::library(root)?, Build::of(root));
+    let (ffi, kit) = build.kit(&library)?;
+    let bench = build.compile("bench", &build.kit.join("src/bench"), &[&kit, &ffi], &["-Werror"])?;
+    let mut command = Command::new("java");
+    command.arg(joined("-Djna.library.path=", library.parent().unwrap_or(root)));
+    command.arg("-cp").arg(build.class_path(&[&bench, &kit, &ffi])).arg("app.afterword.bench.BoundaryKt").arg(folder);
+    process::run(command, Duration::from_secs(300), false).map(Some)
+}
+
 impl Build {
     fn of(root: &Path) -> Self {
         Self {

@@ -2,6 +2,7 @@
 //! it builds in seconds on a machine that has only Rust.
 
 mod bindings;
+mod boundary;
 mod elf;
 mod kotlin;
 mod packaging;
@@ -37,6 +38,7 @@ cargo xtask <task>
   size [--record WHY]  how large the library is as phones get it, against what was noted; minutes, built from nothing
   fuzz [--seconds N] mutate kept inputs against every decoder (60 s); with nightly and cargo-fuzz also libFuzzer
   bench [ARGS…]      the benchmarks, a Markdown table out; arguments go to the benchmark program
+  bench --boundary   what a call into the library costs from Kotlin and from Swift, beside the same call in Rust
   bench --peers [--quick] [--sizes N,N] [--only PROGRAM] [--runs N] [--seconds N] [--resume] [--page]
                      G1 to G12 beside the peers and the bare parts, into docs/performance.md; hours, on a quiet machine
   soak [--seconds N] simulator, kill loops and fuzz, each for N seconds (3600)
@@ -59,6 +61,8 @@ fn main() -> ExitCode {
         "size" => size::run(&root, &rest),
         "fuzz" => tasks::fuzz(&root, &rest),
         "bench" if rest.iter().any(|word| word == "--peers") => peers::bench(&root, &rest),
+        "bench" if rest.iter().any(|word| word == "--boundary") => boundary::bench(&root),
+        "bench" if rest.is_empty() => tasks::bench(&root, &rest).and_then(|()| boundary::bench(&root)),
         "bench" => tasks::bench(&root, &rest),
         "soak" => tasks::soak(&root, &rest),
         "" | "help" | "--help" | "-h" => {

@@ -176,6 +176,21 @@ pub(crate) fn attempt(root: &Path, strict: bool) -> Result<Outcome> {
     Ok(Outcome::of_kit(&ran, successes(&ran.lines)))
 }
 
+/// The program that measures what a call through the kit costs, on the journal in `folder`; none without the toolchain.
+pub(crate) fn bench(root: &Path, folder: &Path) -> Result<Option<process::Ran>> {
+    let own = is_on_path();
+    if !own && !TOOLCHAIN.is_ready(root) {
+        return Ok(None);
+    }
+    let (library, package) = (bindings::library(root)?, root.join("ios/AfterwordKit"));
+    bindings::generate(root, &library, "swift", &package.join("generated"))?;
+    let scratch = bindings::target(root).join("swift");
+    let mut command = command(root, &package, &scratch.join("home"), own)?;
+    command.args(["run", "--configuration", "release", "--scratch-path"]).arg(&scratch).arg("Boundary").arg(folder);
+    command.env("AFTERWORD_LIBRARY", library.parent().unwrap_or(root));
+    process::run(command, Duration::from_secs(900), false).map(Some)
+}
+
 /// `swift`, in the package's folder: the one on the path, or ours with a home of its own.
 fn command(root: &Path, package: &Path, home: &Path, own: bool) -> Result<Command> {
     if own {

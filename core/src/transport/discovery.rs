@@ -220,9 +220,19 @@ impl fmt::Debug for Watch {
     }
 }
 
-/// Keeps this device announced under the day's tag until dropped.
+/// Keeps this device announced under the day's tag. Once it is dropped, the device is announced no more.
 #[derive(Debug)]
-pub struct Beacon(AbortHandle);
+pub struct Beacon {
+    task: AbortHandle,
+    shown: Arc<Mutex<Shown>>,
+}
+
+/// What a beacon shows. Its task ends some time after it was told to.
+#[derive(Debug)]
+enum Shown {
+    Now(Option<Announcement>),
+    NoMore,
+}
 
 impl Beacon {
     /// Announces `device` at `address`, and again under a new tag when a new day begins. The first announcement is made
@@ -247,24 +257,32 @@ impl Beacon {
     ) -> Result<Self, Error> {
         let secret = secret.clone();
         let mut tag = Tag::at(&secret, clock.now(), &device);
-        let mut announced = Some(discovery.announce(Service::Member(tag), address)?);
+        let announced = Some(discovery.announce(Service::Member(tag), address)?);
+        let shown = Arc::new(Mutex::new(Shown::Now(announced)));
+        let shows = shown.clone();
         let task = tokio::spawn(async move {
             loop {
                 tokio::time::sleep(look).await;
                 let now = Tag::at(&secret, clock.now(), &device);
-                if now != tag || announced.is_none() {
-                    // First the new, then without the old: a member that looks just now finds one of them.
-                    announced = discovery.announce(Service::Member(now), address).ok();
-                    tag = now;
+                let mut shown = shows.lock().unwrap_or_else(PoisonError::into_inner);
+                match &mut *shown {
+                    Shown::Now(announced) if now != tag || announced.is_none() => {
+                        // First the new, then without the old: a member that looks just now finds one of them.
+                        *announced = discovery.announce(Service::Member(now), address).ok();
+                        tag = now;
+                    }
+                    Shown::Now(_) => {}
+                    Shown::NoMore => return,
                 }
             }
         });
-        Ok(Self(task.abort_handle()))
+        Ok(Self { task: task.abort_handle(), shown })
     }
 }
 
 impl Drop for Beacon {
     fn drop(&mut self) {
-        self.0.abort();
+        self.task.abort();
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Shown::NoMore;
     }
 }

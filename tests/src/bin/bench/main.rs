@@ -8,6 +8,7 @@
 
 #![allow(clippy::expect_used, reason = "a benchmark that can't go on says why and stops")]
 
+mod boundary;
 mod deriving;
 mod figures;
 mod fill;
@@ -102,6 +103,15 @@ fn main() -> ExitCode {
     }
     if let Some(root) = std::env::args().skip_while(|word| word != reading::LIST_ONLY).nth(1) {
         return reading::list_only(std::path::Path::new(&root));
+    }
+    if let Some(folder) = std::env::args().skip_while(|word| word != boundary::BOUNDARY).nth(1) {
+        return match boundary::main(std::path::Path::new(&folder)) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("the benchmark broke off: {error}");
+                ExitCode::FAILURE
+            }
+        };
     }
     let plan = match Plan::from_arguments() {
         Ok(plan) => plan,
