@@ -438,6 +438,12 @@ impl Keeper {
         stop: watch::Receiver<bool>,
         mut told: impl FnMut(PairingStep) + Send,
     ) -> Result<Joined> {
+        // Whoever listens to the journal hears it too: a list of devices need not be the screen that shows the code.
+        let bus = self.bus.clone();
+        let mut told = move |step: PairingStep| {
+            bus.tell(Event::PairingStep(step.clone()));
+            told(step);
+        };
         self.with(|engine| {
             let joined = engine.pair_host(listen, discover, stop, |event| match event {
                 HostEvent::Code(code) => {

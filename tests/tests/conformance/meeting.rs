@@ -22,6 +22,8 @@ pub(super) fn steps() -> (Arc<Steps>, Receiver<PairingStep>) {
 fn joined(host: &Home, is_scanned: bool) -> (tempfile::TempDir, Arc<Vault>, Arc<Engine>) {
     let port = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let (shows, hear) = steps();
+    let (listener, heard) = hearing(false);
+    let _subscription = host.engine.subscribe(listener).unwrap();
     let engine = host.engine.clone();
     let hosting = std::thread::spawn(move || Pairing::new().host(&engine, port.to_string(), false, shows));
     let (code, qr) = loop {
@@ -37,6 +39,7 @@ fn joined(host: &Home, is_scanned: bool) -> (tempfile::TempDir, Arc<Vault>, Arc<
     let told = hosting.join().unwrap().unwrap();
     assert_eq!((told, paired.device_name.as_str()), (paired.clone(), "laptop"));
     assert!(hear.iter().any(|step| step == PairingStep::Done));
+    until(&heard, |event| *event == Event::PairingStep { step: PairingStep::Done });
     (folder, vault, engine)
 }
 
