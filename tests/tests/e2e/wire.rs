@@ -11,7 +11,7 @@ const MOST: u64 = 256;
 /// The same where a side was held up for longer than QUIC waits before it acknowledges and probes by itself: both sides
 /// say what they said again, once.
 const HELD_UP: (u64, u64) = (20, 384);
-/// What the medians may differ by: a QUIC acknowledgement's delay and packet numbers take one byte or two each, and the
+/// What the lowest may differ by: a QUIC acknowledgement's delay and packet numbers take one byte or two each, and the
 /// acknowledgement of HANDSHAKE_DONE rides on the dialer's hello or on its close.
 const ENCODING: u64 = 12;
 
@@ -38,7 +38,9 @@ fn quiet_sync(guest: &Home, host: &Home) -> u64 {
     bytes.sort_unstable();
     println!("bytes after the handshake: {bytes:?}");
     assert!(bytes[bytes.len() / 2] <= MOST, "{bytes:?}");
-    bytes[bytes.len() / 2]
+    // What is said is in each of them; an acknowledgement that QUIC sends by itself is in some, and on a busy machine in
+    // every second one.
+    bytes[0]
 }
 
 fn with_entries(count: usize) -> (Home, Home) {
