@@ -223,4 +223,17 @@ mod tests {
         assert!(manifest.contains(&format!("generated/{MODULE}.xcframework")));
         assert!(packaged(&manifest).unwrap().contains("isPackaged = true") && packaged("").is_err());
     }
+
+    #[test]
+    fn an_app_gets_our_sources_and_what_was_generated_and_no_tests() {
+        let above = std::env::temp_dir().join(format!("afterword-package-{}", std::process::id()));
+        let (generated, package) = (above.join("generated"), above.join("package"));
+        fs::create_dir_all(generated.join("AfterwordGenerated")).unwrap();
+        fs::write(generated.join("AfterwordGenerated/AfterwordGenerated.swift"), "").unwrap();
+        lay_out(&workspace::root().unwrap(), &generated, &package).unwrap();
+        assert!(workspace::read(&package.join("Package.swift")).unwrap().contains("isPackaged = true"));
+        assert!(package.join("generated/AfterwordGenerated/AfterwordGenerated.swift").is_file());
+        assert!(package.join("Sources/AfterwordKit/Journal.swift").is_file() && !package.join("Tests").exists());
+        fs::remove_dir_all(above).unwrap();
+    }
 }
