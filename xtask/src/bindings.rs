@@ -17,8 +17,12 @@ pub(crate) fn target(root: &Path) -> PathBuf {
 pub(crate) fn library(root: &Path) -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     quietly(Command::new(cargo).args(["build", "--release", "--locked", "--workspace"]).current_dir(root))?;
-    let name = format!("{}afterword_ffi{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
-    Ok(target(root).join("release").join(name))
+    Ok(target(root).join("release").join(file_name()))
+}
+
+/// What this computer calls the library.
+pub(crate) fn file_name() -> String {
+    format!("{}afterword_ffi{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX)
 }
 
 /// The laptop program, which is built beside the library: what the kits pair with.

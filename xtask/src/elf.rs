@@ -1,244 +1,249 @@
-//! What a library for Android must be, read off its ELF headers: the alignment of what is loaded, the sizes of its parts,
-//! and the names that it exports.
-//!
-//! The layout is that of the System V ABI's object file chapter; 32 and 64 bit, little-endian, as every Android is.
-
-use std::ops::Range;
+//! Reads of a library what a phone's loader and the size report look at: which parts of it are loaded, and how large its
+//! sections are. ELF of 32 or 64 bits, little-endian, as every Android processor and this computer's Linux have it.
 
 use crate::workspace::Result;
 
-/// A page on devices of 16 KiB pages, which Google Play asks for since November 2025.
-pub(crate) const PAGE: u64 = 16 << 10;
+/// The pages of new Android devices. A library whose parts lie closer together is not loaded there.
+pub(crate) const PAGE: u64 = 16384;
 
-const LOAD: u64 = 1;
-const DYNSYM: u64 = 11;
-const NOBITS: u64 = 8;
+/// `p_type` of a part that is loaded into memory.
+const LOAD: u32 = 1;
+
+/// What the two widths of ELF have at different places.
+struct Layout {
+    word: usize,
+    /// In the header: where the tables are, then how long their entries are and how many there are.
+    tables: [usize; 2],
+    counts: usize,
+    /// In a program header: `p_offset`, `p_vaddr`, `p_align`.
+    segment: [usize; 3],
+    /// In a section header: `sh_offset`, `sh_size`.
+    section: [usize; 2],
+}
+
+const NARROW: Layout =
+    Layout { word: 4, tables: [0x1c, 0x20], counts: 0x2a, segment: [0x04, 0x08, 0x1c], section: [0x10, 0x14] };
+const WIDE: Layout =
+    Layout { word: 8, tables: [0x20, 0x28], counts: 0x36, segment: [0x08, 0x10, 0x30], section: [0x18, 0x20] };
 
 /// A part of the file that is loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Segment {
+    /// Where it is in the file.
     pub(crate) offset: u64,
+    /// Where it is loaded, counted from the library's beginning.
     pub(crate) address: u64,
+    /// What both must agree to.
     pub(crate) align: u64,
 }
 
-/// A section of the file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Section {
-    pub(crate) name: String,
-    pub(crate) size: u64,
-    kind: u64,
-    offset: u64,
-    link: u64,
-}
-
-/// A library's headers.
+/// A library or program, as far as it was read.
 #[derive(Debug)]
-pub(crate) struct Elf<'a> {
-    bytes: &'a [u8],
-    is_64: bool,
-    pub(crate) loads: Vec<Segment>,
-    pub(crate) sections: Vec<Section>,
+pub(crate) struct Elf {
+    /// Whether its processor has 64 bits.
+    pub(crate) is_wide: bool,
+    /// The parts that are loaded, in the file's order.
+    pub(crate) segments: Vec<Segment>,
+    /// The sections by name, with the bytes each takes.
+    pub(crate) sections: Vec<(String, u64)>,
 }
 
-/// Where the fields of a header stand, for 32 and 64 bits: (start, length).
-type Field = [(usize, usize); 2];
+/// Whether these bytes say that they are ELF.
+pub(crate) fn is_elf(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"\x7fELF")
+}
 
-impl<'a> Elf<'a> {
-    /// Reads the headers of a shared library.
-    pub(crate) fn read(bytes: &'a [u8]) -> Result<Self> {
-        let kind = (bytes.get(..4), bytes.get(4), bytes.get(5));
-        let is_64 = match kind {
-            (Some(b"\x7fELF"), Some(1), Some(1)) => false,
-            (Some(b"\x7fELF"), Some(2), Some(1)) => true,
-            _ => return Err("this is no little-endian ELF file".to_owned()),
+impl Elf {
+    /// Reads the tables. Whatever they point at outside of the file is an error.
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self> {
+        if !is_elf(bytes) {
+            return Err("it is no ELF file".to_owned());
+        }
+        let layout = match (bytes.get(4), bytes.get(5)) {
+            (Some(1), Some(1)) => NARROW,
+            (Some(2), Some(1)) => WIDE,
+            _ => return Err("it is neither of 32 nor of 64 bits, or not little-endian".to_owned()),
         };
-        let mut elf = Self { bytes, is_64, loads: Vec::new(), sections: Vec::new() };
-        let head = |field: Field| elf.field(0, field);
-        let programs =
-            Table { at: head([(28, 4), (32, 8)])?, each: head([(42, 2), (54, 2)])?, count: head([(44, 2), (56, 2)])? };
-        let sections =
-            Table { at: head([(32, 4), (40, 8)])?, each: head([(46, 2), (58, 2)])?, count: head([(48, 2), (60, 2)])? };
-        let names = head([(50, 2), (62, 2)])?;
-        for at in programs.entries() {
-            if elf.field(at, [(0, 4), (0, 4)])? == LOAD {
-                elf.loads.push(Segment {
-                    offset: elf.field(at, [(4, 4), (8, 8)])?,
-                    address: elf.field(at, [(8, 4), (16, 8)])?,
-                    align: elf.field(at, [(28, 4), (48, 8)])?,
-                });
+        let file = File { bytes, layout };
+        Ok(Self { is_wide: file.layout.word == 8, segments: file.segments()?, sections: file.sections()? })
+    }
+
+    /// Why a device with pages of 16 KB would not load it: one sentence for each part that lies wrong.
+    pub(crate) fn misplaced(&self) -> Vec<String> {
+        if self.segments.is_empty() {
+            return vec!["nothing in it is loaded".to_owned()];
+        }
+        let wrong = self.segments.iter().filter_map(|part| {
+            let Segment { offset, address, align } = *part;
+            if align < PAGE || !align.is_power_of_two() {
+                Some(format!("the part at {offset:#x} is aligned to {align}, not to {PAGE} or a larger power of two"))
+            } else if address % align != offset % align {
+                Some(format!("the part at {offset:#x} is loaded to {address:#x}, which is elsewhere within a page"))
+            } else {
+                None
             }
-        }
-        let mut named = Vec::new();
-        for at in sections.entries() {
-            named.push((
-                elf.field(at, [(0, 4), (0, 4)])?,
-                Section {
-                    name: String::new(),
-                    kind: elf.field(at, [(4, 4), (4, 4)])?,
-                    offset: elf.field(at, [(16, 4), (24, 8)])?,
-                    size: elf.field(at, [(20, 4), (32, 8)])?,
-                    link: elf.field(at, [(24, 4), (40, 4)])?,
-                },
-            ));
-        }
-        let texts = named.get(names as usize).map(|(_, section)| section.offset);
-        for (name, mut section) in named {
-            section.name = texts.map(|texts| elf.text(texts.saturating_add(name))).unwrap_or_default();
-            elf.sections.push(section);
-        }
-        Ok(elf)
+        });
+        wrong.collect()
     }
 
-    fn field(&self, at: u64, field: Field) -> Result<u64> {
-        let (start, length) = field[usize::from(self.is_64)];
-        let start = usize::try_from(at).ok().and_then(|at| at.checked_add(start));
-        let found = start.and_then(|start| self.bytes.get(start..start.checked_add(length)?));
-        let found = found.ok_or("the ELF file is cut short")?;
-        Ok(found.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte)))
+    /// How many bytes a section takes; none where there is no such section.
+    pub(crate) fn section(&self, name: &str) -> Option<u64> {
+        self.sections.iter().find(|(found, _)| found == name).map(|(_, size)| *size)
     }
+}
 
-    /// The text that begins at `at` and ends with a zero.
-    fn text(&self, at: u64) -> String {
-        let rest = usize::try_from(at).ok().and_then(|at| self.bytes.get(at..)).unwrap_or_default();
-        String::from_utf8_lossy(rest.split(|byte| *byte == 0).next().unwrap_or_default()).into_owned()
-    }
+/// The bytes of a file, read by its layout.
+struct File<'a> {
+    bytes: &'a [u8],
+    layout: Layout,
+}
 
-    /// What keeps it from being loaded where a page has 16 KiB; nothing, if it can be.
-    pub(crate) fn misaligned(&self) -> Vec<String> {
-        let bad = |load: &&Segment| {
-            load.align < PAGE
-                || !load.align.is_multiple_of(PAGE)
-                || load.address % load.align != load.offset % load.align
-        };
-        let told = |load: &Segment| format!("what is loaded to {:#x} is aligned to {:#x}", load.address, load.align);
-        let mut found: Vec<String> = self.loads.iter().filter(bad).map(told).collect();
-        if self.loads.is_empty() {
-            found.push("nothing of it is loaded".to_owned());
-        }
-        found
-    }
-
-    /// The bytes of the sections whose names are these, in memory.
-    pub(crate) fn size_of(&self, names: &[&str]) -> u64 {
-        self.sections.iter().filter(|section| names.contains(&section.name.as_str())).map(|section| section.size).sum()
-    }
-
-    /// The names of the symbols that other programs see.
-    pub(crate) fn exports(&self) -> Result<Vec<String>> {
+impl<'a> File<'a> {
+    fn segments(&self) -> Result<Vec<Segment>> {
+        let [offset, address, align] = self.layout.segment;
         let mut found = Vec::new();
-        for symbols in self.sections.iter().filter(|section| section.kind == DYNSYM) {
-            let Some(texts) = self.sections.get(symbols.link as usize) else { continue };
-            let each = if self.is_64 { 24 } else { 16 };
-            for number in 0..symbols.size / each {
-                let at = symbols.offset.saturating_add(number * each);
-                // One of no section is another library's.
-                if self.field(at, [(14, 2), (6, 2)])? != 0 {
-                    found.push(self.text(texts.offset.saturating_add(self.field(at, [(0, 4), (0, 4)])?)));
-                }
+        for entry in self.table(0)? {
+            if self.number(entry, 4)? == u64::from(LOAD) {
+                found.push(Segment {
+                    offset: self.word(entry + offset)?,
+                    address: self.word(entry + address)?,
+                    align: self.word(entry + align)?,
+                });
             }
         }
         Ok(found)
     }
 
-    /// The bytes that the file would have without what is only there for debuggers: its sections that are loaded.
-    pub(crate) fn loaded_size(&self) -> u64 {
-        let kept = |section: &&Section| {
-            section.kind != NOBITS && !section.name.starts_with(".debug") && !is_symbols(&section.name)
+    fn sections(&self) -> Result<Vec<(String, u64)>> {
+        let entries = self.table(1)?;
+        let names = self.number(self.layout.counts + 8, 2)?;
+        let Some(names) = entries.get(usize::try_from(names).unwrap_or(usize::MAX)) else { return Ok(Vec::new()) };
+        let names = self.place(names + self.layout.section[0])?;
+        let one = |entry: &usize| {
+            let name =
+                self.text(names + usize::try_from(self.number(*entry, 4)?).map_err(|error| error.to_string())?)?;
+            Ok((name, self.word(entry + self.layout.section[1])?))
         };
-        self.sections.iter().filter(kept).map(|section| section.size).sum()
+        entries.iter().map(one).collect()
+    }
+
+    /// Where the entries of a table begin: 0 the program headers, 1 the section headers.
+    fn table(&self, which: usize) -> Result<Vec<usize>> {
+        let start = self.place(self.layout.tables[which])?;
+        let counts = self.layout.counts + 4 * which;
+        let (length, count) = (self.number(counts, 2)?, self.number(counts + 2, 2)?);
+        let (length, count) = (length as usize, count as usize);
+        let entries: Vec<usize> = (0..count).map(|index| start.saturating_add(index * length)).collect();
+        match entries.last() {
+            Some(last) if last.saturating_add(length) > self.bytes.len() => Err(short()),
+            _ => Ok(entries),
+        }
+    }
+
+    fn place(&self, at: usize) -> Result<usize> {
+        let place = usize::try_from(self.word(at)?).unwrap_or(usize::MAX);
+        if place <= self.bytes.len() { Ok(place) } else { Err(short()) }
+    }
+
+    fn word(&self, at: usize) -> Result<u64> {
+        self.number(at, self.layout.word)
+    }
+
+    fn number(&self, at: usize, width: usize) -> Result<u64> {
+        let bytes = self.bytes.get(at..at.saturating_add(width)).ok_or_else(short)?;
+        Ok(bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte)))
+    }
+
+    fn text(&self, at: usize) -> Result<String> {
+        let rest = self.bytes.get(at..).ok_or_else(short)?;
+        let text = rest.split(|byte| *byte == 0).next().unwrap_or_default();
+        Ok(String::from_utf8_lossy(text).into_owned())
     }
 }
 
-fn is_symbols(name: &str) -> bool {
-    [".symtab", ".strtab"].contains(&name)
-}
-
-/// A table of headers.
-struct Table {
-    at: u64,
-    each: u64,
-    count: u64,
-}
-
-impl Table {
-    fn entries(&self) -> impl Iterator<Item = u64> {
-        let (at, each) = (self.at, self.each);
-        let all: Range<u64> = 0..self.count;
-        all.map(move |number| at.saturating_add(number.saturating_mul(each)))
-    }
+fn short() -> String {
+    "it ends before what its tables point at".to_owned()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A 64-bit file of one segment that is loaded, and no section.
-    fn library(align: u64, address: u64) -> Vec<u8> {
-        let mut bytes = vec![0; 64 + 56];
-        bytes[..6].copy_from_slice(b"\x7fELF\x02\x01");
-        bytes[32..40].copy_from_slice(&64_u64.to_le_bytes());
-        bytes[54..56].copy_from_slice(&56_u16.to_le_bytes());
-        bytes[56..58].copy_from_slice(&1_u16.to_le_bytes());
-        bytes[64..68].copy_from_slice(&1_u32.to_le_bytes());
-        bytes[64 + 8..64 + 16].copy_from_slice(&0x1000_u64.to_le_bytes());
-        bytes[64 + 16..64 + 24].copy_from_slice(&address.to_le_bytes());
-        bytes[64 + 48..64 + 56].copy_from_slice(&align.to_le_bytes());
+    /// A library with these parts, as a linker would write it, and the sections `.text` of 40 bytes and the names' own.
+    fn written(wide: bool, parts: &[Segment]) -> Vec<u8> {
+        let (layout, header, program, section) = if wide { (WIDE, 64, 56, 64) } else { (NARROW, 52, 32, 40) };
+        let names = b"\0.text\0.shstrtab\0";
+        let sections = header + program * parts.len();
+        let end = sections + section * 3;
+        let mut bytes = vec![0; end];
+        let mut put = |at: usize, width: usize, value: u64| {
+            bytes[at..at + width].copy_from_slice(&value.to_le_bytes()[..width]);
+        };
+        put(0, 4, u64::from(u32::from_le_bytes(*b"\x7fELF")));
+        put(4, 2, if wide { 0x0102 } else { 0x0101 });
+        put(layout.tables[0], layout.word, header as u64);
+        put(layout.tables[1], layout.word, sections as u64);
+        for (index, count) in [program, parts.len(), section, 3, 2].into_iter().enumerate() {
+            put(layout.counts + 2 * index, 2, count as u64);
+        }
+        for (index, part) in parts.iter().enumerate() {
+            let entry = header + program * index;
+            put(entry, 4, u64::from(LOAD));
+            for (at, value) in layout.segment.into_iter().zip([part.offset, part.address, part.align]) {
+                put(entry + at, layout.word, value);
+            }
+        }
+        for (index, (name, place, size)) in [(1, 0, 40), (7, end, names.len())].into_iter().enumerate() {
+            let entry = sections + section * (index + 1);
+            put(entry, 4, name);
+            put(entry + layout.section[0], layout.word, place as u64);
+            put(entry + layout.section[1], layout.word, size as u64);
+        }
+        bytes.extend_from_slice(names);
         bytes
     }
 
-    #[test]
-    fn pages_of_16_kib_are_told_from_smaller_ones_and_from_wrong_places() {
-        let misaligned = |align, address| Elf::read(&library(align, address)).unwrap().misaligned();
-        assert_eq!(misaligned(0x4000, 0x5000), Vec::<String>::new());
-        assert_eq!(misaligned(0x10000, 0x11000), Vec::<String>::new());
-        assert_eq!(misaligned(0x1000, 0x1000), ["what is loaded to 0x1000 is aligned to 0x1000"]);
-        assert_eq!(misaligned(0x4000, 0x6000).len(), 1, "its place in memory is not its place in the file");
-        let mut none = library(0x4000, 0x5000);
-        none[64] = 2;
-        assert_eq!(Elf::read(&none).unwrap().misaligned(), ["nothing of it is loaded"]);
+    fn part(offset: u64, address: u64, align: u64) -> Segment {
+        Segment { offset, address, align }
     }
 
     #[test]
-    fn what_is_cut_short_or_no_library_is_an_error() {
-        let whole = library(0x4000, 0x5000);
-        for length in 0..whole.len() {
-            assert!(Elf::read(&whole[..length]).is_err(), "{length}");
+    fn both_widths_are_read() {
+        let parts = [part(0, 0, 0x4000), part(0x1_2340, 0x1_6340, 0x4000)];
+        for wide in [false, true] {
+            let read = Elf::read(&written(wide, &parts)).unwrap();
+            assert_eq!((read.is_wide, read.segments.as_slice()), (wide, parts.as_slice()));
+            assert_eq!((read.section(".text"), read.section(".data")), (Some(40), None));
+            assert!(read.misplaced().is_empty(), "{:?}", read.misplaced());
         }
-        assert!(Elf::read(b"MZ and what follows, which is long enough for a header of another kind of file").is_err());
     }
 
-    /// What a linker makes with the flag that the AAR is linked with, and without.
-    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
     #[test]
-    fn the_flag_for_16_kib_pages_is_what_the_check_asks_for() {
-        let folder = std::env::temp_dir().join(format!("afterword-elf-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        let source = folder.join("one.c");
-        std::fs::write(&source, "int one(void) { return 1; }").unwrap();
-        let linked = |name: &str, flags: &[&str]| {
-            let library = folder.join(name);
-            let mut cc = std::process::Command::new("cc");
-            cc.args(["-shared", "-fPIC", "-o"]).arg(&library).arg(&source).args(flags);
-            assert!(cc.status().unwrap().success());
-            let bytes = std::fs::read(library).unwrap();
-            let elf = Elf::read(&bytes).unwrap();
-            assert!(elf.exports().unwrap().contains(&"one".to_owned()));
-            elf.misaligned().len()
-        };
-        assert_eq!(linked("with.so", &["-Wl,-z,max-page-size=16384"]), 0);
-        assert!(linked("without.so", &["-Wl,-z,max-page-size=4096"]) > 0);
-        std::fs::remove_dir_all(folder).unwrap();
+    fn parts_that_no_large_page_holds_are_named() {
+        for (bad, why) in [
+            (part(0x1000, 0x1000, 0x1000), "aligned to 4096"),
+            (part(0x4000, 0x4000, 0x6000), "aligned to 24576"),
+            (part(0x4000, 0x4000, 0), "aligned to 0"),
+            (part(0x5000, 0x6000, 0x4000), "elsewhere within a page"),
+        ] {
+            let found = Elf::read(&written(true, &[part(0, 0, 0x10000), bad])).unwrap().misplaced();
+            assert!(found.len() == 1 && found[0].contains(why), "{bad:?}: {found:?}");
+        }
+        assert_eq!(Elf::read(&written(true, &[])).unwrap().misplaced().len(), 1, "what loads nothing is no library");
     }
 
-    /// This test's own program is an ELF file, whose parts a compiler made.
-    #[cfg(all(target_os = "linux", target_endian = "little"))]
     #[test]
-    fn a_real_file_is_read() {
-        let bytes = std::fs::read(std::env::current_exe().unwrap()).unwrap();
-        let elf = Elf::read(&bytes).unwrap();
-        assert!(elf.loads.len() > 1 && elf.size_of(&[".text"]) > 10_000);
-        assert!(elf.loaded_size() < bytes.len() as u64);
-        assert!(elf.exports().is_ok());
+    fn no_bytes_panic() {
+        let whole = written(true, &[part(0, 0, 0x4000)]);
+        for length in 0..whole.len() {
+            let _ = Elf::read(&whole[..length]);
+        }
+        for at in 0..whole.len() {
+            let mut bytes = whole.clone();
+            bytes[at] = 0xff;
+            let _ = Elf::read(&bytes);
+        }
+        assert!(Elf::read(b"MZ").is_err() && Elf::read(b"\x7fELF\x02\x02").is_err());
+        assert!(Elf::read(&whole[..whole.len() - 200]).is_err());
     }
 }

@@ -121,12 +121,38 @@ pub(crate) fn attempt(root: &Path, strict: bool) -> Result<Outcome> {
         return Ok(outcome);
     }
     let library = bindings::library(root)?;
-    let build = Build::of(root);
-    let (ffi, kit) = build.kit(&library)?;
+    let build = Build::into(root, bindings::target(root).join("kotlin"));
+    let [ffi, kit] = build.of_tests(&library)?;
     let friends = joined("-Xfriend-paths=", &kit);
     let tests =
         build.compile("tests", &build.kit.join("src/test"), &[&kit, &ffi], &["-Werror", &friends.to_string_lossy()])?;
     build.test(&[&tests, &kit, &ffi], library.parent().unwrap_or(root))
+}
+
+/// The program that measures what a call through the kit costs, on the journal in `folder`; none without the toolchain.
+pub(crate) fn bench(root: &Path, folder: &Path) -> Result<Option<process::Ran>> {
+    if !TOOLCHAIN.is_ready(root) {
+        return Ok(None);
+    }
+    let (library, build) = (bindings::library(root)?, Build::into(root, bindings::target(root).join("kotlin")));
+    let [ffi, kit] = build.of_tests(&library)?;
+    let bench = build.compile("bench", &build.kit.join("src/bench"), &[&kit, &ffi], &["-Werror"])?;
+    let mut command = Command::new("java");
+    command.arg(joined("-Djna.library.path=", library.parent().unwrap_or(root)));
+    command.arg("-cp").arg(build.class_path(&[&bench, &kit, &ffi])).arg("app.afterword.bench.BoundaryKt").arg(folder);
+    process::run(command, Duration::from_secs(300), false).map(Some)
+}
+
+/// Compiles what an app gets, the generated code and the kit, into two folders of classes below `out`.
+pub(crate) fn classes(root: &Path, generated: &Path, out: PathBuf) -> Result<[PathBuf; 2]> {
+    Build::into(root, out).product(generated)
+}
+
+/// What an app must bring for the kit to run, by its Maven coordinates.
+pub(crate) fn needed_by_apps() -> Vec<String> {
+    let jars = JARS.iter().map(|(artifact, _)| *artifact).filter(|artifact| !artifact.starts_with("org.junit."));
+    let version = COMPILER.0.rsplit('@').next().unwrap_or_default();
+    jars.map(str::to_owned).chain([format!("org.jetbrains.kotlin:kotlin-stdlib:{version}")]).collect()
 }
 
 /// Where the kit is built from and to.
@@ -137,46 +163,25 @@ struct Build {
     out: PathBuf,
 }
 
-/// The folders of classes that an app is given, built.
-pub(crate) fn classes(root: &Path) -> Result<Vec<PathBuf>> {
-    TOOLCHAIN.set_up(root)?;
-    let (ffi, kit) = Build::of(root).kit(&bindings::library(root)?)?;
-    Ok(vec![ffi, kit])
-}
-
-/// The program that measures what a call through the kit costs, on the journal in `folder`; none without the toolchain.
-pub(crate) fn bench(root: &Path, folder: &Path) -> Result<Option<process::Ran>> {
-    if !TOOLCHAIN.is_ready(root) {
-        return Ok(None);
-    }
-    let (library, build) = (bindings::library(root)?, Build::of(root));
-    let (ffi, kit) = build.kit(&library)?;
-    let bench = build.compile("bench", &build.kit.join("src/bench"), &[&kit, &ffi], &["-Werror"])?;
-    let mut command = Command::new("java");
-    command.arg(joined("-Djna.library.path=", library.parent().unwrap_or(root)));
-    command.arg("-cp").arg(build.class_path(&[&bench, &kit, &ffi])).arg("app.afterword.bench.BoundaryKt").arg(folder);
-    process::run(command, Duration::from_secs(300), false).map(Some)
-}
-
 impl Build {
-    fn of(root: &Path) -> Self {
-        Self {
-            root: root.to_owned(),
-            tools: TOOLCHAIN.folder(root),
-            kit: root.join("android/kit"),
-            out: bindings::target(root).join("kotlin"),
-        }
+    fn into(root: &Path, out: PathBuf) -> Self {
+        Self { root: root.to_owned(), tools: TOOLCHAIN.folder(root), kit: root.join("android/kit"), out }
     }
 
-    /// Generates the binding of `library` and compiles it and the kit.
-    fn kit(&self, library: &Path) -> Result<(PathBuf, PathBuf)> {
+    /// The classes of the generated code, and those of the kit, for the library of the tests.
+    fn of_tests(&self, library: &Path) -> Result<[PathBuf; 2]> {
         let generated = self.kit.join("generated");
         bindings::generate(&self.root, library, "kotlin", &generated)?;
+        self.product(&generated)
+    }
+
+    /// The classes of the generated code, and those of the kit.
+    fn product(&self, generated: &Path) -> Result<[PathBuf; 2]> {
         // Generated code warns about itself; ours may not, and says what is public.
-        let ffi = self.compile("ffi", &generated, &[], &["-nowarn"])?;
+        let ffi = self.compile("ffi", generated, &[], &["-nowarn"])?;
         let flags = ["-Werror", "-Xexplicit-api=strict"];
         let kit = self.compile("kit", &self.kit.join("src/main"), &[&ffi], &flags)?;
-        Ok((ffi, kit))
+        Ok([ffi, kit])
     }
 
     /// Compiles what is below `folder`, unless that was done with the same.

@@ -1,14 +1,16 @@
 //! Every developer task of Afterword, run as `cargo xtask <task>`. Depends on nothing but the standard library, so that
 //! it builds in seconds on a machine that has only Rust.
 
+mod aar;
 mod bindings;
 mod boundary;
 mod elf;
 mod kotlin;
-mod packaging;
+mod machine;
 mod peers;
 mod policy;
 mod process;
+mod shipped;
 mod size;
 mod suite;
 mod swift;
@@ -17,6 +19,7 @@ mod tidy;
 mod toolchain;
 mod tools;
 mod workspace;
+mod xcframework;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -33,9 +36,11 @@ cargo xtask <task>
   policy             only the licence, ban and source checks of deny.toml
   kotlin             only the tests of the Kotlin kit
   swift              only the tests of the Swift kit
-  aar                the Android library: cargo-ndk for each processor, the kit's classes, rules for R8 (needs the NDK)
-  xcframework        the library for Apple's systems (needs Xcode)
-  size [--record WHY]  how large the library is as phones get it, against what was noted; minutes, built from nothing
+  aar                the Kotlin kit for Android, with its library for each processor, into target/aar; needs an NDK
+  xcframework        the Swift kit for Apple's systems, with its library, into target/xcframework; needs a Mac with Xcode
+  size               how large the shipped library is, built for this computer, against docs/library-size.tsv
+  … --record WHY     for these three: write the sizes down, with what changed; growth above 5 % fails without
+  pages FILE…        whether devices with pages of 16 KB load these libraries
   fuzz [--seconds N] mutate kept inputs against every decoder (60 s); with nightly and cargo-fuzz also libFuzzer
   bench [ARGS…]      the benchmarks, a Markdown table out; arguments go to the benchmark program
   bench --boundary   what a call into the library costs from Kotlin and from Swift, beside the same call in Rust
@@ -56,9 +61,10 @@ fn main() -> ExitCode {
         "suites" => tasks::list_suites(),
         "tidy" => report(tidy::check(&root)?),
         "policy" => report(policy::check(&root)?),
-        "aar" => packaging::aar(&root),
-        "xcframework" => packaging::xcframework(&root),
+        "aar" => aar::run(&root, &rest),
+        "xcframework" => xcframework::run(&root, &rest),
         "size" => size::run(&root, &rest),
+        "pages" => shipped::pages(&rest),
         "fuzz" => tasks::fuzz(&root, &rest),
         "bench" if rest.iter().any(|word| word == "--peers") => peers::bench(&root, &rest),
         "bench" if rest.iter().any(|word| word == "--boundary") => boundary::bench(&root),

@@ -1,132 +1,251 @@
-//! How large the phones' library is, against how large it was: `docs/library-size.tsv`, a line for each time it was noted.
+//! How large the shipped library is, against `docs/library-size.tsv`: growth that nobody gave a reason for is a failure.
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::bindings;
-use crate::elf::Elf;
-use crate::toolchain::{failed, quietly};
+use crate::elf::{self, Elf};
+use crate::toolchain::failed;
 use crate::workspace::{self, Result};
+use crate::{bindings, shipped};
 
-/// The profile that phones get.
-pub(crate) const PROFILE: &str = "release-mobile";
+/// Date, commit, target, bytes when stripped, what changed: a line a record, between tabs.
 const HISTORY: &str = "docs/library-size.tsv";
-const HEAD: &str = "date\tcommit\ttarget\tfile\ttext\tdata\twhy\n";
-/// It may grow by so many percent without anybody saying why.
-const MOST_GROWTH: u64 = 5;
-/// What only tests may call: no library that is shipped has it.
-const FOR_TESTS: &str = "trouble";
 
-/// One measurement, in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Size {
-    /// What is shipped.
-    pub(crate) file: u64,
-    /// Code and constants.
-    pub(crate) text: u64,
-    /// Data that is copied for each process.
-    pub(crate) data: u64,
+/// So many percent above the last record are a failure.
+const ALLOWED: u64 = 5;
+
+/// A line of the history.
+#[derive(Debug, PartialEq, Eq)]
+struct Record<'a> {
+    date: &'a str,
+    target: &'a str,
+    bytes: u64,
 }
 
-/// The size of a library, which must be one that can be shipped.
-pub(crate) fn measured(bytes: &[u8]) -> Result<Size> {
-    let elf = Elf::read(bytes)?;
-    let exports = elf.exports()?;
-    if exports.iter().any(|name| name.contains(FOR_TESTS)) {
-        return Err(
-            "the library exports what only tests may call; build it without the feature `conformance`".to_owned()
-        );
-    }
-    if !exports.iter().any(|name| name.starts_with("uniffi_afterword_ffi")) {
-        return Err("the library does not export the phones' surface".to_owned());
-    }
-    Ok(Size {
-        file: elf.loaded_size(),
-        text: elf.size_of(&[".text", ".rodata", ".eh_frame", ".eh_frame_hdr", ".gcc_except_table"]),
-        data: elf.size_of(&[".data", ".data.rel.ro", ".bss"]),
-    })
+/// How a library stands to the last record of its target.
+#[derive(Debug, PartialEq, Eq)]
+enum Standing<'a> {
+    First,
+    Within(&'a Record<'a>),
+    Grown(&'a Record<'a>),
 }
 
-/// The last size that was noted for a target.
-fn last(history: &str, target: &str) -> Option<u64> {
-    let lines = history.lines().rev().map(|line| line.split('\t').collect::<Vec<_>>());
-    lines.filter(|line| line.get(2) == Some(&target)).find_map(|line| line.get(3)?.parse().ok())
-}
-
-/// Whether `file` is no more than what was noted, and a little.
-fn within(history: &str, target: &str, file: u64) -> Result<()> {
-    match last(history, target) {
-        Some(before) if file * 100 > before * (100 + MOST_GROWTH) => Err(format!(
-            "the library for {target} has {file} bytes, {before} were noted: make it smaller, or note why with `cargo xtask size --record WHY`"
-        )),
-        _ => Ok(()),
-    }
-}
-
-/// Says how large a library is, and fails where it grew.
-pub(crate) fn report(root: &Path, target: &str, bytes: &[u8]) -> Result<Size> {
-    let size = measured(bytes)?;
-    let history = fs::read_to_string(root.join(HISTORY)).unwrap_or_default();
-    let before = last(&history, target).map_or("nothing noted before".to_owned(), |before| format!("{before} noted"));
-    println!("{target}: {} bytes ({before}), {} of code and constants, {} of data", size.file, size.text, size.data);
-    within(&history, target, size.file)?;
-    Ok(size)
-}
-
-/// `cargo xtask size [--record WHY]`: the host's library as phones get it.
+/// `cargo xtask size [--record WHY]`: this computer's library, its parts, and the history.
 pub(crate) fn run(root: &Path, args: &[String]) -> Result<()> {
-    let why = match args {
-        [] => None,
-        [flag, why] if flag == "--record" => Some(why.as_str()),
-        _ => return Err("`size` takes nothing, or `--record WHY`".to_owned()),
-    };
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    // Alone, so that no feature of the tests is on in it.
-    let words = ["rustc", "--locked", "--package", "afterword-ffi", "--profile", PROFILE, "--crate-type", "cdylib"];
-    quietly(Command::new(cargo).args(words).current_dir(root))?;
-    let name = format!("{}afterword_ffi{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
-    let library = bindings::target(root).join(PROFILE).join(name);
-    let bytes = fs::read(&library).map_err(|error| failed("read", &library, &error))?;
-    let target = format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS);
-    match why {
-        None => report(root, &target, &bytes).map(drop),
-        Some(why) => record(root, &target, measured(&bytes)?, why),
+    let why = reason("size", args)?;
+    let library = shipped::for_host(root)?;
+    shipped::check(root, &library)?;
+    let stripped = library.with_file_name(format!("stripped-{}", bindings::file_name()));
+    shipped::strip("strip".as_ref(), &library, &stripped)?;
+    let target = host()?;
+    println!("the library for {target}, profile {}:", shipped::PROFILE);
+    println!("{:>12} B  whole, with the names that bindings are generated from", length(&library)?);
+    println!("{:>12} B  stripped, as it is shipped", length(&stripped)?);
+    print_sections(&stripped)?;
+    account(root, "size", &[(target, length(&stripped)?)], why.as_deref())
+}
+
+/// The reason after `--record`, for a task that takes nothing else.
+pub(crate) fn reason(task: &str, args: &[String]) -> Result<Option<String>> {
+    match args {
+        [] => Ok(None),
+        [flag, why] if flag == "--record" && !why.trim().is_empty() && !why.contains(['\t', '\n']) => {
+            Ok(Some(why.trim().to_owned()))
+        }
+        _ => Err(format!("`{task}` takes nothing, or `--record` and one line that says what changed")),
     }
 }
 
-fn record(root: &Path, target: &str, size: Size, why: &str) -> Result<()> {
-    let said = |program: &str, words: &[&str]| {
-        let output = Command::new(program).args(words).current_dir(root).output().ok();
-        output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
-    };
-    let (date, commit) = (said("date", &["-u", "+%F"]), said("git", &["rev-parse", "--short", "HEAD"]));
-    let path = root.join(HISTORY);
-    let mut history = if path.is_file() { workspace::read(&path)? } else { HEAD.to_owned() };
-    let why = why.replace(['\t', '\n'], " ");
-    history.push_str(&format!("{date}\t{commit}\t{target}\t{}\t{}\t{}\t{why}\n", size.file, size.text, size.data));
-    fs::write(&path, history).map_err(|error| failed("write", &path, &error))?;
-    println!("noted: {target}, {} bytes", size.file);
+/// How many bytes a file has.
+pub(crate) fn length(file: &Path) -> Result<u64> {
+    fs::metadata(file).map(|found| found.len()).map_err(|error| failed("read", file, &error))
+}
+
+fn print_sections(library: &Path) -> Result<()> {
+    let bytes = fs::read(library).map_err(|error| failed("read", library, &error))?;
+    if !elf::is_elf(&bytes) {
+        return Ok(());
+    }
+    let elf = Elf::read(&bytes).map_err(|error| format!("cannot read {}: {error}", library.display()))?;
+    for (name, what) in [
+        (".text", "code"),
+        (".rodata", "constants"),
+        (".data.rel.ro", "tables with addresses"),
+        (".data", "variables"),
+        (".eh_frame", "how to unwind, so that a panic is an error and not the end"),
+        (".rela.dyn", "what the loader fills in"),
+    ] {
+        println!("{:>12} B    {name}: {what}", elf.section(name).unwrap_or_default());
+    }
     Ok(())
+}
+
+/// Compares each target's size with its last record, and writes new ones where there is a reason. Growth without one is
+/// a failure of `task`.
+pub(crate) fn account(root: &Path, task: &str, sizes: &[(String, u64)], why: Option<&str>) -> Result<()> {
+    let path = root.join(HISTORY);
+    let text = workspace::read(&path)?;
+    let records = history(&text)?;
+    let mut grown = Vec::new();
+    for (target, bytes) in sizes {
+        let sentence = match standing(&records, target, *bytes) {
+            Standing::First => "nothing recorded yet".to_owned(),
+            Standing::Within(last) => against(*bytes, last),
+            Standing::Grown(last) => {
+                grown.push(target.as_str());
+                against(*bytes, last)
+            }
+        };
+        println!("{target}: {bytes} B, {sentence}");
+    }
+    match why {
+        Some(why) => append(root, &path, text, sizes, why),
+        None if grown.is_empty() => Ok(()),
+        None => Err(format!(
+            "{} grew by more than {ALLOWED} % ({HISTORY}); make it smaller, or run `cargo xtask {task} --record \"WHY\"`",
+            grown.join(", ")
+        )),
+    }
+}
+
+fn history(text: &str) -> Result<Vec<Record<'_>>> {
+    let lines = text.lines().enumerate().skip(1).filter(|(_, line)| !line.is_empty());
+    lines
+        .map(|(number, line)| {
+            let cells: Vec<&str> = line.split('\t').collect();
+            match (cells.as_slice(), cells.get(3).and_then(|bytes| bytes.parse().ok())) {
+                (&[date, _, target, _, _], Some(bytes)) => Ok(Record { date, target, bytes }),
+                _ => Err(format!("{HISTORY}:{}: a line has date, commit, target, bytes and what changed", number + 1)),
+            }
+        })
+        .collect()
+}
+
+fn standing<'a>(records: &'a [Record<'a>], target: &str, bytes: u64) -> Standing<'a> {
+    match records.iter().rev().find(|record| record.target == target) {
+        None => Standing::First,
+        Some(last) if bytes * 100 > last.bytes * (100 + ALLOWED) => Standing::Grown(last),
+        Some(last) => Standing::Within(last),
+    }
+}
+
+fn against(bytes: u64, last: &Record<'_>) -> String {
+    let change = (bytes as f64 / last.bytes.max(1) as f64 - 1.0) * 100.0;
+    format!("{change:+.1} % against the {} B of {}", last.bytes, last.date)
+}
+
+fn append(root: &Path, path: &Path, mut text: String, sizes: &[(String, u64)], why: &str) -> Result<()> {
+    let (date, commit) = (today()?, commit(root));
+    for (target, bytes) in sizes {
+        text.push_str(&format!("{date}\t{commit}\t{target}\t{bytes}\t{why}\n"));
+    }
+    fs::write(path, text).map_err(|error| failed("write", path, &error))?;
+    println!("recorded in {HISTORY}");
+    Ok(())
+}
+
+/// The commit that was built, with a `+` where the tree has more than it.
+fn commit(root: &Path) -> String {
+    let git = |args: &[&str]| {
+        let output = Command::new("git").args(args).current_dir(root).output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    let more = git(&["status", "--porcelain"]).is_some_and(|changes| !changes.is_empty());
+    git(&["rev-parse", "--short", "HEAD"]).map_or_else(|| "-".to_owned(), |hash| hash + if more { "+" } else { "" })
+}
+
+/// What rustc builds for where it is told nothing.
+fn host() -> Result<String> {
+    let output = Command::new("rustc").arg("-vV").output().map_err(|error| format!("cannot start rustc: {error}"))?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let line = text.lines().find_map(|line| line.strip_prefix("host: "));
+    line.map(str::to_owned).ok_or_else(|| "rustc does not say what it builds for".to_owned())
+}
+
+fn today() -> Result<String> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).map_err(|error| error.to_string())?;
+    Ok(date(since.as_secs() / 86_400))
+}
+
+/// The date so many days after 1970-01-01.
+fn date(mut days: u64) -> String {
+    let is_leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let mut year = 1970;
+    while days >= 365 + u64::from(is_leap(year)) {
+        days -= 365 + u64::from(is_leap(year));
+        year += 1;
+    }
+    let february = 28 + u64::from(is_leap(year));
+    let mut month = 1;
+    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
+        if days < length {
+            break;
+        }
+        days -= length;
+        month += 1;
+    }
+    format!("{year}-{month:02}-{:02}", days + 1)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const TEXT: &str = "date\tcommit\ttarget\tbytes\twhat changed\n2026-01-01\tabc\ta\t1000\tfirst\n2026-01-02\tabd\ta\t2000\tmore\n2026-01-03\tabe\tb\t50\tfirst\n";
+
     #[test]
-    fn growth_beyond_a_little_is_refused_and_the_last_line_of_the_target_counts() {
-        let history = format!(
-            "{HEAD}2026-11-01\ta\tx\t1000\t1\t1\tfirst\n2026-11-02\tb\tx\t2000\t1\t1\tmore\n2026-11-02\tb\ty\t10\t1\t1\tother\n"
-        );
-        assert_eq!((last(&history, "x"), last(&history, "y"), last(&history, "z")), (Some(2000), Some(10), None));
-        assert!(within(&history, "x", 2100).is_ok() && within(&history, "z", 1 << 40).is_ok());
-        assert!(within(&history, "x", 2101).unwrap_err().contains("--record"));
+    fn growth_is_against_the_last_record_of_the_target() {
+        let records = history(TEXT).unwrap();
+        assert_eq!(records.len(), 3);
+        assert_eq!(standing(&records, "a", 2100), Standing::Within(&records[1]));
+        assert_eq!(standing(&records, "a", 2101), Standing::Grown(&records[1]));
+        assert_eq!(standing(&records, "a", 10), Standing::Within(&records[1]));
+        assert_eq!(standing(&records, "c", 10), Standing::First);
+        assert_eq!(against(2200, &records[1]), "+10.0 % against the 2000 B of 2026-01-02");
     }
 
     #[test]
-    fn what_is_no_library_of_ours_is_refused() {
-        let own = std::fs::read(std::env::current_exe().unwrap()).unwrap();
-        assert!(measured(&own).is_err());
+    fn a_broken_line_is_no_record() {
+        assert!(history(TEXT.trim_end()).is_ok() && history("only the head\n").unwrap().is_empty());
+        for line in ["2026-01-01\tabc\ta\tmany\twhy", "2026-01-01\tabc\ta\t12", "words"] {
+            assert!(history(&format!("{TEXT}{line}\n")).unwrap_err().contains(":5:"), "{line}");
+        }
+        let root = workspace::root().unwrap();
+        assert!(!history(&workspace::read(&root.join(HISTORY)).unwrap()).unwrap().is_empty());
+    }
+
+    #[test]
+    fn growth_needs_a_reason_and_a_reason_is_recorded() {
+        let root = std::env::temp_dir().join(format!("afterword-size-{}", std::process::id()));
+        fs::create_dir_all(root.join("docs")).unwrap();
+        fs::write(root.join(HISTORY), TEXT).unwrap();
+        let sizes = [("b".to_owned(), 60)];
+        assert!(account(&root, "size", &sizes, None).unwrap_err().contains("b grew by more than 5 %"));
+        account(&root, "size", &sizes, Some("a codec")).unwrap();
+        account(&root, "size", &sizes, None).unwrap();
+        let text = workspace::read(&root.join(HISTORY)).unwrap();
+        assert!(text.starts_with(TEXT) && text.ends_with("\tb\t60\ta codec\n"), "{text}");
+        fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn a_reason_is_one_line() {
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        assert_eq!(reason("size", &[]), Ok(None));
+        assert_eq!(reason("size", &words(&["--record", " a codec "])), Ok(Some("a codec".to_owned())));
+        for bad in [&["--record"][..], &["--record", " "], &["--record", "a\nb"], &["why"]] {
+            assert!(reason("size", &words(bad)).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn days_are_dates() {
+        for (days, text) in
+            [(0, "1970-01-01"), (59, "1970-03-01"), (789, "1972-02-29"), (11_016, "2000-02-29"), (20_819, "2027-01-01")]
+        {
+            assert_eq!(date(days), text);
+        }
     }
 }

@@ -124,7 +124,8 @@ pub(crate) fn sources(folder: &Path, extension: &str) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn files_below(path: &Path) -> Result<Vec<PathBuf>> {
+/// Every file below a folder, sorted; a file is itself.
+pub(crate) fn files_below(path: &Path) -> Result<Vec<PathBuf>> {
     if path.is_file() {
         return Ok(vec![path.to_owned()]);
     }
