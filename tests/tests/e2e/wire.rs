@@ -15,7 +15,7 @@ const HELD_UP: (u64, u64) = (20, 384);
 /// acknowledgement of HANDSHAKE_DONE rides on the dialer's hello or on its close.
 const ENCODING: u64 = 12;
 
-/// The median, over a few syncs, of UDP payload after the handshake. Every one of them keeps to [`MOST`], on a machine
+/// The lowest, of a few syncs, of UDP payload after the handshake. Every one of them keeps to [`MOST`], on a machine
 /// that lets both sides run.
 fn quiet_sync(guest: &Home, host: &Home) -> u64 {
     let (serving, address) = host.serve();
