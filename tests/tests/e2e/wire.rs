@@ -6,6 +6,8 @@ use serde_json::Value;
 
 use super::support::SOON;
 
+/// Three datagrams: hello, answer, close.
+const SAID: u64 = 125;
 /// UDP payload of the whole exchange after the handshake, both ways.
 const MOST: u64 = 256;
 /// The same where a side was held up for longer than QUIC waits before it acknowledges and probes by itself: both sides
@@ -20,7 +22,9 @@ const ENCODING: u64 = 12;
 fn quiet_sync(guest: &Home, host: &Home) -> u64 {
     let (serving, address) = host.serve();
     let mut bytes = Vec::new();
-    for _ in 0..9 {
+    // QUIC acknowledges by itself where a side answers late, and that only adds: what is said is the lowest count. Where
+    // nine sessions of ten have such a datagram, a few more show one without.
+    while bytes.len() < 9 || (bytes.len() < 90 && bytes.iter().all(|bytes| *bytes > SAID)) {
         let report = guest.json(&["sync", "--peer", &address]);
         let peer = &report["peers"][0];
         let count = |value: &Value| value.as_u64().unwrap();
@@ -38,8 +42,6 @@ fn quiet_sync(guest: &Home, host: &Home) -> u64 {
     bytes.sort_unstable();
     println!("bytes after the handshake: {bytes:?}");
     assert!(bytes[bytes.len() / 2] <= MOST, "{bytes:?}");
-    // What is said is in each of them; an acknowledgement that QUIC sends by itself is in some, and on a busy machine in
-    // every second one.
     bytes[0]
 }
 
