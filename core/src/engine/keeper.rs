@@ -210,8 +210,12 @@ impl Keeper {
 
     fn hold(&self, held: Held) {
         let state = held.state();
-        tracing::info!(state = ?state, "the journal turned");
         *lock(&self.held) = held;
+        self.turned(state);
+    }
+
+    fn turned(&self, state: LockState) {
+        tracing::info!(?state, "the journal turned");
         self.bus.tell(Event::LockChanged(state));
     }
 
@@ -325,8 +329,7 @@ impl Keeper {
         let held = std::mem::replace(&mut *lock(&self.held), Held::Ended);
         self.stop_running();
         self.bus.ask_heads(None);
-        tracing::info!(state = ?LockState::Ended, "the journal turned");
-        self.bus.tell(Event::LockChanged(LockState::Ended));
+        self.turned(LockState::Ended);
         match held {
             Held::Open(engine) => {
                 let saved = engine.save_drafts();
@@ -472,9 +475,7 @@ impl Drop for Keeper {
 /// What of a session's progress is a step of a pairing.
 fn step_of(news: &Told) -> Option<PairingStep> {
     match news {
-        Told::Progress(costs) => {
-            Some(PairingStep::Syncing { operations: costs.sent_operations + costs.received_operations })
-        }
+        Told::Progress(costs) => Some(PairingStep::Syncing { operations: costs.operations() }),
         _ => None,
     }
 }
@@ -492,8 +493,7 @@ fn served(bus: &Bus, event: ServeEvent) {
 }
 
 fn met(bus: &Bus, device: DeviceId, outcome: &Outcome) {
-    let operations = outcome.costs.sent_operations + outcome.costs.received_operations;
-    tracing::info!(equal = ?outcome.equal, operations, "a device was met");
+    tracing::info!(equal = ?outcome.equal, operations = outcome.costs.operations(), "a device was met");
     bus.tell(Event::SyncChanged(SyncState::Met { device, equal: outcome.equal == Some(true) }));
 }
 
@@ -504,7 +504,7 @@ fn counted(report: &SyncReport) -> SyncedOnce {
         met,
         missed: report.peers.len() as u64 - met,
         equal: report.equal,
-        operations: outcomes().map(|one| one.costs.sent_operations + one.costs.received_operations).sum(),
+        operations: outcomes().map(|one| one.costs.operations()).sum(),
         bytes: outcomes().map(|one| one.wire.sent_bytes + one.wire.received_bytes).sum(),
     }
 }

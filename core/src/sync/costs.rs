@@ -18,3 +18,10 @@ pub struct Costs {
     /// Automerge documents opened: always 0, and a test holds it.
     pub documents_opened: u64,
 }
+
+impl Costs {
+    /// Operations that came and went.
+    pub fn operations(&self) -> u64 {
+        self.sent_operations + self.received_operations
+    }
+}

@@ -6,7 +6,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::Once;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
@@ -68,11 +68,11 @@ pub enum Vouched {
 }
 
 /// SQLite counts as started before SQLCipher's part of it is: a second thread that opens a database just then would be
-/// told that its key can't be set (`SQL logic error`). So the first opening of a process is done by one thread alone.
-fn started() {
-    static STARTED: Once = Once::new();
-    // Had this failed, the opening that follows says why.
-    STARTED.call_once(|| drop(Connection::open_in_memory()));
+/// told that its key can't be set (`SQL logic error`). So one thread at a time opens a file; it takes microseconds.
+fn opened(path: &Path) -> rusqlite::Result<Connection> {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
 }
 
 /// Opens a connection with every pragma in place. Does not look at the format version: see [`prepare`].
@@ -80,9 +80,7 @@ pub fn open(path: &Path, key: &Secret, vouched: Vouched, role: Role) -> StoreRes
     if role != Role::Create {
         look_at_header(path)?;
     }
-    started();
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(path, flags)?;
+    let mut connection = opened(path)?;
     match set_up(&mut connection, key, role) {
         Ok(()) => Ok(connection),
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
