@@ -153,7 +153,7 @@ impl From<core::PairingStep> for PairingStep {
     }
 }
 
-/// Why a listener did not take an event. It is told the next one all the same.
+/// Why an app did not take what it was told. It is told the next thing all the same.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, uniffi::Error)]
 pub enum ListenerError {
     /// It threw. What was thrown may quote what was written, so nothing of it is carried on.

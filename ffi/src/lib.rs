@@ -38,7 +38,7 @@ pub use entries::{
 };
 pub use error::AfterwordError;
 pub use events::{Event, EventListener, ListenerError, PairingStep, Subscription, SyncState};
-pub use log::{LogError, LogLevel, LogLine, LogSink, set_log_sink};
+pub use log::{LogLevel, LogLine, LogSink, set_log_sink};
 pub use pairing::{JoinedJournal, Newcomer, Paired, Pairing, PairingListener};
 pub use status::{Device, Health, HealthCheck, Repaired, SyncedOnce};
 pub use transfer::{Attached, ByteSink, ByteSource, NewFile, StreamError, Transfer};

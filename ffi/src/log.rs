@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use afterword_system::{LogLevel as CoreLevel, LogLine as CoreLine};
-use uniffi::UnexpectedUniFFICallbackError;
 
 use crate::error::Result;
+use crate::events::ListenerError;
 
 /// How much a line of the log matters, the most important first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Enum)]
@@ -53,25 +53,11 @@ pub struct LogLine {
     pub text: String,
 }
 
-/// Why a line was not taken. It is left out, and the next one is told all the same.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, uniffi::Error)]
-pub enum LogError {
-    /// The app's log failed.
-    #[error("the app's log failed")]
-    Failed,
-}
-
-impl From<UnexpectedUniFFICallbackError> for LogError {
-    fn from(_: UnexpectedUniFFICallbackError) -> Self {
-        Self::Failed
-    }
-}
-
 /// Takes the lines of the log, one after the other, on a thread of their own. Implemented by the app.
 #[uniffi::export(foreign)]
 pub trait LogSink: Send + Sync {
-    /// Takes one line.
-    fn log(&self, line: LogLine) -> std::result::Result<(), LogError>;
+    /// Takes one line. One that fails is left out, and the next one is told all the same.
+    fn log(&self, line: LogLine) -> std::result::Result<(), ListenerError>;
 }
 
 /// From now on `sink` takes every line up to `most`, in the place of who took them before: one for the whole process.

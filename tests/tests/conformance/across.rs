@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use afterword_ffi::{
-    AnnouncedService, Discovery, DiscoveryError, Edit, JoinedJournal, LogError, LogLevel, LogLine, LogSink, Newcomer,
-    Pairing, PairingStep, Sightings, TextField, set_log_sink,
+    AnnouncedService, Discovery, DiscoveryError, Edit, JoinedJournal, LogLevel, LogLine, LogSink, Newcomer, Pairing,
+    PairingStep, Sightings, TextField, set_log_sink,
 };
 use afterword_tests::home::{Home as Laptop, text as word};
 
@@ -83,8 +83,8 @@ fn s26_laptop_joins() {
 struct Lines(Mutex<Sender<LogLine>>);
 
 impl LogSink for Lines {
-    fn log(&self, line: LogLine) -> Result<(), LogError> {
-        lock(&self.0).send(line).map_err(|_| LogError::Failed)
+    fn log(&self, line: LogLine) -> Result<(), ListenerError> {
+        lock(&self.0).send(line).map_err(|_| ListenerError::Failed)
     }
 }
 

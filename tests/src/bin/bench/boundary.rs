@@ -4,7 +4,6 @@
 //! there for the programs of the kits. Each prints a line for each call: who, what, median, lowest, highest, samples; times
 //! in microseconds.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Sender, channel};
@@ -60,23 +59,18 @@ impl KeyVault for Files {
     }
 }
 
-/// The same for core.
-#[derive(Debug)]
-struct InCore(Files, Mutex<BTreeMap<String, Secret>>);
-
-impl PlatformVault for InCore {
+impl PlatformVault for Files {
     fn store(&self, name: &str, secret: &Secret) -> StoreResult<()> {
-        self.1.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), secret.clone());
-        Ok(())
+        KeyVault::store(self, name.to_owned(), secret.expose().to_vec()).map_err(Into::into)
     }
 
     fn load(&self, name: &str) -> StoreResult<Option<Secret>> {
-        let bytes = self.0.load(name).and_then(|bytes| bytes.try_into().ok());
+        let bytes = self.load(name).and_then(|bytes| bytes.try_into().ok());
         Ok(bytes.map(Secret::from_bytes))
     }
 
-    fn delete(&self, _: &str) -> StoreResult<()> {
-        Ok(())
+    fn delete(&self, name: &str) -> StoreResult<()> {
+        KeyVault::delete(self, name.to_owned()).map_err(Into::into)
     }
 }
 
@@ -145,8 +139,7 @@ fn copied(from: &Path, to: &Path) -> std::io::Result<()> {
 }
 
 fn core(home: &Path, vault: &Path) -> Result<(), Error> {
-    let vault = Arc::new(InCore(Files(vault.to_owned()), Mutex::default()));
-    let keeper = Keeper::open(home, vault, environment(3))?;
+    let keeper = Keeper::open(home, Arc::new(Files(vault.to_owned())), environment(3))?;
     let list = |limit| keeper.with(|engine| engine.list(&Filter::default(), limit, None));
     measure("core", "list", |_| {
         list(ENTRIES as usize).map(|listed| assert_eq!(listed.page.rows.len(), ENTRIES as usize))

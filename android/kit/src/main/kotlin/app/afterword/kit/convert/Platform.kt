@@ -1,7 +1,7 @@
 package app.afterword.kit.convert
 
 import app.afterword.ffi.DiscoveryException
-import app.afterword.ffi.LogException
+import app.afterword.ffi.ListenerException
 import app.afterword.ffi.LogSink
 import app.afterword.ffi.Sightings
 import app.afterword.kit.AnnouncedService
@@ -23,7 +23,7 @@ internal class ForeignLog(
         try {
             sink(LogLine(line.level.toKit(), line.target, line.text))
         } catch (_: Exception) {
-            throw LogException.Failed()
+            throw ListenerException.Failed()
         }
 }
 
