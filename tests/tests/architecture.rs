@@ -288,9 +288,6 @@ fn every_capability_of_core_is_exported_or_named_with_a_reason() {
     }
     for (name, reason) in NOT_EXPORTED {
         assert!(capabilities.contains(*name) && !reason.is_empty(), "core has no `{name}` any more");
-        assert!(
-            !calls(name) || ["sync", "engine", "ok", "row", "heads", "keep"].contains(name),
-            "`{name}` is exported"
-        );
+        assert!(!calls(name), "`{name}` is exported");
     }
 }
