@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::kotlin;
 use crate::machine::{self, Machine, Missing, ThisMachine};
-use crate::toolchain::{failed, files_below, quietly};
+use crate::toolchain::{failed, files_below, fresh, put_in_place, quietly};
 use crate::workspace::{self, Result};
 use crate::{bindings, shipped, size};
 
@@ -185,22 +185,6 @@ fn listing(folders: &[&Path]) -> Result<String> {
     }
     lines.sort();
     Ok(lines.iter().map(|(name, folder)| format!("-C \"{folder}\" \"{name}\"\n")).collect())
-}
-
-/// An empty folder.
-fn fresh(folder: &Path) -> Result<PathBuf> {
-    if folder.exists() {
-        fs::remove_dir_all(folder).map_err(|error| failed("remove", folder, &error))?;
-    }
-    fs::create_dir_all(folder).map_err(|error| failed("make", folder, &error))?;
-    Ok(folder.to_owned())
-}
-
-fn put_in_place(partial: &Path, done: &Path) -> Result<()> {
-    if done.exists() {
-        fs::remove_dir_all(done).map_err(|error| failed("remove", done, &error))?;
-    }
-    fs::rename(partial, done).map_err(|error| failed("put in place", done, &error))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::process;
 use crate::toolchain::{digest, failed, quietly};
 use crate::workspace::Result;
 
@@ -15,8 +16,7 @@ pub(crate) fn target(root: &Path) -> PathBuf {
 /// Builds the host's library and the program that reads its interface, both as `cargo xtask test build` does: built
 /// alone, they would ask for other features of what they depend on, and everything would be built twice.
 pub(crate) fn library(root: &Path) -> Result<PathBuf> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    quietly(Command::new(cargo).args(["build", "--release", "--locked", "--workspace"]).current_dir(root))?;
+    quietly(process::cargo().args(["build", "--release", "--locked", "--workspace"]).current_dir(root))?;
     Ok(target(root).join("release").join(file_name()))
 }
 

@@ -1,11 +1,10 @@
 //! What a call costs that crosses into Kotlin or Swift, beside the same call in Rust, on copies of one journal in one run.
 
-use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::toolchain::failed;
+use crate::toolchain::{fresh, remove};
 use crate::workspace::Result;
 use crate::{bindings, kotlin, process, swift};
 
@@ -49,11 +48,7 @@ impl Line {
 /// `cargo xtask bench --boundary`.
 pub(crate) fn bench(root: &Path) -> Result<()> {
     let library = bindings::library(root)?;
-    let folder = bindings::target(root).join("boundary");
-    if folder.exists() {
-        fs::remove_dir_all(&folder).map_err(|error| failed("remove", &folder, &error))?;
-    }
-    fs::create_dir_all(&folder).map_err(|error| failed("make", &folder, &error))?;
+    let folder = fresh(&bindings::target(root).join("boundary"))?;
     let mut rust = Command::new(library.with_file_name(format!("bench{}", std::env::consts::EXE_SUFFIX)));
     rust.arg("--boundary").arg(&folder);
     let mut lines = said(&process::run(rust, Duration::from_secs(300), false)?)?;
@@ -63,7 +58,7 @@ pub(crate) fn bench(root: &Path) -> Result<()> {
             None => println!("{name}: not run: `cargo xtask setup {name}` was not run"),
         }
     }
-    fs::remove_dir_all(&folder).map_err(|error| failed("remove", &folder, &error))?;
+    remove(&folder)?;
     print!("{}", table(&lines));
     Ok(())
 }

@@ -10,7 +10,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::suite::Outcome;
-use crate::toolchain::{Toolchain, announce, check_sha256, digest, failed, quietly, sources};
+use crate::toolchain::{Toolchain, announce, check_sha256, digest, failed, quietly, remove, sources};
 use crate::workspace::Result;
 use crate::{bindings, process, tools};
 
@@ -193,9 +193,7 @@ impl Build {
         if out.is_dir() && fs::read_to_string(&stamp).is_ok_and(|stamp| stamp == made_of) {
             return Ok(out);
         }
-        if out.exists() {
-            fs::remove_dir_all(&out).map_err(|error| failed("remove", &out, &error))?;
-        }
+        remove(&out)?;
         println!("compiling {name}: {} file(s)", files.len());
         let mut command = kotlinc(&self.tools);
         command.args(["-no-stdlib", "-no-reflect", "-jvm-target", "17", "-module-name", &format!("afterword-{name}")]);

@@ -159,7 +159,7 @@ pub(crate) fn bench(root: &Path, args: &[String]) -> Result<()> {
         let _ = std::fs::remove_file(&out);
         let _ = std::fs::remove_dir_all(&scratch);
         std::fs::create_dir_all(&scratch).map_err(|error| format!("cannot make {}: {error}", scratch.display()))?;
-        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        let mut command = process::cargo();
         if *name == OURS {
             command.current_dir(root).args(["run", "--release", "--locked", "--quiet"]);
             command.args(["--package", "afterword-tests", "--bin", "bench", "--", "--goals"]);
@@ -180,7 +180,7 @@ pub(crate) fn bench(root: &Path, args: &[String]) -> Result<()> {
     }
     let _ = std::fs::remove_dir_all(&scratch);
     let page = root.join("docs/performance.md");
-    let mut report = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut report = process::cargo();
     report.current_dir(&peers).args(["run", "--release", "--locked", "--quiet", "--package", "bench-report", "--"]);
     let ran = process::run(
         {
@@ -198,7 +198,7 @@ pub(crate) fn bench(root: &Path, args: &[String]) -> Result<()> {
 }
 
 fn cargo(folder: &Path, args: &[&str]) -> Result<()> {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut command = process::cargo();
     let status = command.args(args).current_dir(folder).status();
     let status = status.map_err(|error| format!("cannot start cargo: {error}"))?;
     if status.success() { Ok(()) } else { Err(format!("`cargo {}` failed", args.join(" "))) }

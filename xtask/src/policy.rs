@@ -6,8 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::process::Command;
 
+use crate::process;
 use crate::workspace::{self, Result, quoted, toml_table};
 
 /// Every breach of the policy, one sentence each.
@@ -31,9 +31,7 @@ pub(crate) fn check(root: &Path) -> Result<Vec<String>> {
 
 /// `name version|licence` for everything in the graph, on every platform.
 fn tree(root: &Path) -> Result<String> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let run =
-        |args: &[&str]| Command::new(&cargo).args(args).current_dir(root).output().map_err(|error| error.to_string());
+    let run = |args: &[&str]| process::cargo().args(args).current_dir(root).output().map_err(|error| error.to_string());
     let args = [
         "tree",
         "--locked",

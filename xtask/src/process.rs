@@ -17,6 +17,11 @@ pub(crate) struct Ran {
     pub(crate) lines: Vec<String>,
 }
 
+/// The cargo that runs this.
+pub(crate) fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
 /// Whether `program` can be started at all with `args`.
 pub(crate) fn answers(program: &str, args: &[&str]) -> bool {
     Command::new(program)

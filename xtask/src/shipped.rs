@@ -6,10 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::bindings;
 use crate::elf::Elf;
 use crate::toolchain::{failed, quietly};
 use crate::workspace::{self, Result};
+use crate::{bindings, process};
 
 /// The profile of the root's `Cargo.toml`.
 pub(crate) const PROFILE: &str = "release-mobile";
@@ -22,7 +22,7 @@ pub(crate) const LARGE_PAGES: [&str; 2] = ["-C", "link-arg=-Wl,-z,max-page-size=
 /// `cargo LEAD… rustc` for the library of the phones alone, so that no feature of the tests is on, and as one kind of
 /// file alone: each kind would be optimised as a whole again.
 pub(crate) fn cargo(root: &Path, lead: &[&str], kind: &str) -> Command {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut command = process::cargo();
     command.args(lead).args(["rustc", "--locked", "--package", "afterword-ffi", "--lib"]);
     command.args(["--profile", PROFILE, "--crate-type", kind]).current_dir(root);
     // rustc refuses to optimise a whole of which it keeps parts for the next time.
@@ -46,9 +46,8 @@ pub(crate) fn for_host(root: &Path) -> Result<PathBuf> {
 pub(crate) fn generate(root: &Path, language: &str, folder: &Path) -> Result<()> {
     let library = for_host(root)?;
     check(root, &library)?;
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let words = ["build", "--release", "--locked", "--package", "afterword-bindgen"];
-    quietly(Command::new(cargo).args(words).current_dir(root))?;
+    quietly(process::cargo().args(words).current_dir(root))?;
     bindings::generate(root, &library, language, folder)
 }
 

@@ -1,7 +1,6 @@
 //! A suite: what it runs, what it needs, how long it may take, and the one line it ends with.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::process;
@@ -132,7 +131,7 @@ impl Suite {
     }
 
     fn cargo(&self, root: &Path, args: &[&str], tests: Option<(u64, &Notes)>) -> Result<process::Ran> {
-        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        let mut command = process::cargo();
         command.args(args).current_dir(root).env("CARGO_TERM_COLOR", "never");
         let mut limit = LIMIT;
         if let Some((seconds, notes)) = tests {

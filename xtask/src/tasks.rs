@@ -237,7 +237,7 @@ pub(crate) fn soak(root: &Path, args: &[String]) -> Result<()> {
 
 /// Runs cargo with its outputs untouched.
 fn cargo(root: &Path, args: &[&str]) -> Result<()> {
-    let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let status = process::cargo()
         .args(args)
         .current_dir(root)
         .status()

@@ -44,15 +44,11 @@ impl Toolchain {
             return Ok(());
         }
         let partial = above.join(format!("{}.partial", self.name));
-        for old in [&folder, &partial] {
-            if old.exists() {
-                fs::remove_dir_all(old).map_err(|error| failed("remove", old, &error))?;
-            }
-        }
-        fs::create_dir_all(&partial).map_err(|error| failed("make", &partial, &error))?;
+        remove(&folder)?;
+        fresh(&partial)?;
         (self.make)(root, &partial)?;
         fs::write(partial.join(STAMP), self.key).map_err(|error| failed("stamp", &partial, &error))?;
-        fs::rename(&partial, &folder).map_err(|error| failed("put in place", &folder, &error))?;
+        put_in_place(&partial, &folder)?;
         println!("{} is set up in {}", self.name, folder.display());
         Ok(())
     }
@@ -71,6 +67,27 @@ impl Toolchain {
 }
 
 const STAMP: &str = ".ready";
+
+/// An empty folder.
+pub(crate) fn fresh(folder: &Path) -> Result<PathBuf> {
+    remove(folder)?;
+    fs::create_dir_all(folder).map_err(|error| failed("make", folder, &error))?;
+    Ok(folder.to_owned())
+}
+
+/// Puts a folder that is whole in the place of the one before.
+pub(crate) fn put_in_place(partial: &Path, done: &Path) -> Result<()> {
+    remove(done)?;
+    fs::rename(partial, done).map_err(|error| failed("put in place", done, &error))
+}
+
+/// Removes a folder, if it is there.
+pub(crate) fn remove(folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(failed("remove", folder, &error)),
+        _ => Ok(()),
+    }
+}
 
 /// A sentence about a file or folder.
 pub(crate) fn failed(what: &str, path: &Path, error: &std::io::Error) -> String {

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::machine::{self, Machine, Missing, ThisMachine};
-use crate::toolchain::{failed, files_below, quietly};
+use crate::toolchain::{failed, files_below, put_in_place, quietly, remove};
 use crate::workspace::{self, Result};
 use crate::{bindings, shipped, size};
 
@@ -35,9 +35,7 @@ pub(crate) fn run(root: &Path, args: &[String]) -> Result<()> {
     let [device, one, other, mac] = [device?, one?, other?, mac?];
 
     let partial = bindings::target(root).join("xcframework.partial");
-    if partial.exists() {
-        fs::remove_dir_all(&partial).map_err(|error| failed("remove", &partial, &error))?;
-    }
+    remove(&partial)?;
     let package = partial.join("AfterwordKit");
     let framework = package.join("generated").join(format!("{MODULE}.xcframework"));
     lay_out(root, &generated, &package)?;
@@ -57,10 +55,7 @@ pub(crate) fn run(root: &Path, args: &[String]) -> Result<()> {
     let sizes = sizes.map(|(target, library)| Ok((format!("{target} (static)"), size::length(library)?)));
     size::account(root, "xcframework", &sizes.collect::<Result<Vec<_>>>()?, why.as_deref())?;
     let done = bindings::target(root).join("xcframework");
-    if done.exists() {
-        fs::remove_dir_all(&done).map_err(|error| failed("remove", &done, &error))?;
-    }
-    fs::rename(&partial, &done).map_err(|error| failed("put in place", &done, &error))?;
+    put_in_place(&partial, &done)?;
     println!("{}: a package for an app; the zip's checksum is {checksum}", done.join("AfterwordKit").display());
     Ok(())
 }
