@@ -22,8 +22,9 @@ const ENCODING: u64 = 12;
 fn quiet_sync(guest: &Home, host: &Home) -> u64 {
     let (serving, address) = host.serve();
     let mut bytes = Vec::new();
-    // QUIC acknowledges by itself where a side answers late, and that only adds: what is said is the lowest count. Where
-    // nine sessions of ten have such a datagram, a few more show one without.
+    // What QUIC says for itself goes with what we say or in a datagram of its own, as threads happen to run within the first
+    // millisecond, and that only adds: what is said is the lowest count. Where nine sessions of ten have such a datagram,
+    // a few more show one without.
     while bytes.len() < 9 || (bytes.len() < 90 && bytes.iter().all(|bytes| *bytes > SAID)) {
         let report = guest.json(&["sync", "--peer", &address]);
         let peer = &report["peers"][0];
