@@ -4,6 +4,7 @@
 mod aar;
 mod bindings;
 mod boundary;
+mod bounds;
 mod elf;
 mod kotlin;
 mod machine;

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::bounds;
 use crate::workspace::{self, Result, toml_table};
 
 /// A file longer than this has more than one reason to change.
@@ -25,6 +26,7 @@ pub(crate) fn check(root: &Path) -> Result<Vec<String>> {
         }
     }
     findings.extend(status(&workspace::read(&root.join("docs/status.md"))?));
+    findings.extend(bounds::check(root)?);
     findings.extend(changelog(&workspace::read(&root.join("CHANGELOG.md"))?));
     for (manifest, reasons) in
         [("Cargo.toml", "docs/decisions/dependencies.md"), ("bench/Cargo.toml", "bench/README.md")]
