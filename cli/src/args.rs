@@ -232,6 +232,19 @@ pub enum Command {
         #[arg(long, value_name = "S", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86_400))]
         timeout: u64,
     },
+    /// Say something of an entry that only the next version understands
+    #[cfg(feature = "next-format")]
+    #[command(hide = true)]
+    NextSay {
+        /// The entry
+        id: String,
+        /// What to say
+        text: String,
+    },
+    /// Print all that was said so
+    #[cfg(feature = "next-format")]
+    #[command(hide = true)]
+    NextHeard,
     /// Bring in a folder of Markdown, one text file, or an export of ours; twice adds nothing
     Import {
         /// The folder or file

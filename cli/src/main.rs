@@ -7,7 +7,7 @@ use afterword_cli::commands::run;
 use afterword_cli::output::{Output, usage, wants_json};
 use clap::Parser;
 
-fn main() -> ExitCode {
+pub(crate) fn main() -> ExitCode {
     let (out, result) = match Cli::try_parse() {
         Ok(cli) => {
             let out = Output::new(cli.global.json);

@@ -75,6 +75,7 @@ pub(crate) fn statements() -> Vec<Vec<u8>> {
     all.extend(Statement::remove(Signer::Device(&key(0x11)), &journal(), &seen, key(0x12).id()));
     let chain = Position::start(&journal(), &log(0x12)).chain;
     all.extend(Statement::keep(&key(0x11), &journal(), &seen, log(0x12), 300, chain));
+    all.extend(Statement::unknown(Signer::Device(&key(0x11)), &journal(), &seen, 300, b"later".to_vec()));
     all.iter().map(|statement| statement.encode().to_vec()).collect()
 }
 
@@ -213,6 +214,7 @@ fn operations() -> Vec<Operation> {
     [
         Operation::new(first, chunk),
         Operation::new(envelope(OperationKind::Record, entry()), b"sent".to_vec()),
+        Operation::new(envelope(OperationKind::from(300), entry()), b"later".to_vec()),
         Ok(Operation::erase(EntryId::from_bytes([4; 16]))),
     ]
     .into_iter()

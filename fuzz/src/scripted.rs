@@ -161,6 +161,7 @@ fn messages() -> Vec<Message> {
         Message::WhoAreYou,
         Message::Next { generation: 1, bytes: vec![0; 9] },
         Message::Listing(vec![row(7), row(14)]),
+        Message::NotUnderstood(300),
     ]
 }
 
@@ -186,10 +187,12 @@ fn continued() -> Vec<Message> {
     [Message::Batch { generation: 1, batch: batch.encode() }].into_iter().chain(next).collect()
 }
 
-/// Every message's payload.
+/// Every message's payload, and a hello with something behind it.
 pub(crate) fn payloads() -> Vec<Vec<u8>> {
     let adds = founding().iter().map(|statement| statement.encode().to_vec()).collect();
-    messages().iter().chain([&Message::Adds(adds)]).map(Message::encode).collect()
+    let mut all: Vec<_> = messages().iter().chain([&Message::Adds(adds)]).map(Message::encode).collect();
+    all.push([all[0].clone(), vec![1, 0xac, 0x02, 5], b"later".to_vec()].concat());
+    all
 }
 
 fn script(messages: &[Message]) -> Vec<u8> {
@@ -206,6 +209,11 @@ pub(crate) fn scripts() -> Vec<Vec<u8>> {
         rest.iter().filter(wanted).map(|message| script(&[opening, &[message.clone()]].concat())).collect();
     scripts.push([script(&[opening, &rest[4..6]].concat()), script(&rest[9..])].concat());
     scripts.push(script(&[opening, &continued()].concat()));
+    // What a later version says: a message, and something behind a hello.
+    let later = [&[9, 0, 0xac, 0x02][..], b"a later"].concat();
+    scripts.push([script(opening), later.clone(), script(&rest[..1]), later].concat());
+    let greeting = [messages().swap_remove(0).encode(), vec![1, 0xac, 0x02, 5], b"later".to_vec()].concat();
+    scripts.push([vec![greeting.len() as u8, 0], greeting, script(&opening[1..])].concat());
     scripts.retain(|script| session(script));
     scripts.push(script(opening));
     scripts

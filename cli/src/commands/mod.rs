@@ -7,6 +7,8 @@ mod files;
 mod find;
 mod journal;
 mod network;
+#[cfg(feature = "next-format")]
+mod next;
 mod parts;
 mod text;
 mod transfer;
@@ -63,5 +65,9 @@ pub fn run(out: Output, cli: Cli) -> Outcome {
         Command::Devices { action: Some(DevicesAction::Remove { id }) } => network::remove_device(&context()?, &id),
         Command::Serve { listen } => network::serve(&context()?, listen.as_deref()),
         Command::Sync { peer, timeout } => network::sync(&context()?, peer.as_deref(), timeout),
+        #[cfg(feature = "next-format")]
+        Command::NextSay { id, text } => next::say(&context()?, &id, &text),
+        #[cfg(feature = "next-format")]
+        Command::NextHeard => next::heard(&context()?),
     }
 }

@@ -4,11 +4,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use afterword_core::engine::{
-    DeviceStatus, Engine, HostEvent, JoinOptions, PeerReport, ServeEvent, ServeOptions, SyncOptions, SyncReport, Told,
-    is_journal,
+    DeviceStatus, Engine, HostEvent, JoinOptions, NEWER, PeerReport, ServeEvent, ServeOptions, SyncOptions, SyncReport,
+    Told, is_journal,
 };
 
-use afterword_core::sync::Costs;
+use afterword_core::sync::{Costs, Event};
 
 use super::context::{Context, environment, stop_signal, unlocking};
 use crate::human::{self, Style};
@@ -84,8 +84,19 @@ pub(super) fn sync(context: &Context, peer: Option<&str>, timeout: u64) -> Outco
     let timeout = Duration::from_secs(timeout);
     let options = SyncOptions { peer, timeout, discover: Some(LOOK_AROUND.min(timeout)), within: None };
     let mut progress = Progress::new("syncing", context.out.is_json());
-    let report = engine.sync(&options, |_, told| moved(&mut progress, &told))?;
+    let mut newer = false;
+    let report = engine.sync(&options, |_, told| {
+        newer |= matches!(told, Told::Event(Event::Newer));
+        moved(&mut progress, &told);
+    })?;
     progress.finish();
+    if newer {
+        context.out.note(&format!("{}{}.", &NEWER[..1].to_uppercase(), &NEWER[1..]));
+    }
+    #[cfg(feature = "next-format")]
+    for [heard, not_understood] in report.peers.iter().filter_map(|peer| Some(peer.outcome.as_ref()?.costs.next)) {
+        eprintln!("next: {heard} understood here, {not_understood} not understood there");
+    }
     let reached = report.peers.iter().any(PeerReport::ok);
     context.out.answer(&sync_json(&report), |value| human::peers(value, Style::here()))?;
     if reached { Ok(()) } else { Err(Failure::Trouble) }

@@ -1,7 +1,7 @@
 //! Bringing a journal's entries along when its device joins another journal.
 
 use crate::error::Result;
-use crate::log::{Envelope, MAX_BATCH, Operation};
+use crate::log::{Envelope, MAX_BATCH, Operation, OperationKind};
 use crate::store::StorageExt;
 use crate::store::blobs::{CHUNK, Shape};
 use crate::store::rules;
@@ -9,8 +9,11 @@ use crate::sync::{BlobBytes, STORE_SLICE};
 
 use super::shared::Shared;
 
-/// Writes down in `new` every change of `old` that it does not hold. Erase certificates of the new journal are obeyed;
-/// `old` is only read.
+/// Operations of one log that are looked at in one transaction.
+const SLICE: u64 = 64;
+
+/// Writes down in `new` every change of `old` that it does not hold, and all that is no change: records, and what only a
+/// later version understands. Erase certificates of the new journal are obeyed; `old` is only read.
 pub(super) fn adopt(old: &Shared, new: &Shared) -> Result<()> {
     for entry in old.store.read(|tx| tx.documents())? {
         let operations = old.store.read(|tx| {
@@ -46,6 +49,18 @@ pub(super) fn adopt(old: &Shared, new: &Shared) -> Result<()> {
             }
             Ok(())
         })?;
+    }
+    for (log, end) in old.store.read(|tx| tx.logs())? {
+        for first in (1..=end.seq).step_by(SLICE as usize) {
+            let mut operations = old.store.read(|tx| tx.operations(log, first, end.seq.min(first + SLICE - 1)))?;
+            operations.retain(|operation| {
+                matches!(operation.envelope.kind, OperationKind::Record | OperationKind::Unknown(_))
+            });
+            if !operations.is_empty() {
+                let entropy = &mut new.entropy.clone();
+                new.store.write(|tx| rules::log_again(tx, &new.identity, entropy, log, operations))?;
+            }
+        }
     }
     copy_blobs(old, new)
 }

@@ -97,7 +97,7 @@ pub(super) async fn run(
             }
             1 => (1, Some(session.settled().unwrap_or(false)), None),
             2 => (2, session.settled(), Some(refused())),
-            4 => (4, session.settled(), sentence(&Close::Error(SessionError::TooNew), None)),
+            4 => (4, session.settled(), Some(too_old_there())),
             STOPPED if session.settled().is_some() => (STOPPED, session.settled(), None),
             STOPPED => (
                 STOPPED,
@@ -108,6 +108,8 @@ pub(super) async fn run(
                     "nothing is lost; sync again",
                 )),
             ),
+            // A later version may have reasons of its own.
+            STOPPED.. => (code, session.settled(), session.settled().is_none().then(ended_by_a_later_version)),
             _ => (
                 code,
                 session.settled(),
@@ -384,6 +386,22 @@ fn refused() -> Error {
         "if this device was not removed on purpose, pair the two again",
     )
     .about("not_a_member")
+}
+
+fn too_old_there() -> Error {
+    Error::new(
+        Code::TooNew,
+        "the other device's Afterword is too old to understand this one",
+        "nothing is lost; update Afterword on the other device, and sync again",
+    )
+}
+
+fn ended_by_a_later_version() -> Error {
+    Error::new(
+        Code::TooNew,
+        "the other device runs a newer version of Afterword, and ended the sync for a reason that this one does not know",
+        "nothing is lost; update Afterword on this device, and sync again",
+    )
 }
 
 fn sentence(close: &Close, settled: Option<bool>) -> Option<Error> {

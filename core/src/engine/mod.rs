@@ -23,6 +23,8 @@ mod import;
 mod inbox;
 mod keeper;
 mod network;
+#[cfg(feature = "next-format")]
+mod next;
 mod pack;
 mod pair;
 mod serve;
@@ -46,9 +48,11 @@ pub use home::{Environment, is_journal, put_aside};
 pub use import::{Imported, ImportedAttachment, ImportedEntry};
 pub use inbox::{Capture, TakenIn};
 pub use keeper::{Keeper, Stop, SyncedOnce};
+#[cfg(feature = "next-format")]
+pub use next::{NEXT_MARKER, NextHeard};
 
 pub use pair::{HostEvent, JoinOptions, Joined};
-pub use serve::{ServeEvent, ServeOptions};
+pub use serve::{NEWER, ServeEvent, ServeOptions};
 pub use shared::SharedEntropy;
 pub use sync::{PeerReport, SyncOptions, SyncReport};
 

@@ -18,6 +18,7 @@ use super::{Engine, network, runtime};
 use crate::crypto::Secret;
 use crate::error::{Code, Error, Result};
 use crate::id::{DeviceId, JournalId};
+use crate::log::codec;
 use crate::membership::{Newcomer, Signer, Statement, Statements};
 use crate::store::rules;
 use crate::store::vault::Unlock;
@@ -401,11 +402,18 @@ async fn find_host(invitation: &Invitation, patience: Duration, environment: &En
 }
 
 fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>> {
-    postcard::to_allocvec(value).map_err(Error::internal)
+    let said = postcard::to_allocvec(value).map_err(Error::internal)?;
+    #[cfg(feature = "next-format")]
+    let said = [said, codec::next_extension()].concat();
+    Ok(said)
 }
 
 fn decode<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Result<T> {
-    postcard::from_bytes(bytes).map_err(|_| misfit())
+    // What a later version put behind it is passed over.
+    match postcard::take_from_bytes(bytes) {
+        Ok((said, rest)) if codec::are_extensions(rest) => Ok(said),
+        _ => Err(misfit()),
+    }
 }
 
 fn misfit() -> Error {
@@ -450,5 +458,17 @@ mod golden {
         assert_eq!(hex(encode(&welcome).unwrap()), include_str!("golden/welcome.hex").trim_end());
         let read: Welcome = decode(&encode(&welcome).unwrap()).unwrap();
         assert_eq!((read.statements, read.port), (welcome.statements, welcome.port));
+    }
+
+    #[test]
+    fn what_a_later_version_says_behind_them_is_passed_over() {
+        let offer =
+            encode(&Offer { journal: JournalId::from_bytes([10; 16]), host: "Zoë's laptop".to_owned() }).unwrap();
+        let read = |behind: &[u8]| decode::<Offer>(&[&offer[..], behind].concat()).map(|offer| offer.host);
+        let later = encode(&vec![(3_u32, &b"more"[..]), (300, b"")]).unwrap();
+        assert_eq!(read(&later).unwrap(), "Zoë's laptop");
+        assert!(read(b"").is_ok());
+        assert!(read(&later[..later.len() - 1]).is_err() && read(&[0]).is_err());
+        assert!(decode::<Offer>(&offer[..offer.len() - 1]).is_err());
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -73,6 +74,10 @@ pub enum ServeEvent {
     },
 }
 
+/// What a person is told once where something came that only a later version understands.
+pub const NEWER: &str = "another of your devices runs a newer version of Afterword and wrote something that this one \
+    keeps and can't use yet; update Afterword on this device";
+
 type Tell = mpsc::UnboundedSender<ServeEvent>;
 
 /// Who is connected, and when whom may be dialed again.
@@ -88,6 +93,8 @@ struct Server {
     table: Mutex<Table>,
     tell: Tell,
     stop: watch::Receiver<bool>,
+    /// Whether it was said that another device runs a later version.
+    newer: AtomicBool,
 }
 
 impl Engine {
@@ -127,7 +134,14 @@ async fn serve(shared: Arc<Shared>, options: ServeOptions, tell: Tell, stop: wat
         let identity = &shared.identity;
         Beacon::start(discovery.clone(), &identity.discovery, identity.device(), address, shared.clock.clone()).ok()
     });
-    let server = Arc::new(Server { shared, endpoint, table: Mutex::default(), tell, stop: stop.clone() });
+    let server = Arc::new(Server {
+        shared,
+        endpoint,
+        table: Mutex::default(),
+        tell,
+        stop: stop.clone(),
+        newer: AtomicBool::new(false),
+    });
     let tasks = [
         tokio::spawn(watch_the_store(server.clone())),
         tokio::spawn(derive_what_comes(server.clone())),
@@ -219,6 +233,9 @@ fn heard(server: &Server, device: DeviceId, told: Told, said: &mut bool) {
         }
         Told::Event(Event::DamagedBlob) => {
             alarm("damaged_attachment", "an attachment arrived damaged and is asked for again".to_owned());
+        }
+        Told::Event(Event::Newer) if !server.newer.swap(true, Ordering::Relaxed) => {
+            alarm("newer_version", NEWER.to_owned());
         }
         Told::Settled(outcome) => synced(server, device, *outcome),
         _ => {}

@@ -64,6 +64,25 @@ pub(crate) fn decode<T: Serialize + DeserializeOwned>(
     Ok(value)
 }
 
+/// The most that later versions may have put behind a message.
+const MAX_EXTENSIONS: usize = 64;
+
+/// Whether `rest`, what stands behind the last field of a message that may grow, is what a later version may put there:
+/// nothing, or a list of numbers, ascending, each with bytes of its own. Nothing of it means anything here.
+pub(crate) fn are_extensions(rest: &[u8]) -> bool {
+    if rest.is_empty() {
+        return true;
+    }
+    let Ok((list, [])) = postcard::take_from_bytes::<Vec<(u32, &[u8])>>(rest) else { return false };
+    (1..=MAX_EXTENSIONS).contains(&list.len()) && list.is_sorted_by(|a, b| a.0 < b.0)
+}
+
+/// The list with which a version that knows one kind more shows that messages may grow.
+#[cfg(feature = "next-format")]
+pub(crate) fn next_extension() -> Vec<u8> {
+    encode(&[(super::NEXT_KIND, "next")].as_slice())
+}
+
 /// For a field of bytes: the same encoding as of a list of bytes, copied whole and not one by one.
 pub(crate) mod bytes {
     use serde::de::{Error, Visitor};
@@ -87,5 +106,24 @@ pub(crate) mod bytes {
             }
         }
         deserializer.deserialize_bytes(Bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn extensions_are_a_list_of_ascending_numbers_or_nothing() {
+        let list = |numbers: &[u32]| encode(&numbers.iter().map(|n| (*n, &b"later"[..])).collect::<Vec<_>>());
+        assert!(are_extensions(b""));
+        assert!(are_extensions(&list(&[0])) && are_extensions(&list(&[3, 300, u32::MAX])));
+        assert!(are_extensions(&list(&(0..64).collect::<Vec<_>>())));
+        assert!(!are_extensions(&list(&(0..65).collect::<Vec<_>>())));
+        assert!(!are_extensions(&list(&[])) && !are_extensions(&list(&[3, 3])) && !are_extensions(&list(&[4, 3])));
+        let whole = list(&[3]);
+        assert!((1..whole.len()).all(|len| !are_extensions(&whole[..len])));
+        assert!(!are_extensions(&[&whole[..], &[0]].concat()));
+        assert!(!are_extensions(&[0xff; 9]), "a length far beyond the bytes that are there");
     }
 }

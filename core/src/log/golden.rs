@@ -62,6 +62,12 @@ fn plain(operations: &[Operation]) -> Block {
     Block { operations: operations.len() as u32, len: bytes.len() as u32, bytes }
 }
 
+/// Of a kind that a later version knows.
+fn unknown() -> Operation {
+    let envelope = Envelope { kind: OperationKind::from(300), ..operations()[2].envelope.clone() };
+    Operation::new(envelope, b"sent".to_vec()).unwrap()
+}
+
 /// A record of three hundred `a`.
 fn long_record() -> Operation {
     let envelope = operations()[2].envelope.clone();
@@ -118,6 +124,10 @@ fn made() -> Vec<(&'static str, Vec<u8>)> {
         ("block-zstd", codec::encode(&squeezed())),
         ("batch", batch().encode()),
         ("batch-dropped", dropped().encode()),
+        ("envelope-unknown", unknown().envelope.encode()),
+        ("body-hash-unknown", unknown().body.hash().to_vec()),
+        ("chain-unknown", Position::start(&journal(), &log()).after(&unknown()).chain.as_bytes().to_vec()),
+        ("line-unknown", line(&unknown())),
     ]
 }
 
@@ -156,6 +166,10 @@ fn these_bytes_are_logs() {
         assert_eq!(read, value);
         assert_eq!(positions(read)[2].chain.as_bytes()[..], golden["chain-3"]);
     }
+    assert_eq!(Line::decode(&golden["line-unknown"]).unwrap().operation().unwrap(), unknown());
+    // What it is hashed as is a record's, whatever the kind; the envelope is what differs.
+    assert_eq!(golden["body-hash-unknown"], golden["body-hash-record"]);
+    assert_ne!(golden["envelope-unknown"], golden["envelope-record"]);
     let block: Block = codec::decode("block", 1 << 10, &golden["block-zstd"]).unwrap();
     assert_eq!(block.operations().unwrap(), [long_record()]);
     let read = Certificate::decode(&golden["certificate"]).unwrap();

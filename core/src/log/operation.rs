@@ -10,17 +10,44 @@ use crate::id::{BlobId, EntryId, LogId};
 /// The longest blob that an envelope may name, in bytes.
 pub const MAX_BLOB: u64 = 16 << 30;
 const MAX_ENVELOPE: usize = 64 << 10;
+/// The longest body of a record, and of every kind that this version does not know.
 const MAX_RECORD: usize = 1 << 20;
 
-/// What an operation is.
+/// What an operation is. On the wire a number, of which those without a meaning here are kept as they came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(from = "u32", into = "u32")]
 pub enum OperationKind {
-    /// The body is one uncompressed Automerge change chunk of the entry.
+    /// Number 0: the body is one uncompressed Automerge change chunk of the entry.
     Change,
-    /// The entry is destroyed; no body. The certificate that goes with it is what other devices obey.
+    /// Number 1: the entry is destroyed; no body. The certificate that goes with it is what other devices obey.
     Erase,
-    /// The body is bytes of the ledger, hashed but not interpreted here.
+    /// Number 2: the body is bytes of the ledger, hashed but not interpreted here.
     Record,
+    /// Any other number: a kind of a later version. Its body is limited, hashed, kept and erased as a record's, and
+    /// counts for nothing.
+    Unknown(u32),
+}
+
+impl From<u32> for OperationKind {
+    fn from(number: u32) -> Self {
+        match number {
+            0 => Self::Change,
+            1 => Self::Erase,
+            2 => Self::Record,
+            number => Self::Unknown(number),
+        }
+    }
+}
+
+impl From<OperationKind> for u32 {
+    fn from(kind: OperationKind) -> Self {
+        match kind {
+            OperationKind::Change => 0,
+            OperationKind::Erase => 1,
+            OperationKind::Record => 2,
+            OperationKind::Unknown(number) => number,
+        }
+    }
 }
 
 /// A blob that an operation brings.
@@ -75,7 +102,7 @@ impl Envelope {
         let what = "envelope";
         // Nearly all of them: no blobs, never written down elsewhere. Read without going by every byte.
         if let Some((entry, [kind @ 0..=2, 0, 0, 0, rest @ ..])) = bytes.split_first_chunk() {
-            let kind = [OperationKind::Change, OperationKind::Erase, OperationKind::Record][usize::from(*kind)];
+            let kind = OperationKind::from(u32::from(*kind));
             let entry = EntryId::from_bytes(*entry);
             return Ok((Self { entry, kind, brings: Vec::new(), ends: Vec::new(), first_log: None }, rest));
         }
@@ -173,10 +200,11 @@ impl Operation {
             OperationKind::Change => *ChangeHeader::parse(bytes)?.hash.as_bytes(),
             OperationKind::Erase if bytes.is_empty() => [0; 32],
             OperationKind::Erase => return Err(DecodeError::Malformed { what: "erase operation" }),
-            OperationKind::Record if bytes.len() > MAX_RECORD => {
+            OperationKind::Record | OperationKind::Unknown(_) if bytes.len() > MAX_RECORD => {
                 return Err(DecodeError::TooLong { what: "record", len: bytes.len(), max: MAX_RECORD });
             }
-            OperationKind::Record => Hasher::new(Domain::Record).update(bytes).finish(),
+            // One rule for every kind to come: who does not know a kind follows the chain all the same.
+            OperationKind::Record | OperationKind::Unknown(_) => Hasher::new(Domain::Record).update(bytes).finish(),
         })
     }
 

@@ -8,8 +8,9 @@ use crate::crypto::{DeviceKey, RecoveryPhrase, SealingKey};
 use crate::id::{Chain, Incarnation, LogId, StatementId};
 use crate::time::Timestamp;
 
-/// Genesis of the phrase of 32 bytes `07`, its device `11` added, which removes device `12` and keeps its log.
-fn made() -> [(&'static str, Statement); 4] {
+/// Genesis of the phrase of 32 bytes `07`, its device `11` added, which removes device `12`, keeps its log, and says
+/// something that a later version understands.
+fn made() -> [(&'static str, Statement); 5] {
     let recovery_seal = RecoveryPhrase::generate(&mut Fixed(7)).sealing_key().public();
     let genesis = Statement::genesis(&recovery(7), recovery_seal, [8; 16]);
     let (journal, device) = (genesis.journal(), DeviceKey::from_seed(&[0x11; 32]));
@@ -22,7 +23,9 @@ fn made() -> [(&'static str, Statement); 4] {
     let log = LogId { device: other, incarnation: Incarnation::from_bytes([9; 8]) };
     let seen = [add.id(), remove.id()];
     let keep = Statement::keep(&device, &journal, &seen, log, 300, Chain::from_bytes([0xcc; 32])).unwrap();
-    [("genesis", genesis), ("add", add), ("remove", remove), ("keep", keep)]
+    let later = b"what a later version says".to_vec();
+    let unknown = Statement::unknown(Signer::Device(&device), &journal, &[keep.id()], 300, later).unwrap();
+    [("genesis", genesis), ("add", add), ("remove", remove), ("keep", keep), ("unknown", unknown)]
 }
 
 /// `name id encoding`, a statement a line.
@@ -45,6 +48,9 @@ fn these_bytes_are_statements() {
         let [_, id, hex] = line.split(' ').collect::<Vec<_>>()[..] else { panic!("three words") };
         let statement = Statement::decode(&HEXLOWER.decode(hex.as_bytes()).unwrap()).unwrap();
         assert_eq!(statement.id(), id.parse::<StatementId>().unwrap());
+        if matches!(statement.body(), Body::Unknown { .. }) {
+            assert_eq!(set.as_ref().map(|set| HEXLOWER.encode(&set.set_hash())).as_deref(), Some(KNOWN_HASH));
+        }
         match &mut set {
             None => set = Some(Statements::new(statement).unwrap()),
             Some(set) => assert!(matches!(set.insert(statement), Ok(Inserted::Held(_)))),
@@ -56,4 +62,6 @@ fn these_bytes_are_statements() {
     assert_eq!(HEXLOWER.encode(&set.set_hash()), SET_HASH);
 }
 
-const SET_HASH: &str = "14b41a783c7dba11d3c538975a9c5398";
+/// Of all but the last.
+const KNOWN_HASH: &str = "14b41a783c7dba11d3c538975a9c5398";
+const SET_HASH: &str = "9e9b83fa300f024df0f882954f319785";

@@ -24,6 +24,8 @@ enum Say {
     Add(usize),
     Remove(usize),
     Keep,
+    /// What only a later version understands.
+    Unknown,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -81,6 +83,7 @@ fn statements(genesis: &Statement, history: &[Step]) -> Vec<Statement> {
                 let chain = Chain::from_bytes(Hasher::new(Domain::Chain).update(of.as_bytes()).finish());
                 Body::Keep { log: log(), seq: copy, chain }
             }
+            Say::Unknown => Body::Unknown { number: FIRST_UNKNOWN + copy as u32, bytes: Vec::new() },
         };
         let author = step.author.map_or(Author::Recovery, |number| Author::Device(device(number)));
         made.push(Statement::unsigned(&genesis.journal(), author, parents, body));
@@ -183,6 +186,10 @@ fn every_history(history: &mut Vec<Step>, named: usize, visit: &mut dyn FnMut(&[
         if author.is_some() {
             says.push((Say::Keep, named));
         }
+        // Once in a history: it takes part in nothing but being seen.
+        if history.iter().all(|step| step.say != Say::Unknown) {
+            says.push((Say::Unknown, named));
+        }
         for (say, named) in says {
             for seen in 0..1 << history.len() {
                 let closed = (0..history.len()).all(|p| seen >> p & 1 == 0 || history[p].seen & !seen == 0);
@@ -281,7 +288,7 @@ fn long_history(numbers: &mut Numbers, genesis: &Statement) -> Vec<Statement> {
             0 | 1 => Author::Recovery,
             number => Author::Device(device(number)),
         };
-        let body = match (numbers.below(5), author) {
+        let body = match (numbers.below(6), author) {
             (0..2, _) => Body::Add {
                 device: device(numbers.below(8)),
                 sealing: SealingPublic([at as u8; 32]),
@@ -290,6 +297,7 @@ fn long_history(numbers: &mut Numbers, genesis: &Statement) -> Vec<Statement> {
                 consent: Signature([0; 64]),
             },
             (2..4, Author::Device(_)) => Body::Keep { log: log(), seq: at as u64, chain: Chain::from_bytes([0; 32]) },
+            (4, _) => Body::Unknown { number: FIRST_UNKNOWN + at as u32 % 3, bytes: vec![at as u8] },
             _ => Body::Remove { device: device(numbers.below(8)) },
         };
         let (from, to) = (numbers.below(sets.len()), numbers.below(sets.len()));

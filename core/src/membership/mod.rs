@@ -7,10 +7,11 @@
 //! # What is held
 //!
 //! A statement is *complete* when its parents are held and complete. Held are: genesis; every *add* whose signer is the
-//! recovery key or has a held add; every complete *remove* and *keep* whose signer has a held add (or is the recovery
-//! key). All else waits in a small room outside the set. Each condition can only become true, so any order of delivery
-//! ends in the same set. An add need not be complete because nobody's view but a complete statement's is ever asked
-//! for, and because a dialer may show its adds to a device that lacks what their signers had seen.
+//! recovery key or has a held add; every complete statement of any other kind, known here or not, whose signer has a held
+//! add (or is the recovery key). All else waits in a small room outside the set. Each condition can only become true, so
+//! any order of delivery ends in the same set. An add need not be complete because nobody's view but a complete
+//! statement's is ever asked for, and because a dialer may show its adds to a device that lacks what their signers had
+//! seen. What a later version says is held by the same rule there and here, so both hold the same set.
 //!
 //! # What it means
 //!
@@ -46,5 +47,5 @@ pub use set::{Inserted, MAX_SHOWN, MAX_WAITING, Statements};
 pub use set::{Planted, state_with};
 pub use state::{Limit, Member, State};
 pub use statement::{
-    Author, Body, MAX_LEN, MAX_NAME, MAX_PARENTS, Newcomer, Signer, Statement, StatementError, VERSION,
+    Author, Body, FIRST_UNKNOWN, MAX_LEN, MAX_NAME, MAX_PARENTS, Newcomer, Signer, Statement, StatementError, VERSION,
 };

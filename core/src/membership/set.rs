@@ -175,7 +175,7 @@ impl Statements {
         let change = match *statement.body() {
             Body::Add { device, .. } => Some((device, true)),
             Body::Remove { device } => Some((device, false)),
-            Body::Genesis { .. } | Body::Keep { .. } => None,
+            Body::Genesis { .. } | Body::Keep { .. } | Body::Unknown { .. } => None,
         };
         let number = change.map(|(device, is_add)| {
             if is_add {
@@ -281,11 +281,15 @@ impl Statements {
     }
 
     /// What a new statement names as its parents: the tips. Where a member has made more than a statement may name, the
-    /// keeps are left out first, since no rule asks whether a keep was seen.
+    /// keeps are left out first, since no rule asks whether a keep was seen; then what only a later version asks for.
     pub fn seen(&self) -> Vec<StatementId> {
         let mut tips = self.tips();
         if tips.len() > MAX_PARENTS {
-            tips.sort_by_key(|tip| self.get(tip).is_some_and(|tip| matches!(tip.body(), Body::Keep { .. })));
+            tips.sort_by_key(|tip| match self.get(tip).map(Statement::body) {
+                Some(Body::Keep { .. }) => 2,
+                Some(Body::Unknown { .. }) => 1,
+                _ => 0,
+            });
             tips.truncate(MAX_PARENTS);
             tips.sort_unstable();
         }

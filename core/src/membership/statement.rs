@@ -34,8 +34,8 @@ pub enum Author {
     Device(DeviceId),
 }
 
-/// What a statement says. The numbers are part of the format; 4 is reserved for *epoch*, which a later version writes,
-/// and is refused as too new like every number above it.
+/// What a statement says. The numbers are part of the format; 4 is reserved for *epoch*, which a later version writes.
+/// Every number without a meaning here is kept as [`Body::Unknown`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Body {
     /// Number 0: the journal begins. Signed by the key that it names.
@@ -74,10 +74,20 @@ pub enum Body {
         /// The chain after it.
         chain: Chain,
     },
+    /// [`FIRST_UNKNOWN`] or any higher number: something that a later version says. It is signed, held and sent like a
+    /// keep, and changes nothing here.
+    #[serde(skip)]
+    Unknown {
+        /// Which number.
+        number: u32,
+        /// All that stands between the number and the signature.
+        bytes: Vec<u8>,
+    },
 }
 
-/// The first number that no body has yet.
-const NEXT_BODY: u32 = 4;
+/// The first number that no body has yet. Who gives one a meaning must hold every statement with it, whatever its body
+/// says: it is held where the meaning is not known, and both must hold the same.
+pub const FIRST_UNKNOWN: u32 = 4;
 
 /// Everything before the body.
 #[derive(Serialize, Deserialize)]
@@ -206,6 +216,22 @@ impl Statement {
         Self::sign(Signer::Device(key), journal, parents, Body::Keep { log, seq, chain })
     }
 
+    /// What a later version would say under `number`. For tests, which play that version.
+    #[doc(hidden)]
+    pub fn unknown(
+        signer: Signer<'_>,
+        journal: &JournalId,
+        parents: &[StatementId],
+        number: u32,
+        bytes: Vec<u8>,
+    ) -> Result<Self, StatementError> {
+        if number < FIRST_UNKNOWN {
+            return Err(StatementError::Malformed);
+        }
+        let statement = Self::sign(signer, journal, parents, Body::Unknown { number, bytes })?;
+        if statement.encode().len() > MAX_LEN { Err(StatementError::TooLong) } else { Ok(statement) }
+    }
+
     fn sign(
         signer: Signer<'_>,
         journal: &JournalId,
@@ -262,11 +288,12 @@ impl Statement {
         };
         let malformed = |_| StatementError::Malformed;
         let (header, rest) = postcard::take_from_bytes::<Header>(signed).map_err(malformed)?;
-        let (number, _) = postcard::take_from_bytes::<u32>(rest).map_err(malformed)?;
-        if number >= NEXT_BODY {
-            return Err(StatementError::TooNew);
-        }
-        let (body, _) = postcard::take_from_bytes::<Body>(rest).map_err(malformed)?;
+        let (number, after) = postcard::take_from_bytes::<u32>(rest).map_err(malformed)?;
+        let body = if number < FIRST_UNKNOWN {
+            postcard::take_from_bytes::<Body>(rest).map_err(malformed)?.0
+        } else {
+            Body::Unknown { number, bytes: after.to_vec() }
+        };
         match &body {
             Body::Genesis { .. } => {
                 if header.author != Author::Recovery || !header.parents.is_empty() || header.journal != [0; 16] {
@@ -314,6 +341,11 @@ impl Statement {
     /// What it says.
     pub fn body(&self) -> &Body {
         &self.0.body
+    }
+
+    /// Whether only a later version understands it.
+    pub fn is_unknown(&self) -> bool {
+        matches!(self.0.body, Body::Unknown { .. })
     }
 
     /// Whether its signatures are those of its author and, in an add, of the newcomer.
@@ -365,13 +397,21 @@ impl fmt::Debug for Statement {
             Body::Add { device, .. } => write!(f, "add {device:?}"),
             Body::Remove { device } => write!(f, "remove {device:?}"),
             Body::Keep { log, seq, .. } => write!(f, "keep {log:?} to {seq}"),
+            Body::Unknown { number, bytes } => write!(f, "number {number}, {} bytes", bytes.len()),
         }
     }
 }
 
 fn signed_bytes(header: &Header, body: &Body) -> Vec<u8> {
     // Writing plain values to memory cannot fail; were it to, the empty result matches no input and no signature.
-    postcard::to_stdvec(&(header, body)).unwrap_or_default()
+    match body {
+        Body::Unknown { number, bytes } => {
+            let mut signed = postcard::to_stdvec(&(header, number)).unwrap_or_default();
+            signed.extend_from_slice(bytes);
+            signed
+        }
+        known => postcard::to_stdvec(&(header, known)).unwrap_or_default(),
+    }
 }
 
 fn consent_bytes(journal: &JournalId, device: &DeviceId, sealing: &SealingPublic, name: &str) -> Vec<u8> {
@@ -415,7 +455,7 @@ pub enum StatementError {
     /// Longer than [`MAX_LEN`].
     #[error("the statement is too long")]
     TooLong,
-    /// Of a later version, or of a kind that this version does not know.
+    /// Of a later version of the statement itself.
     #[error("the statement was written by a newer version")]
     TooNew,
     /// Not a statement, or not in its one canonical form.

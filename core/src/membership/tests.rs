@@ -290,8 +290,9 @@ fn only_canonical_bytes_are_read() {
     assert_eq!(Statement::decode(&with(0, &[0])), Err(StatementError::Malformed));
     assert_eq!(Statement::decode(&with(50, &[0x81, 0])), Err(StatementError::Malformed), "an over-long number");
     assert_eq!(Statement::decode(&with(83, &[0x83, 0])), Err(StatementError::Malformed));
-    assert_eq!(Statement::decode(&with(83, &[4])), Err(StatementError::TooNew), "reserved for epoch");
-    assert_eq!(Statement::decode(&with(83, &[5])), Err(StatementError::TooNew));
+    assert!(matches!(Statement::decode(&with(83, &[4])).unwrap().body(), Body::Unknown { number: 4, .. }), "epoch's");
+    assert_eq!(Statement::decode(&with(83, &[0x84, 0])), Err(StatementError::Malformed));
+    assert_eq!(Statement::decode(&with(83, &[0xff, 0xff, 0xff, 0xff, 0x1f])), Err(StatementError::Malformed));
     assert_eq!(Statement::decode(&[bytes, &[0]].concat()), Err(StatementError::Malformed), "something behind it");
     assert_eq!(Statement::decode(&vec![1; MAX_LEN + 1]), Err(StatementError::TooLong));
     assert!(Statement::decode(&vec![1; MAX_LEN]).is_err());
@@ -300,6 +301,47 @@ fn only_canonical_bytes_are_read() {
     assert_eq!(Statement::decode(&huge), Err(StatementError::Malformed));
     let by_recovery = [&bytes[..17], &[0], &bytes[50..]].concat();
     assert_eq!(Statement::decode(&by_recovery), Err(StatementError::Malformed));
+}
+
+/// Said by a version that knows more: whoever does not holds it, sends it on, and counts as before.
+#[test]
+fn what_a_later_version_says_is_held_and_means_nothing() {
+    let [mut a, b, mut c] = devices([10, 11, 12]);
+    let journal = a.set.journal();
+    let say = |device: &Device, number: u32, bytes: &[u8]| {
+        let seen = device.set.seen();
+        Statement::unknown(Signer::Device(&device.key), &journal, &seen, number, bytes.to_vec())
+    };
+    for number in 0..FIRST_UNKNOWN {
+        assert_eq!(say(&a, number, b"a kind that has a meaning").unwrap_err(), StatementError::Malformed);
+    }
+    let before = a.set.state().clone();
+    for (number, bytes) in [(FIRST_UNKNOWN, &b""[..]), (300, b"anything"), (u32::MAX, &[0xff; 1000])] {
+        let statement = say(&a, number, bytes).unwrap();
+        let read = Statement::decode(statement.encode()).unwrap();
+        assert_eq!((&read, read.body()), (&statement, &Body::Unknown { number, bytes: bytes.to_vec() }));
+        // Every byte of it is signed.
+        for at in 0..statement.encode().len() {
+            let mut forged = statement.encode().to_vec();
+            forged[at] ^= 1;
+            let taken = Statement::decode(&forged).is_ok_and(|forged| b.set.clone().insert(forged).is_ok());
+            assert!(!taken, "byte {at} of {statement:?}");
+        }
+        a.say(statement);
+    }
+    assert_eq!(*a.set.state(), before);
+    // A remove that builds on it is no less one, and whoever lacks it waits for it.
+    let remove = a.remove(11);
+    assert_eq!(c.set.clone().insert(remove), Ok(Inserted::Waits));
+    exchange(&mut a.set, &mut c.set);
+    assert_eq!((members(&c.set), c.set.len()), (vec![10, 12], 8));
+    // Of a stranger it waits, as a keep of one does; and the recovery key may say it too.
+    let seen = c.set.seen();
+    let strange = Statement::unknown(Signer::Device(&key(29)), &journal, &seen, 9, Vec::new()).unwrap();
+    assert_eq!(c.set.insert(strange), Ok(Inserted::Waits));
+    let signer = recovery(1);
+    held(&mut c.set, &Statement::unknown(Signer::Recovery(&signer), &journal, &seen, 9, Vec::new()).unwrap());
+    assert_eq!(say(&a, 9, &[0; MAX_LEN]).unwrap_err(), StatementError::TooLong);
 }
 
 #[test]

@@ -2,11 +2,12 @@
 //! operation packed as soon as it is written.
 //!
 //! [`primitives`] are cases over the bare transaction, [`history`] over the rules of the log with several devices, [`listing`]
-//! over what is announced.
+//! over what is announced, [`unknown`] over what only a later version understands.
 
 mod history;
 mod listing;
 mod primitives;
+mod unknown;
 pub(crate) mod world;
 
 /// Makes every listed case a test over each backend.

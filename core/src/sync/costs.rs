@@ -17,6 +17,9 @@ pub struct Costs {
     pub transactions: u64,
     /// Automerge documents opened: always 0, and a test holds it.
     pub documents_opened: u64,
+    /// Messages of the next version that were understood here, and that the peer said it does not know.
+    #[cfg(feature = "next-format")]
+    pub next: [u64; 2],
 }
 
 impl Costs {

@@ -20,6 +20,8 @@ pub const MAX_PAYLOAD: usize = Batch::MAX_LEN + 1024;
 pub const MAX_CHUNK_PAYLOAD: usize = CHUNK as usize + 128;
 /// The most claims, names or points in one message.
 const MAX_LIST: usize = 1 << 16;
+/// The first number that no message has yet: whatever comes under it, or a higher one, is said by a later version.
+const FIRST_UNKNOWN: u32 = 16;
 
 /// A message on the control stream. The order of the variants is the wire's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,8 +118,11 @@ pub enum Message {
         /// [`crate::log::Tail::shorten`].
         bytes: Vec<u8>,
     },
-    /// The sender's newest list rows, before the batches of a receiver that lacks much: once in a session.
-    Listing(Vec<ListRow>),
+    /// The sender's newest list rows, before the batches of a receiver that lacks much: once in a session. A row that
+    /// does not read, since its entry is of a kind that only a later version knows, is left out.
+    Listing(#[serde(with = "rows")] Vec<ListRow>),
+    /// The sender does not know the message with this number.
+    NotUnderstood(u32),
 }
 
 impl Message {
@@ -126,21 +131,52 @@ impl Message {
         codec::encode(self)
     }
 
-    /// The message in a frame's payload.
+    /// The number of the message in a frame's payload, where it is one that only a later version knows.
+    pub fn unknown(payload: &[u8]) -> Option<u32> {
+        let (number, _) = postcard::take_from_bytes::<u32>(payload).ok()?;
+        (number >= FIRST_UNKNOWN).then_some(number)
+    }
+
+    /// The message in a frame's payload. What a later version may have put behind a `Hello` is passed over.
     pub fn decode(payload: &[u8]) -> Result<Self, SessionError> {
         let (message, rest) =
             postcard::take_from_bytes::<Self>(payload).map_err(|_| SessionError::Malformed("message"))?;
+        let ends = rest.is_empty() || (matches!(message, Self::Hello { .. }) && codec::are_extensions(rest));
         let short = match &message {
             Self::Compare { claims, .. } => claims.len() <= MAX_LIST,
             Self::Chains { points, .. } => points.len() <= 64,
             Self::Want(blobs) => blobs.len() <= MAX_LIST,
-            Self::Listing(rows) => rows.len() <= MOST_ROWS,
             _ => true,
         };
-        if !rest.is_empty() || !short {
+        if !ends || !short {
             return Err(SessionError::Malformed("message"));
         }
         Ok(message)
+    }
+}
+
+/// The rows of a listing: each as bytes of its own, so that one which does not read costs no other.
+mod rows {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::{ListRow, MOST_ROWS, codec};
+
+    #[derive(Serialize, Deserialize)]
+    struct Row(#[serde(with = "codec::bytes")] Vec<u8>);
+
+    pub(super) fn serialize<S: Serializer>(rows: &[ListRow], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(rows.iter().map(|row| Row(codec::encode(row))))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<ListRow>, D::Error> {
+        let rows = Vec::<Row>::deserialize(deserializer)?;
+        if rows.len() > MOST_ROWS {
+            return Err(D::Error::custom("a longer listing than there is"));
+        }
+        // Fields behind those known here are a later version's.
+        let read = rows.iter().filter_map(|row| postcard::take_from_bytes::<ListRow>(&row.0).ok());
+        Ok(read.map(|(row, _)| row).collect())
     }
 }
 

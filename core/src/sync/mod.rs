@@ -34,6 +34,8 @@ mod sides;
 mod steps;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod unknown_tests;
 
 pub use blobs::STORE_SLICE;
 pub use costs::Costs;

@@ -1,6 +1,6 @@
 //! The session's state machine.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::SessionError;
 use super::blobs::Blobs;
@@ -9,11 +9,14 @@ use super::frame::{FrameReader, frame};
 use super::message::{Chunk, MAX_CHUNK_PAYLOAD, MAX_INTRODUCTION, MAX_PAYLOAD, Message, PROTOCOL};
 use super::request::{Reply, Request};
 use crate::id::LogId;
-use crate::log::{Batch, Tail};
+use crate::log::{Batch, OperationKind, Placed, Tail};
+use crate::membership::Statement;
 use crate::store::rules::{Claim, Outgoing, Planted, Summary};
 
 /// Bytes of batches that one transaction takes in, if no single one is longer.
 const SLICE: usize = 512 << 10;
+/// Kinds of messages without a meaning here that are answered in one session; others are passed over.
+const MAX_NOT_UNDERSTOOD: usize = 16;
 /// About what is kept of an operation that was looked through, beside its bytes.
 const OPENED: usize = 256;
 /// Milliseconds without any progress after which a session that is not settled ends.
@@ -21,6 +24,8 @@ const STALLED_AFTER: u64 = 60_000;
 /// Milliseconds of quiet after which a live session that was settled once says again where it stands. An edit is answered
 /// by its acknowledgement alone.
 const CALM_AFTER: u64 = 200;
+
+const BEFORE_HELLO: SessionError = SessionError::OutOfTurn("a message before this side's hello");
 
 /// Whether a session ends by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +94,8 @@ pub enum Event {
     Recomputed(u64),
     /// A part of a blob was not what the blob has there; it was not taken, and is asked for again.
     DamagedBlob,
+    /// What came is kept and is, in part, of a kind that only a later version understands: said once in a session.
+    Newer,
 }
 
 /// Why a session is over.
@@ -214,6 +221,10 @@ pub struct Session {
     /// Whether our newest rows were said, and the peer's heard.
     pub(super) said_listing: bool,
     heard_listing: bool,
+    /// The kinds of messages that this version does not know and the peer was told so of.
+    not_understood: BTreeSet<u32>,
+    /// Whether a statement or operation came of a kind that this version does not know.
+    newer: bool,
 
     pub(super) recomputed: bool,
     pub(super) diverged: bool,
@@ -271,6 +282,8 @@ impl Session {
             blobs: Blobs::default(),
             said_listing: false,
             heard_listing: false,
+            not_understood: BTreeSet::new(),
+            newer: false,
             recomputed: false,
             diverged: false,
             mended: false,
@@ -302,7 +315,12 @@ impl Session {
                     if std::mem::take(&mut self.waiting_for_answer) {
                         self.costs.round_trips += 1;
                     }
-                    self.message(Message::decode(&payload)?, payload.len())?;
+                    match Message::unknown(&payload) {
+                        #[cfg(feature = "next-format")]
+                        Some(crate::log::NEXT_KIND) => self.costs.next[0] += 1,
+                        Some(number) => self.unknown(number)?,
+                        None => self.message(Message::decode(&payload)?, payload.len())?,
+                    }
                 }
             }
             Stream::Blobs => {
@@ -458,7 +476,19 @@ impl Session {
     // ---- messages -----------------------------------------------------------------------------------------------
 
     pub(super) fn say(&mut self, message: &Message) {
-        self.out.push_back(frame(&message.encode()));
+        let payload = message.encode();
+        #[cfg(feature = "next-format")]
+        let payload = match message {
+            Message::Hello { .. } => [payload, crate::log::codec::next_extension()].concat(),
+            _ => payload,
+        };
+        self.out.push_back(frame(&payload));
+        // By now the peer's hello was heard, so it belongs and may be told what only the next version knows.
+        #[cfg(feature = "next-format")]
+        if matches!(message, Message::Compare { .. }) {
+            let number = crate::log::codec::encode(&crate::log::NEXT_KIND);
+            self.out.push_back(frame(&[&number[..], b"understood by the next version"].concat()));
+        }
     }
 
     /// The peer belongs: it may send whole batches.
@@ -473,10 +503,28 @@ impl Session {
         self.untaken = false;
     }
 
+    /// A later version says something. Nothing is kept of it; each kind is answered once, and the session goes on.
+    fn unknown(&mut self, number: u32) -> Result<(), SessionError> {
+        if self.hello.is_none() {
+            return Err(BEFORE_HELLO);
+        }
+        if self.not_understood.len() < MAX_NOT_UNDERSTOOD && self.not_understood.insert(number) {
+            self.say(&Message::NotUnderstood(number));
+        }
+        Ok(())
+    }
+
+    /// Something came that is kept for a version that understands it.
+    fn keeps_newer(&mut self, newer: bool) {
+        if newer && !std::mem::replace(&mut self.newer, true) {
+            self.events.push_back(Event::Newer);
+        }
+    }
+
     fn message(&mut self, message: Message, len: usize) -> Result<(), SessionError> {
         let early = matches!(message, Message::Hello { .. } | Message::WhoAreYou | Message::Adds(_));
         if !early && self.hello.is_none() {
-            return Err(SessionError::OutOfTurn("a message before this side's hello"));
+            return Err(BEFORE_HELLO);
         }
         match message {
             Message::Hello { version, hash, leaves } => {
@@ -523,6 +571,8 @@ impl Session {
                 self.requests.push_back(Request::Missing { statements, certificates });
             }
             Message::Missing { statements, certificates } => {
+                let newer = |bytes: &Vec<u8>| Statement::decode(bytes).is_ok_and(|statement| statement.is_unknown());
+                self.keeps_newer(statements.iter().any(newer));
                 self.inputs.push_back(Input { bytes: len, ..Input::default() });
                 self.requests.push_back(Request::StoreMissing { statements, certificates });
             }
@@ -547,6 +597,10 @@ impl Session {
                 self.inputs.push_back(Input { bytes: len, ..Input::default() });
                 self.requests.push_back(Request::StoreListing(rows));
             }
+            #[cfg(feature = "next-format")]
+            Message::NotUnderstood(crate::log::NEXT_KIND) => self.costs.next[1] += 1,
+            // Nothing is said here that every version does not know; one that says more hears of it here.
+            Message::NotUnderstood(_) => {}
             Message::Ack { generation, batches } => self.acknowledge(generation, batches)?,
             Message::Want(blobs) => self.wanted(blobs),
             Message::Sent { chunks } => self.sent(chunks),
@@ -578,6 +632,8 @@ impl Session {
         self.their_tail = Tail::of(&batch);
         // Looked through here, while the store is busy with the one before.
         let open = batch.open().map_err(|_| SessionError::Malformed("batch"))?;
+        let unknown = |placed: &Placed| matches!(placed.envelope.kind, OperationKind::Unknown(_));
+        self.keeps_newer(open.placed().iter().any(unknown));
         let brings = open.placed().iter().any(|placed| !placed.envelope.brings.is_empty());
         // What waits for the store is the bytes as they came, and what was read of each operation.
         let waiting = len + open.placed().len() * OPENED;

@@ -225,7 +225,7 @@ impl Link {
                     return broken(Rule::EqualLogsEqualHeads, format!("a session said {event:?}"));
                 }
                 Event::DamagedBlob => return broken(Rule::StoreWorks, "a blob came damaged"),
-                Event::Stored { .. } | Event::BlobFilled => {}
+                Event::Stored { .. } | Event::BlobFilled | Event::Newer => {}
             }
         }
         Ok(did)

@@ -146,13 +146,19 @@ fn operations_come_back_as_they_were(make: &Make) {
     record.brings = vec![blob(1), blob(2)];
     record.ends = vec![blob(3).id];
     let record = Operation::new(record, b"a line of the ledger".to_vec()).unwrap();
-    let written = vec![short, long, record, Operation::erase(entry(4))];
+    let mut later = record.envelope.clone();
+    later.kind = crate::log::OperationKind::Unknown(300);
+    let later = Operation::new(later, b"what a later version writes".to_vec()).unwrap();
+    let written = vec![short, long, record, Operation::erase(entry(4)), later];
     device.append(written.clone());
     let log = device.log();
-    assert_eq!(device.read(|tx| tx.operations(log, 1, 4)), written);
+    assert_eq!(device.read(|tx| tx.operations(log, 1, 5)), written);
     assert_eq!(device.read(|tx| tx.operations(log, 2, 3)), written[1..3]);
     assert_eq!(device.read(|tx| tx.operations(log, 4, u64::MAX)), written[3..]);
-    assert_eq!(device.read(|tx| tx.operations(log, 5, 9)), []);
+    assert_eq!(device.read(|tx| tx.operations(log, 6, 9)), []);
+    // What this version does not know makes no document of its entry.
+    assert_eq!(device.read(|tx| tx.documents()), [entry(1), entry(2)]);
+    assert_eq!(device.read(|tx| tx.document(entry(3))), None);
 }
 
 fn positions(batch: &Batch) -> Vec<Position> {

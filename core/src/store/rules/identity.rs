@@ -35,6 +35,8 @@ pub enum Planted {
     DerivesWhatHasMovedOn,
     /// Rows that were prepared are written though their entry was erased since.
     DerivesTheErased,
+    /// What another device's statement says that this version does not understand is not stored.
+    ForgetsTheUnknown,
 }
 
 /// This device, in this journal.

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::identity::{Identity, Planted};
 use crate::error::{Error, Result};
 use crate::id::DeviceId;
-use crate::membership::{self, Inserted, Limit, State, Statement, Statements};
+use crate::membership::{self, Author, Inserted, Limit, State, Statement, Statements};
 use crate::store::tx::Tx;
 
 /// What a device is to this journal, by the statements held now.
@@ -64,7 +64,7 @@ pub fn add_statements(tx: &mut dyn Tx, identity: &Identity, new: Vec<Statement>)
         // What waits for a parent is not held: the peer sends parents first, or sends it again.
         if let Inserted::Held(held) = set.insert(statement)? {
             for id in held {
-                if let Some(statement) = set.get(&id) {
+                if let Some(statement) = set.get(&id).filter(|statement| !forgets(identity, statement)) {
                     tx.add_statement(id, statement.encode())?;
                     added += 1;
                 }
@@ -75,6 +75,13 @@ pub fn add_statements(tx: &mut dyn Tx, identity: &Identity, new: Vec<Statement>)
         sign_keeps(tx, identity)?;
     }
     Ok(added)
+}
+
+/// The planted bug.
+fn forgets(identity: &Identity, statement: &Statement) -> bool {
+    identity.planted == Some(Planted::ForgetsTheUnknown)
+        && statement.is_unknown()
+        && statement.author() != Author::Device(identity.device())
 }
 
 /// Signs a keep for every log held further than the statements now allow.

@@ -148,7 +148,8 @@ fn relink_all(tx: &mut dyn Tx, identity: &Identity, digest: &mut Digest, dropped
     Ok(())
 }
 
-/// Writes down again, in our own log, the changes and records of a dropped tail that no other log holds.
+/// Writes down again, in our own log, what a dropped tail said and no other log holds: changes, records, and what is of a
+/// kind that this version does not know.
 pub fn log_again(
     tx: &mut dyn Tx,
     identity: &Identity,
@@ -165,7 +166,9 @@ pub fn log_again(
                 let hash = ChangeHash::from_bytes(operation.body.hash());
                 operation.body.bytes().is_some() && tx.change_ready(entry, hash)?.is_none() && !tx.is_erased(entry)?
             }
-            OperationKind::Record => operation.body.bytes().is_some() && !tx.is_erased(entry)?,
+            OperationKind::Record | OperationKind::Unknown(_) => {
+                operation.body.bytes().is_some() && !tx.is_erased(entry)?
+            }
             OperationKind::Erase => false,
         };
         if !wanted {

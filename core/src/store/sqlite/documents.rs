@@ -191,7 +191,7 @@ impl SqliteTx<'_> {
         Ok(found)
     }
 
-    /// Whether a record of `entry` with this hash stands in any log.
+    /// Whether a record of `entry` with this hash, or one of a kind that this version does not know, stands in any log.
     pub(super) fn holds_record(&mut self, entry: EntryId, hash: &[u8; 32]) -> Result<bool> {
         let Some(id) = self.row_of(entry)? else { return Ok(false) };
         let mut found = self

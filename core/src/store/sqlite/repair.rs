@@ -418,7 +418,7 @@ fn log_again(tx: &mut SqliteTx<'_>, identity: &Identity, entropy: &mut dyn Entro
                 OperationKind::Change => {
                     tx.change_ready(entry, ChangeHash::from_bytes(operation.body.hash()))?.is_some()
                 }
-                OperationKind::Record => tx.holds_record(entry, &operation.body.hash())?,
+                OperationKind::Record | OperationKind::Unknown(_) => tx.holds_record(entry, &operation.body.hash())?,
                 OperationKind::Erase => true,
             };
             if !held && operation.body.bytes().is_some() && !tx.is_erased(entry)? {

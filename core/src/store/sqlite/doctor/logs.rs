@@ -24,6 +24,8 @@ type Blobs = BTreeMap<(EntryId, BlobId), (Option<Vec<u8>>, bool)>;
 struct Noted {
     problems: Vec<String>,
     blobs: Blobs,
+    /// Operations that only a later version understands.
+    unknown: u64,
 }
 
 /// Each log's chain made again from its operations, every head's signature, and the places and attachments that the
@@ -43,8 +45,12 @@ pub(super) fn check_logs(tx: &mut SqliteTx<'_>, identity: &Identity) -> Result<[
         check_blobs(tx, &mut noted)?;
     }
     let attachments = noted.blobs.len();
+    let newer = match noted.unknown {
+        0 => String::new(),
+        unknown => format!(", of which {unknown} are kept for a newer version of Afterword"),
+    };
     Ok([
-        Check::new("logs", &problems, format!("{} logs, {count} operations", logs.len())),
+        Check::new("logs", &problems, format!("{} logs, {count} operations{newer}", logs.len())),
         Check::new(
             "places",
             &noted.problems,
@@ -83,6 +89,7 @@ fn check_log(
                 noted.problems.push(format!("log {log}: operation {} is not noted where it stands", position.seq));
             }
             note_blobs(noted, &operation);
+            noted.unknown += u64::from(matches!(operation.envelope.kind, OperationKind::Unknown(_)));
         }
     }
     if position != end {
