@@ -109,7 +109,7 @@ pub(super) async fn run(
                 )),
             ),
             // A later version may have reasons of its own.
-            STOPPED.. => (code, session.settled(), session.settled().is_none().then(ended_by_a_later_version)),
+            LATER.. => (code, session.settled(), session.settled().is_none().then(ended_by_a_later_version)),
             _ => (
                 code,
                 session.settled(),
@@ -188,6 +188,8 @@ fn outcome(
 
 /// The close code of a side that was told to stop.
 const STOPPED: u32 = 6;
+/// The first close code that no version has a meaning for yet.
+const LATER: u32 = 7;
 
 enum Ended {
     Here(Close),
