@@ -80,6 +80,7 @@ pub struct Home {
     passphrase: Option<String>,
     environment: Vec<(OsString, OsString)>,
     through: Vec<OsString>,
+    program: PathBuf,
     limit: Duration,
 }
 
@@ -102,6 +103,7 @@ impl Home {
             passphrase: Some("correct horse battery staple".to_owned()),
             environment: Vec::new(),
             through: Vec::new(),
+            program: program::path().to_path_buf(),
             limit: LIMIT,
         }
     }
@@ -161,6 +163,12 @@ impl Home {
         self
     }
 
+    /// Runs another program than the one that ships from now on.
+    pub fn set_program(&mut self, program: &Path) -> &mut Self {
+        self.program = program.to_path_buf();
+        self
+    }
+
     /// Runs every command from now on through `prefix`: `nsenter …`, `strace …`.
     pub fn set_through(&mut self, prefix: Vec<OsString>) -> &mut Self {
         self.through = prefix;
@@ -175,7 +183,7 @@ impl Home {
 
     /// The program on this home with `arguments`, not started yet.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let program = program::path().as_os_str().to_owned();
+        let program = self.program.as_os_str().to_owned();
         let mut words = self.through.iter().cloned().chain([program]);
         let mut command = Command::new(words.next().unwrap_or_default());
         command.args(words).arg("--home").arg(self.path()).args(arguments);
@@ -296,6 +304,7 @@ impl Home {
             passphrase: self.passphrase.clone(),
             environment: self.environment.clone(),
             through: self.through.clone(),
+            program: self.program.clone(),
             limit: self.limit,
         };
         copy_folder(&self.path(), &copy.path());

@@ -10,21 +10,29 @@ use std::time::SystemTime;
 /// Where it is missing or older than a source it was built from: a test of yesterday's program shows nothing.
 pub fn path() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
-    PATH.get_or_init(|| match find() {
+    PATH.get_or_init(|| match find("afterword") {
         Ok(path) => path,
         Err(sentence) => panic!("{sentence}; run `cargo build --release` first, or `cargo xtask test`"),
     })
 }
 
-fn find() -> Result<PathBuf, String> {
+/// `target/release/afterword-next`, a version that knows one kind more of everything, built by `cargo xtask test next`.
+///
+/// # Errors
+/// Where it is missing or older than a source it was built from, with the sentence for [`not_run`](crate::not_run).
+pub fn next() -> Result<PathBuf, String> {
+    find("afterword-next").map_err(|sentence| format!("{sentence}; run `cargo xtask test next` first"))
+}
+
+fn find(name: &str) -> Result<PathBuf, String> {
     let own = std::env::current_exe().map_err(|error| format!("cannot find the running test program: {error}"))?;
     // A test program stands in target/release/deps, the shipped one a floor above, and the benchmark beside it.
     let folder = own.ancestors().skip(1).find(|folder| folder.file_name().is_none_or(|name| name != "deps"));
     let folder = folder.ok_or_else(|| format!("{} does not stand in a target folder", own.display()))?;
-    let program = folder.join("afterword").with_extension(std::env::consts::EXE_EXTENSION);
+    let program = folder.join(name).with_extension(std::env::consts::EXE_EXTENSION);
     let built = modified(&program).ok_or_else(|| format!("{} is not built", program.display()))?;
     // Cargo writes down what the program was made from.
-    let sources = std::fs::read_to_string(folder.join("afterword.d"))
+    let sources = std::fs::read_to_string(folder.join(name).with_extension("d"))
         .map_err(|error| format!("cannot read what {} was built from: {error}", program.display()))?;
     match newer_source(&sources, built) {
         Some(source) => Err(format!("{} is older than {}", program.display(), source.display())),

@@ -262,6 +262,8 @@ const NOT_EXPORTED: &[(&str, &str)] = &[
     ("sync", "a phone's is bounded: `sync_once`"),
     ("ok", "a report's sum, which `SyncedOnce` has"),
     ("is_cancelled", "whoever cancels knows"),
+    ("say_next", "of the version that only the tests build"),
+    ("hear_next", "the same"),
 ];
 
 /// Every public function and method of `text`, outside of tests.

@@ -33,6 +33,22 @@ const SUITES: &[Suite] = &[
         &["cc", "make", "perl"],
     ),
     suite(
+        "next",
+        "a program that knows one kind more of everything, which e2e pairs with the one that ships",
+        // Of the whole workspace, so that what both depend on is built once.
+        Work::Cargo(&[
+            "build",
+            "--release",
+            "--locked",
+            "--workspace",
+            "--features",
+            "afterword/next-format",
+            "--bin",
+            "afterword-next",
+        ]),
+        &["cc", "make", "perl"],
+    ),
+    suite(
         "unit",
         "the tests beside the code, golden vectors and store conformance among them",
         Work::Tests(&["test", "--release", "--locked", "--workspace", "--lib", "--bins"]),

@@ -10,6 +10,7 @@ mod editor;
 mod joining;
 mod journal;
 mod live;
+mod mixed;
 mod networks;
 mod processes;
 mod progress;

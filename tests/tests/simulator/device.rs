@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use afterword_core::crypto::{DeviceKey, SealingKey, Secret};
 use afterword_core::error::Result;
 use afterword_core::id::{DeviceId, EntryId, JournalId, LogId};
-use afterword_core::membership::{Newcomer, Signer, Statement, Statements};
+use afterword_core::membership::{FIRST_UNKNOWN, Newcomer, Signer, Statement, Statements};
 use afterword_core::store::blobs::Shape;
 use afterword_core::store::derived::Prepared;
 use afterword_core::store::rules::{self, Identity, Planted};
@@ -180,6 +180,13 @@ impl Device {
     pub(super) fn remove(&mut self, device: DeviceId) -> Result<()> {
         let journal = self.identity.journal;
         self.state_with(|set, key| Ok(Statement::remove(Signer::Device(key), &journal, &set.seen(), device)?))
+    }
+
+    /// Says something that only a later version understands.
+    pub(super) fn say_later(&mut self) -> Result<()> {
+        let (journal, number) = (self.identity.journal, FIRST_UNKNOWN + self.rng.below(300) as u32);
+        let bytes = random::<12>(&mut self.rng).to_vec();
+        self.state_with(|set, key| Ok(Statement::unknown(Signer::Device(key), &journal, &set.seen(), number, bytes)?))
     }
 
     fn state_with(&self, make: impl FnOnce(&Statements, &DeviceKey) -> Result<Statement>) -> Result<()> {

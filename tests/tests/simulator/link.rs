@@ -8,13 +8,14 @@ use afterword_core::store::StorageExt;
 use afterword_core::store::rules::{self, Planted, Received};
 use afterword_core::sync::{
     Answer, Close, Config, Event, FrameReader, MAX_PAYLOAD, Message, Mode, Reply, Request, Session, SessionError,
-    Stream, serve_request,
+    Stream, frame, serve_request,
 };
 
 use super::check::{self, Ledger, store, truth};
 use super::device::{Check, Device, Rule, broken};
 use super::disk::is_power_cut;
 use super::rng::Rng;
+use super::world::is_newer;
 
 /// One end of a link.
 #[derive(Debug)]
@@ -34,6 +35,8 @@ pub(super) struct Side {
     served_a_summary: bool,
     /// Milliseconds, as far as the session was told.
     now: u64,
+    /// Compares said here, behind each of which a device of a later version says what only that version understands.
+    compared: u32,
     /// The last things said, shortened, for whoever reads a failure.
     said: VecDeque<String>,
 }
@@ -105,6 +108,7 @@ impl Link {
             acknowledged: (0, 0),
             served_a_summary: false,
             now: 0,
+            compared: 0,
             said: VecDeque::new(),
         };
         Self { sides: [side(0), side(1)] }
@@ -187,10 +191,14 @@ impl Link {
             }
             Act::Send(stream) => {
                 if let Some(bytes) = side.session.poll_transmit(stream, 16 << 10) {
+                    let compared = side.compared;
                     if stream == Stream::Control {
                         overhear(side, other, &bytes, &homes[side.home], &mut inboxes[other.home])?;
                     }
                     side.wire[lane(stream)].extend(bytes);
+                    if is_newer(side.home) {
+                        (compared..side.compared).for_each(|count| side.wire[0].extend(later(count)));
+                    }
                     did.moved = true;
                 }
             }
@@ -262,6 +270,12 @@ impl Link {
         }
         self.quarrel()
     }
+}
+
+/// A message that only a later version knows: whoever says a compare has heard the other's hello.
+fn later(count: u32) -> Vec<u8> {
+    let number = 100 + count as u8 % 20;
+    frame(&[&[number][..], &vec![0xee; 30 * count as usize % 2000]].concat())
 }
 
 /// Answers a request as the driver would, and looks at the answer.
@@ -362,6 +376,7 @@ fn overhear(side: &mut Side, other: &Side, bytes: &[u8], device: &Device, inbox:
         if side.said.len() > 20 {
             side.said.pop_front();
         }
+        side.compared += u32::from(matches!(message, Ok(Message::Compare { .. })));
         match message {
             Ok(Message::Batch { generation, batch }) => {
                 let Ok(batch) = Batch::decode(&batch) else {

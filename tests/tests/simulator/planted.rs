@@ -118,6 +118,11 @@ fn a_repair_that_forgets_the_rest_is_caught() {
 }
 
 #[test]
+fn forgetting_what_is_not_understood_is_caught() {
+    caught_by_chance(Planted::ForgetsTheUnknown, &[Rule::SessionsEndWell, Rule::Convergence]);
+}
+
+#[test]
 fn deriving_what_has_moved_on_is_caught() {
     // Only SQLite derives.
     caught_by_chance_on(sqlite::sqlite, Planted::DerivesWhatHasMovedOn, &[Rule::DerivedIsTheLogs]);

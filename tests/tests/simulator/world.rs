@@ -30,6 +30,11 @@ pub(super) struct Kind {
     pub(super) factory: Factory,
 }
 
+/// Every other device runs a version that knows more: it says and writes what the others do not understand.
+pub(super) fn is_newer(home: usize) -> bool {
+    home % 2 == 1
+}
+
 /// Everything there is.
 pub(super) struct World {
     kind: Kind,
@@ -46,7 +51,7 @@ pub(super) struct World {
 }
 
 /// What chance may do. Each is as likely as its number says, beside sessions going on.
-const STEPS: [(Step, usize); 25] = [
+const STEPS: [(Step, usize); 27] = [
     (Step::Write, 40),
     (Step::Change(Writing::Edit), 90),
     (Step::Change(Writing::File), 20),
@@ -54,6 +59,8 @@ const STEPS: [(Step, usize); 25] = [
     (Step::Change(Writing::Attach), 20),
     (Step::Change(Writing::Detach), 8),
     (Step::Change(Writing::Record), 12),
+    (Step::Change(Writing::Later), 10),
+    (Step::Say, 6),
     (Step::Name, 8),
     (Step::Erase, 14),
     (Step::Pair, 14),
@@ -78,6 +85,8 @@ const STEPS: [(Step, usize); 25] = [
 pub(super) enum Step {
     Write,
     Change(Writing),
+    /// A device of a later version says something that the others do not understand.
+    Say,
     Name,
     Erase,
     Pair,
@@ -151,10 +160,13 @@ impl World {
         let home = self.rng.below(self.homes.len());
         match step {
             Step::Write => self.write(home),
+            Step::Change(Writing::Later) if !is_newer(home) => Ok(()),
             Step::Change(writing) => {
                 let Some(entry) = self.rng.pick(&self.entries).copied() else { return Ok(()) };
                 self.change(home, entry, writing)
             }
+            Step::Say if is_newer(home) => self.say_later(home),
+            Step::Say => Ok(()),
             Step::Name => self.name(home),
             Step::Erase => {
                 let Some(entry) = self.rng.pick(&self.entries).copied() else { return Ok(()) };
@@ -295,6 +307,12 @@ impl World {
             self.note(format!("name {home} at {:?} {}", head.log, head.position.seq));
         }
         self.wrote(home, head)
+    }
+
+    pub(super) fn say_later(&mut self, home: usize) -> Check {
+        self.note(format!("say {home}"));
+        let said = self.homes[home].say_later();
+        self.commit(home, said)
     }
 
     pub(super) fn erase(&mut self, home: usize, entry: EntryId) -> Check {

@@ -25,6 +25,8 @@ pub(super) enum Writing {
     Attach,
     Detach,
     Record,
+    /// Of a kind that only a later version knows.
+    Later,
 }
 
 const WORDS: [&str; 12] =
@@ -153,9 +155,13 @@ impl Device {
                 doc.delete(&parts.marks, blob.blob.id.to_string()).map_err(refused)?;
                 ends.push(blob.blob.id);
             }
-            Writing::Record => {
+            Writing::Record | Writing::Later => {
                 let (brings, ends) = (Vec::new(), Vec::new());
-                let envelope = Envelope { entry, kind: OperationKind::Record, brings, ends, first_log: None };
+                let kind = match writing {
+                    Writing::Later => OperationKind::from(3 + self.rng.below(300) as u32),
+                    _ => OperationKind::Record,
+                };
+                let envelope = Envelope { entry, kind, brings, ends, first_log: None };
                 let bytes = random::<12>(&mut self.rng).to_vec();
                 return Ok(Some(self.append(vec![Operation::new(envelope, bytes)?])?));
             }
