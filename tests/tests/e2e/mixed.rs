@@ -128,7 +128,7 @@ fn a_version_that_knows_less_keeps_all_of_it_through_a_rebuild_and_an_erase() {
     let before = b.holds();
     let looked = b.json(&["doctor"]);
     assert_eq!(looked["ok"], true);
-    assert!(looked.to_string().contains("2 are kept for a newer version"), "{looked}");
+    assert!(looked.to_string().contains("2 of them kept for a newer version"), "{looked}");
     b.ok(&["--yes", "doctor", "--rebuild"]);
     assert_eq!(b.holds(), before);
     b.ok(&["--yes", "erase", &erased]);

@@ -47,7 +47,7 @@ pub(super) fn check_logs(tx: &mut SqliteTx<'_>, identity: &Identity) -> Result<[
     let attachments = noted.blobs.len();
     let newer = match noted.unknown {
         0 => String::new(),
-        unknown => format!(", of which {unknown} are kept for a newer version of Afterword"),
+        unknown => format!(", {unknown} of them kept for a newer version of Afterword"),
     };
     Ok([
         Check::new("logs", &problems, format!("{} logs, {count} operations{newer}", logs.len())),
