@@ -14,7 +14,6 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -26,6 +25,7 @@ use zeroize::Zeroizing;
 
 use crate::home::{is_private, trusted_folder};
 use crate::output::io_error;
+use crate::process;
 
 const TEXT: &str = "entry.md";
 const SESSION: &str = "session.json";
@@ -150,7 +150,7 @@ impl Session {
         };
         let mut words = split_words(editor).into_iter();
         let program = words.next().unwrap_or_default();
-        let status = Command::new(program).args(words).arg(self.file()).status().map_err(|_| {
+        let status = process::command(program).args(words).arg(self.file()).status().map_err(|_| {
             Error::new(
                 Code::NotFound,
                 format!("the editor `{editor}` could not be started"),

@@ -5,6 +5,7 @@
 //! Linux; the kernel's keyutils, which forget at reboot, are in a feature that is off. Where no keyring answers within
 //! two seconds there is none, and a passphrase is required.
 
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs::File;
 use std::path::Path;
@@ -12,6 +13,8 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use afterword_core::error::{Code, Error};
+use afterword_core::store::vault::Costs;
+use afterword_core::time::Clock;
 use zeroize::Zeroizing;
 
 use crate::ask;
@@ -20,12 +23,16 @@ use crate::output::{Failure, Outcome, io_error};
 
 /// Under which name the OS keyring keeps our secrets.
 const SERVICE: &str = "afterword";
+/// The variable that names what a guess at a passphrase that is set now shall cost. For tests; not in the help.
+pub const COST_VARIABLE: &str = "AFTERWORD_PASSPHRASE_COST";
 /// How long a keyring may take to say that it is there.
 const GREETING: Duration = Duration::from_secs(2);
 /// How long a person may take to unlock it in the keyring's own window.
 const UNLOCKING: Duration = Duration::from_secs(120);
 /// What to do where nobody can be asked.
 const HOW: &str = "give it with --passphrase-file FILE or AFTERWORD_PASSPHRASE";
+/// The variable that may hold the passphrase.
+pub const VARIABLE: &str = "AFTERWORD_PASSPHRASE";
 
 /// What opens a store, or what a new one is locked with.
 #[derive(Clone)]
@@ -55,24 +62,18 @@ pub trait Keyring: fmt::Debug {
     fn delete(&self, name: &str) -> Result<(), Error>;
 }
 
-/// Where a passphrase may come from without asking: the flag's file and the variable's value.
-#[derive(Clone, Default)]
+/// Where a passphrase may come from without asking: the flag's file, and the variable. Holds neither's content: it is
+/// read when a journal is opened and wiped with the [`Key`], so that a program which stays does not keep it.
+#[derive(Debug, Clone)]
 pub struct Given {
     file: Option<std::path::PathBuf>,
-    variable: Option<Zeroizing<String>>,
-}
-
-impl fmt::Debug for Given {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Given").field("file", &self.file).field("variable", &self.variable.is_some()).finish()
-    }
+    variable: fn() -> Option<OsString>,
 }
 
 impl Given {
     /// The flag, and `AFTERWORD_PASSPHRASE`.
     pub fn new(file: Option<&Path>) -> Self {
-        let variable = std::env::var("AFTERWORD_PASSPHRASE").ok().map(Zeroizing::new);
-        Self { file: file.map(Path::to_owned), variable }
+        Self { file: file.map(Path::to_owned), variable: || std::env::var_os(VARIABLE) }
     }
 
     /// The passphrase given, if one was. An empty variable is none; an empty file is a mistake.
@@ -80,7 +81,15 @@ impl Given {
         if let Some(path) = &self.file {
             return read_file(path).map(Some);
         }
-        Ok(self.variable.clone().filter(|text| !text.is_empty()))
+        let text = (self.variable)().map(|value| Zeroizing::new(value.into_encoded_bytes()));
+        let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
+        match std::str::from_utf8(&text) {
+            Ok(text) => Ok(Some(Zeroizing::new(text.to_owned()))),
+            Err(_) => Err(Failure::usage(
+                format!("the passphrase in {VARIABLE} is not UTF-8 text"),
+                "give it with --passphrase-file FILE",
+            )),
+        }
     }
 }
 
@@ -118,6 +127,18 @@ pub fn to_create(given: &Given, keyring: &dyn Keyring, probe: &str) -> Outcome<K
         return Ok(Key::Keyring);
     }
     new_passphrase("No keyring answers here, so the journal needs a passphrase.", HOW).map(Key::Passphrase)
+}
+
+/// What a guess at a passphrase that is set now shall cost: as measured here, or the least where `wanted` says so.
+pub fn costs(wanted: Option<&OsStr>, clock: &dyn Clock) -> Outcome<Costs> {
+    match wanted.filter(|wanted| !wanted.is_empty()) {
+        None => Ok(Costs::measured(clock).map_err(Error::from)?),
+        Some(wanted) if wanted == "least" => Ok(Costs::LEAST),
+        Some(_) => Err(Failure::usage(
+            format!("{COST_VARIABLE} knows one word, `least`, which is for tests"),
+            "unset it, and the cost is fitted to this computer",
+        )),
+    }
 }
 
 /// Whether the keyring gives back what it was given. One that does not would be noticed at the next start otherwise.
@@ -254,8 +275,10 @@ mod tests {
         }
     }
 
-    fn given(file: Option<&Path>, variable: Option<&str>) -> Given {
-        Given { file: file.map(Path::to_owned), variable: variable.map(|text| Zeroizing::new(text.to_owned())) }
+    const NONE: fn() -> Option<OsString> = || None;
+
+    fn given(file: Option<&Path>, variable: fn() -> Option<OsString>) -> Given {
+        Given { file: file.map(Path::to_owned), variable }
     }
 
     fn word(key: &Key) -> &str {
@@ -270,33 +293,38 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("p");
         std::fs::write(&file, "from file\n").unwrap();
-        let both = given(Some(&file), Some("from variable"));
+        let both = given(Some(&file), || Some("from variable".into()));
         assert_eq!(word(&to_open(&both, VaultKind::Keyring).unwrap()), "from file");
-        assert_eq!(word(&to_open(&given(None, Some("from variable")), VaultKind::Keyring).unwrap()), "from variable");
-        assert_eq!(word(&to_open(&given(None, Some("")), VaultKind::Keyring).unwrap()), "(keyring)");
+        assert_eq!(
+            word(&to_open(&given(None, || Some("from variable".into())), VaultKind::Keyring).unwrap()),
+            "from variable"
+        );
+        assert_eq!(word(&to_open(&given(None, || Some("".into())), VaultKind::Keyring).unwrap()), "(keyring)");
         // Tests have no terminal to answer at, so the question is bad usage.
-        assert_eq!(to_open(&given(None, None), VaultKind::Passphrase).unwrap_err().exit_code(), 2);
+        assert_eq!(to_open(&given(None, NONE), VaultKind::Passphrase).unwrap_err().exit_code(), 2);
     }
 
     #[test]
     fn a_missing_or_empty_passphrase_file_is_said_and_never_passed_over() {
         let dir = tempfile::tempdir().unwrap();
         let missing = dir.path().join("no such");
-        let Failure::Failed(error) = given(Some(&missing), Some("v")).passphrase().unwrap_err() else { panic!() };
+        let Failure::Failed(error) = given(Some(&missing), || Some("v".into())).passphrase().unwrap_err() else {
+            panic!()
+        };
         assert_eq!(error.code, Code::NotFound);
         let empty = dir.path().join("empty");
         std::fs::write(&empty, "\n").unwrap();
-        assert!(given(Some(&empty), Some("v")).passphrase().is_err());
+        assert!(given(Some(&empty), || Some("v".into())).passphrase().is_err());
     }
 
     #[test]
     fn a_new_store_takes_the_keyring_only_if_it_keeps_what_it_is_given() {
         let good = Fake { there: true, ..Fake::default() };
-        assert_eq!(word(&to_create(&given(None, None), &good, "probe").unwrap()), "(keyring)");
+        assert_eq!(word(&to_create(&given(None, NONE), &good, "probe").unwrap()), "(keyring)");
         assert!(good.kept.borrow().is_empty(), "the trial is taken away");
         for bad in [Fake::default(), Fake { there: true, forgets: true, ..Fake::default() }] {
-            assert_eq!(to_create(&given(None, None), &bad, "probe").unwrap_err().exit_code(), 2);
-            assert_eq!(word(&to_create(&given(None, Some("p")), &bad, "probe").unwrap()), "p");
+            assert_eq!(to_create(&given(None, NONE), &bad, "probe").unwrap_err().exit_code(), 2);
+            assert_eq!(word(&to_create(&given(None, || Some("p".into())), &bad, "probe").unwrap()), "p");
         }
     }
 
@@ -320,7 +348,15 @@ mod tests {
     #[test]
     fn no_secret_is_printed() {
         let key = Key::Passphrase(Zeroizing::new("hunter2".into()));
-        assert!(!format!("{key:?} {:?}", given(None, Some("hunter2"))).contains("hunter2"));
+        assert!(!format!("{key:?} {:?}", given(None, || Some("hunter2".into()))).contains("hunter2"));
+    }
+
+    #[test]
+    fn the_least_cost_is_asked_for_by_its_name_only() {
+        let of = |wanted: &str| costs(Some(OsStr::new(wanted)), &afterword_system::SystemClock);
+        assert_eq!(of("least").unwrap(), Costs::LEAST);
+        assert_eq!(of("none").unwrap_err().exit_code(), 2);
+        assert!(!of("").unwrap().is_below_floor());
     }
 
     /// The kernel's keyring must never be built in: what it holds is gone after a reboot.

@@ -5,9 +5,11 @@ use std::process::ExitCode;
 use afterword_cli::args::Cli;
 use afterword_cli::commands::run;
 use afterword_cli::output::{Output, usage, wants_json};
+use afterword_cli::process::harden;
 use clap::Parser;
 
 pub(crate) fn main() -> ExitCode {
+    harden();
     let (out, result) = match Cli::try_parse() {
         Ok(cli) => {
             let out = Output::new(cli.global.json);

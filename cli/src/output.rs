@@ -3,6 +3,7 @@
 //! Standard output belongs to the answer, standard error to everything said on the way. A failure is one sentence on
 //! standard error in both modes; with `--json` its object is on standard output too.
 
+use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
@@ -143,7 +144,32 @@ pub fn sentence(error: &Error) -> String {
 }
 
 fn to_json<T: Serialize>(value: &T) -> Result<String, Failure> {
-    serde_json::to_string(value).map_err(|error| Failure::Failed(Error::internal(error)))
+    let text = serde_json::to_string(value).map_err(|error| Failure::Failed(Error::internal(error)))?;
+    Ok(escaped(text))
+}
+
+/// JSON in which nothing steers a terminal that shows it. JSON itself escapes only what is below a space; outside its
+/// texts there is nothing but ASCII, so an escape of the same character may stand wherever the character does.
+fn escaped(json: String) -> String {
+    if !json.contains(steers) {
+        return json;
+    }
+    let mut out = String::with_capacity(json.len() + 64);
+    for c in json.chars() {
+        if steers(c) {
+            // Writing to a String cannot fail, so its result is of no interest.
+            let _ = write!(out, "\\u{:04x}", u32::from(c));
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// Whether a terminal or a program that splits lines takes the character for more than text: DEL and C1, the line ends of
+/// Unicode, and the marks and overrides that turn the direction of what follows.
+fn steers(c: char) -> bool {
+    matches!(c, '\u{7f}'..='\u{9f}' | '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn print(out: &mut impl Write, text: &str) -> Outcome {
@@ -245,6 +271,16 @@ mod tests {
     fn a_sentence_stays_on_one_line() {
         let error = Error::invalid("the file \"a\nb\u{1b}[31m\" is odd", "rename it");
         assert_eq!(sentence(&error), "the file \"a b [31m\" is odd; rename it");
+    }
+
+    #[test]
+    fn json_holds_no_character_that_steers_a_terminal_and_says_the_same() {
+        let text: String = ('\0'..='\u{2fff}').collect();
+        let json = to_json(&[&text]).unwrap();
+        assert!(!json.contains(|c: char| c.is_control() || steers(c)), "{json:?}");
+        assert!(json.contains("\\u009b") && json.contains("\\u202e"));
+        assert_eq!(serde_json::from_str::<[String; 1]>(&json).unwrap()[0], text);
+        assert_eq!(to_json(&"é 漢 👩‍👩‍👧").unwrap(), "\"é 漢 👩‍👩‍👧\"");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! One journal, as an object: what an app holds from its start to its end.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use afterword_core::engine::Keeper;
 use afterword_core::error::Result as CoreResult;
 use afterword_core::time::{Clock, Day};
 use afterword_system::{SystemClock, environment};
+use zeroize::Zeroizing;
 
 use crate::discovery::{Adapter as Looks, Discovery};
 use crate::editor::EntryEditor;
@@ -28,12 +30,18 @@ use crate::words::LockState;
 pub struct Engine(pub(crate) Arc<Keeper>);
 
 /// A new journal.
-#[derive(Debug, uniffi::Record)]
+#[derive(uniffi::Record)]
 pub struct Created {
     /// The journal, open.
     pub engine: Arc<Engine>,
     /// The 24 words that open it without this device. Shown once; kept nowhere.
     pub phrase: String,
+}
+
+impl fmt::Debug for Created {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Created(…)")
+    }
 }
 
 /// A file that is captured: small, since it is kept in memory.
@@ -55,7 +63,7 @@ pub fn create_journal(home: String, name: String, vault: Arc<dyn KeyVault>) -> R
 /// Opens a journal whose vault lost the key, with its 24 words, and gives the key to `vault` again.
 #[uniffi::export]
 pub fn recover_journal(home: String, phrase: String, vault: Arc<dyn KeyVault>) -> Result<Arc<Engine>> {
-    let phrase = RecoveryPhrase::parse(&phrase)?;
+    let phrase = RecoveryPhrase::parse(&Zeroizing::new(phrase))?;
     let keeper = Keeper::recover(Path::new(&home), &phrase, Arc::new(Adapter(vault)), environment())?;
     Ok(Arc::new(Engine(keeper)))
 }
@@ -274,7 +282,7 @@ impl Engine {
 
     /// Whether these 24 words open this journal. An error says why not.
     pub fn check_recovery(&self, phrase: String) -> Result<()> {
-        let phrase = RecoveryPhrase::parse(&phrase)?;
+        let phrase = RecoveryPhrase::parse(&Zeroizing::new(phrase))?;
         Ok(self.with(|engine| engine.check_recovery(&phrase))?)
     }
 }

@@ -1,5 +1,6 @@
 //! What an app hears, and how it stops hearing it.
 
+use std::fmt;
 use std::sync::Arc;
 
 use afterword_core::engine as core;
@@ -77,7 +78,7 @@ pub enum SyncState {
 }
 
 /// How far a pairing is.
-#[derive(Debug, Clone, PartialEq, Eq, uniffi::Enum)]
+#[derive(Clone, PartialEq, Eq, uniffi::Enum)]
 pub enum PairingStep {
     /// A code is to be shown.
     Code {
@@ -112,6 +113,20 @@ pub enum PairingStep {
         /// A word of CLI.md for why.
         code: String,
     },
+}
+
+impl fmt::Debug for PairingStep {
+    /// Whoever reads the code of an open window can join: it stands in no log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code { expires_at_ms, .. } => write!(f, "Code(… until {expires_at_ms})"),
+            Self::WrongCode { left } => write!(f, "WrongCode({left} left)"),
+            Self::Added { device, name } => write!(f, "Added({device}, {name:?})"),
+            Self::Syncing { operations } => write!(f, "Syncing({operations})"),
+            Self::Done => f.write_str("Done"),
+            Self::Failed { code } => write!(f, "Failed({code})"),
+        }
+    }
 }
 
 impl From<core::Event> for Event {

@@ -10,7 +10,7 @@ use afterword_core::log::{
     self, Batch, BlobRef, Block, Certificate, Envelope, Head, Operation, OperationKind, Position, Tail,
 };
 use afterword_core::membership::{Newcomer, Signer, Statement};
-use afterword_core::store::vault::{self, Home, RecoveryKeys, Unlock};
+use afterword_core::store::vault::{self, Costs, Home, RecoveryKeys, Unlock};
 use afterword_core::store::words::{Matcher, Query, excerpt, tokens};
 use afterword_core::sync::{Chunk, FrameReader, Message, frame};
 use afterword_core::time::Timestamp;
@@ -484,7 +484,8 @@ pub(crate) fn vaults() -> Vec<Vec<u8>> {
         let home = Home::new(folder.path());
         let secret = Secret::from_bytes([0x6b; 32]);
         let keys = RecoveryKeys::of(&recovery());
-        vault::create(&home, journal(), &secret, &keys, Unlock::Passphrase("tiger"), &mut Fixed::new(3)).ok()?;
+        let unlock = Unlock::NewPassphrase { passphrase: "tiger", costs: Costs::LEAST };
+        vault::create(&home, journal(), &secret, &keys, unlock, &mut Fixed::new(3)).ok()?;
         let bytes = std::fs::read(home.vault()).ok()?;
         Some(bytes[..bytes.len() - CHECKSUM].to_vec())
     };

@@ -196,6 +196,8 @@ impl Home {
         }
         command.env("HOME", self.folder.path()).env("XDG_RUNTIME_DIR", self.folder.path());
         command.env("XDG_DATA_HOME", self.folder.path()).env("XDG_CONFIG_HOME", self.folder.path());
+        // Hundreds of journals that keep no secret: no test waits for what makes guessing dear, but the one that looks at it.
+        command.env("AFTERWORD_PASSPHRASE_COST", "least");
         if let Some(passphrase) = &self.passphrase {
             command.env("AFTERWORD_PASSPHRASE", passphrase);
         }

@@ -1,5 +1,6 @@
 //! The shipped program: where it was built, and whether it is what the sources say.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::SystemTime;
@@ -22,6 +23,25 @@ pub fn path() -> &'static Path {
 /// Where it is missing or older than a source it was built from, with the sentence for [`not_run`](crate::not_run).
 pub fn next() -> Result<PathBuf, String> {
     find("afterword-next").map_err(|sentence| format!("{sentence}; run `cargo xtask test next` first"))
+}
+
+/// The words to put before the program so that a test may look into it: on Linux its memory and open files are the
+/// administrator's, and who makes a user namespace is that in it.
+pub fn watched() -> Vec<OsString> {
+    match is_administrator() {
+        true => Vec::new(),
+        false => ["unshare", "--map-root-user", "--"].map(OsString::from).to_vec(),
+    }
+}
+
+#[cfg(unix)]
+fn is_administrator() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0)
+}
+
+#[cfg(not(unix))]
+fn is_administrator() -> bool {
+    true
 }
 
 fn find(name: &str) -> Result<PathBuf, String> {

@@ -59,7 +59,8 @@ impl Trace {
     /// The words to put before a command so that it is traced; for [`crate::Home::set_through`].
     pub fn through(&self) -> Vec<OsString> {
         let words = ["strace", "-f", "-ttt", "-T", "-yy", "-s", "0", "-e", CALLS, "-o"].map(OsString::from);
-        words.into_iter().chain([self.file.clone().into(), "--".into()]).collect()
+        // What a descriptor stands for is only the administrator's to see.
+        crate::program::watched().into_iter().chain(words).chain([self.file.clone().into(), "--".into()]).collect()
     }
 
     /// As [`Trace::through`], and every fsync and fdatasync takes `longer`: what waits for a disk shows in its own time.

@@ -153,6 +153,26 @@ fn core_forbids_unsafe_code() {
     assert!(fs::read_to_string(lib).unwrap().contains("#![forbid(unsafe_code)]"));
 }
 
+/// What every program that is started from here must not be given is taken away in one place.
+#[test]
+fn the_laptop_program_starts_others_in_one_place() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("cli/src");
+    let mut folders = vec![root];
+    let mut places = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for path in fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else if !path.ends_with("tests.rs")
+                && without_tests(&fs::read_to_string(&path).unwrap()).contains("Command::new(")
+            {
+                places.push(path.file_name().unwrap().to_owned());
+            }
+        }
+    }
+    assert_eq!(places, ["process.rs"]);
+}
+
 /// The sources of the phones' surface, without what is inline for tests.
 fn ffi() -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("ffi/src");
@@ -256,6 +276,7 @@ const NOT_EXPORTED: &[(&str, &str)] = &[
     ("is_known", "the same"),
     ("take_in_inbox", "opening and resuming do it"),
     ("engine", "the keeper's own, behind every call"),
+    ("permissions", "an app's folder is the system's to close; `doctor` says what was found"),
     ("documents_opened", "for tests and benchmarks"),
     ("limit_room", "a full disk on demand, for tests"),
     ("pack", "closing does it"),

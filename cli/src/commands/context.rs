@@ -1,23 +1,25 @@
 //! What every command stands on: the clock, randomness, the journal's folder, and the journal opened with its key.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use afterword_core::crypto::Secret;
-use afterword_core::engine::{Engine, Imported, ImportedAttachment, ImportedEntry, NewFile};
+use afterword_core::engine::{Engine, Imported, ImportedAttachment, ImportedEntry, NewFile, is_journal};
 use afterword_core::error::{Code, Error};
 use afterword_core::id::EntryId;
 use afterword_core::journal::{Kind, NewEntry};
 use afterword_core::store::error::{StoreError, StoreResult};
-use afterword_core::store::vault::{self, Home, PlatformVault, Unlock, UnlockKind};
+use afterword_core::store::vault::{self, Home, Permissions, PlatformVault, Unlock, UnlockKind};
 use afterword_core::time::{Clock, random};
 pub(super) use afterword_system::{SystemClock, SystemEntropy, environment};
 use tokio::sync::watch;
 
 use crate::args::Global;
+use crate::ask;
 use crate::editor::{self, Beside, Recovered};
 use crate::home::{self, run_folders};
 use crate::json::VaultKind;
 use crate::key::{self, Given, Key, Keyring, OsKeyring};
+use crate::outfile::{Stop, left_behind};
 use crate::output::{Outcome, Output, sentence};
 
 /// The keyring, as the core's vault sees it.
@@ -52,6 +54,17 @@ pub(super) fn unlocking<R>(key: &Key, with: impl FnOnce(Unlock<'_>) -> R) -> R {
     match key {
         Key::Passphrase(passphrase) => with(Unlock::Passphrase(passphrase)),
         Key::Keyring => with(Unlock::Platform(&KeyringVault(OsKeyring))),
+    }
+}
+
+/// Calls `with` with what a vault, or a new wrap of one, is to be locked by.
+pub(super) fn locking<R>(key: &Key, with: impl FnOnce(Unlock<'_>) -> R) -> Outcome<R> {
+    match key {
+        Key::Passphrase(passphrase) => {
+            let costs = key::costs(std::env::var_os(key::COST_VARIABLE).as_deref(), &SystemClock)?;
+            Ok(with(Unlock::NewPassphrase { passphrase, costs }))
+        }
+        Key::Keyring => Ok(unlocking(key, with)),
     }
 }
 
@@ -128,7 +141,41 @@ impl Context {
 
     /// The journal, opened with a key that is at hand.
     pub(super) fn open_with(&self, key: &Key) -> Outcome<Engine> {
-        Ok(unlocking(key, |unlock| Engine::open(&self.home, unlock, environment()))?)
+        let engine = unlocking(key, |unlock| Engine::open(&self.home, unlock, environment()))?;
+        let Permissions { closed, open, .. } = engine.permissions();
+        if !closed.is_empty() {
+            self.out
+                .note(&format!("Others could enter or read this; it is closed to them now: {}.", closed.join(", ")));
+        }
+        if !open.is_empty() {
+            let open = open.join(", ");
+            self.out.note(&format!("Others can enter or read this, and only its owner can close it: {open}."));
+        }
+        Ok(engine)
+    }
+
+    /// Asks before a folder in which a person keeps other things becomes a journal's, which nobody else can enter.
+    pub(super) fn take_folder(&self) -> Outcome {
+        if is_journal(&self.home) || !vault::holds_others(&self.home) {
+            return Ok(());
+        }
+        let question = format!(
+            "{} holds other files. As the journal's folder it is closed to everybody but you. Use it all the same?",
+            self.home.display()
+        );
+        ask::confirm(&question, self.yes)
+    }
+
+    /// Listens for a wish to stop, before something in the clear is written to `path`; and names what an earlier run that
+    /// was killed left there.
+    pub(super) fn stop_writing(&self, path: &Path) -> Outcome<Stop> {
+        for left in left_behind(path) {
+            self.out.note(&format!(
+                "{} was left by a run that was killed, and holds parts of the journal in the clear; delete it.",
+                left.display()
+            ));
+        }
+        Ok(Stop::on_signals().map_err(|error| Error::internal(format!("signals can't be heard: {error}")))?)
     }
 
     /// The computer's name, for a device that was not given one.

@@ -15,7 +15,7 @@ use afterword_core::engine::{
 use afterword_core::error::Error;
 use afterword_core::id::EntryId;
 use afterword_core::journal::{Kind, NewEntry};
-use afterword_core::store::vault::Unlock;
+use afterword_core::store::vault::{Costs, Unlock};
 use afterword_core::time::random;
 use tokio::sync::watch;
 
@@ -85,7 +85,8 @@ impl Player {
     }
 
     fn unlock(&self) -> Unlock<'_> {
-        Unlock::Passphrase(&self.passphrase)
+        // It guards made-up entries for a minute.
+        Unlock::NewPassphrase { passphrase: &self.passphrase, costs: Costs::LEAST }
     }
 }
 

@@ -10,6 +10,7 @@ use afterword_core::error::{Code, Error};
 use super::context::Context;
 use super::entries::changed;
 use crate::json::Done;
+use crate::outfile::OutFile;
 use crate::output::{Outcome, io_error};
 
 /// What is said of a file on the command line.
@@ -49,26 +50,27 @@ pub(super) fn detach(context: &Context, prefix: &str, attachment: &str) -> Outco
 
 /// `extract`. Nothing is at the path until all of it is.
 pub(super) fn extract(context: &Context, prefix: &str, attachment: &str, path: &Path) -> Outcome {
-    let failed = |error: &io::Error| io_error(format!("{} could not be written", path.display()), error);
-    let exists = || {
-        let what = format!("nothing was written: {} already exists", path.display());
-        Error::new(Code::Refused, what, "choose another name, or move it away first")
+    let failed = |error: &io::Error| match error.kind() {
+        io::ErrorKind::AlreadyExists => Error::new(
+            Code::Refused,
+            format!("nothing was written: {} already exists", path.display()),
+            "choose another name, or move it away first",
+        ),
+        _ => io_error(format!("{} could not be written", path.display()), error),
     };
     if path.symlink_metadata().is_ok() {
-        return Err(exists().into());
+        return Err(failed(&io::ErrorKind::AlreadyExists.into()).into());
     }
     let engine = context.open()?;
     let id = engine.resolve(prefix)?;
     let attachment = engine.resolve_attachment(id, attachment)?;
-    let path = std::path::absolute(path).map_err(|error| failed(&error))?;
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file =
-        tempfile::Builder::new().prefix(".afterword-extract-").tempfile_in(folder).map_err(|error| failed(&error))?;
-    engine.extract(id, attachment, &mut file)?;
-    file.as_file().sync_all().map_err(|error| failed(&error))?;
-    file.persist_noclobber(&path).map_err(|error| match error.error.kind() {
-        io::ErrorKind::AlreadyExists => exists(),
-        _ => failed(&error.error),
+    let stop = context.stop_writing(path)?;
+    let mut file = OutFile::begin(path, &stop).map_err(|error| failed(&error))?;
+    engine.extract(id, attachment, &mut file).map_err(|error| {
+        stop.explains(error, || {
+            (format!("the extract was stopped, and nothing is at {}", path.display()), "run it again".to_owned())
+        })
     })?;
+    file.publish().map_err(|error| failed(&error))?;
     context.out.answer(&Done::to(attachment), |_| format!("Written to {}\n", path.display()))
 }

@@ -10,7 +10,7 @@ use afterword_core::error::{Code, Error};
 use afterword_core::time::Clock;
 use zeroize::Zeroizing;
 
-use super::context::{Context, SystemClock, environment, unlocking};
+use super::context::{Context, SystemClock, environment, locking, unlocking};
 use crate::ask;
 use crate::human::{self, Style};
 use crate::json::{Check, DeviceName, Doctor, Done, Init, Position, VaultKind};
@@ -21,8 +21,9 @@ use crate::progress::Progress;
 /// `init`.
 pub(super) fn init(context: &Context, name: Option<&str>) -> Outcome {
     let name = name.map_or_else(Context::device_name, str::to_owned);
+    context.take_folder()?;
     let key = context.new_key()?;
-    let (engine, phrase) = unlocking(&key, |unlock| Engine::create(&context.home, unlock, &name, environment()))?;
+    let (engine, phrase) = locking(&key, |unlock| Engine::create(&context.home, unlock, &name, environment()))??;
     let init = Init {
         journal: engine.journal().to_string(),
         device: DeviceName { id: engine.device().to_string(), name },
@@ -41,7 +42,7 @@ pub(super) fn passphrase(context: &Context, file: Option<&Path>) -> Outcome {
     let engine = context.open()?;
     let new = new_passphrase(file)?;
     let key = Key::Passphrase(new);
-    unlocking(&key, |unlock| engine.change_unlock(unlock))?;
+    locking(&key, |unlock| engine.change_unlock(unlock))??;
     context.out.answer(&Done::to(engine.journal()), |_| "The passphrase is changed.\n".to_owned())
 }
 

@@ -10,7 +10,7 @@ use afterword_core::engine::{
 
 use afterword_core::sync::{Costs, Event};
 
-use super::context::{Context, environment, stop_signal, unlocking};
+use super::context::{Context, environment, locking, stop_signal};
 use crate::human::{self, Style};
 use crate::json::{Device, DeviceName, Devices, Done, Moved, Pair, Peer, Problem, Serve, Status, Sync, Wire};
 use crate::output::{Failure, Outcome};
@@ -231,6 +231,7 @@ pub(super) fn pair_join(context: &Context, code: &str, peer: Option<&str>, name:
         ask_about(context, &engine)?;
         (Some(engine), key)
     } else {
+        context.take_folder()?;
         (None, context.new_key()?)
     };
     let options = JoinOptions {
@@ -241,9 +242,9 @@ pub(super) fn pair_join(context: &Context, code: &str, peer: Option<&str>, name:
     };
     let mut progress = Progress::new("syncing", context.out.is_json());
     let home = context.home.clone();
-    let (_, joined) = unlocking(&key, |unlock| {
+    let (_, joined) = locking(&key, |unlock| {
         Engine::join(&home, code, &options, unlock, environment(), old, |told| moved(&mut progress, &told))
-    })?;
+    })??;
     progress.finish();
     let event = joined_json(&joined);
     context.out.event(&event, |event| human::pair(event, Style::here()))

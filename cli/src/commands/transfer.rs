@@ -18,8 +18,12 @@ use crate::export::markdown::MarkdownExport;
 use crate::human::{self, Style};
 use crate::import::{Bytes, ExportedPerson, Foreign, Found, Own, Problem, Source};
 use crate::json;
+use crate::outfile::Stop;
 use crate::output::Outcome;
 use crate::progress::Progress;
+
+/// So many people of an export are taken in at once.
+const PEOPLE_AT_ONCE: usize = 1000;
 
 /// `import`.
 pub(super) fn import(context: &Context, path: &Path) -> Outcome {
@@ -34,7 +38,7 @@ pub(super) fn import(context: &Context, path: &Path) -> Outcome {
 pub(super) fn take_in(context: &Context, engine: &Engine, source: Source, path: &Path) -> Outcome<json::Imported> {
     let total = source.files();
     let mut progress = Progress::new("importing", context.out.is_json());
-    let mut taking = Taking::new(engine, path)?;
+    let mut taking = Taking::new(engine, path, source.is_single().then(Vec::new))?;
     source.each(&mut |found| {
         taking.take(found)?;
         progress.at(taking.seen, total);
@@ -61,21 +65,21 @@ struct Taking<'e> {
 }
 
 impl<'e> Taking<'e> {
-    fn new(engine: &'e Engine, path: &Path) -> Outcome<Self> {
+    fn new(engine: &'e Engine, path: &Path, taken: Option<Vec<json::ImportedFile>>) -> Outcome<Self> {
         Ok(Self {
             engine,
             root: std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()),
             names: engine.people()?,
             waiting: Vec::new(),
             seen: 0,
-            report: json::Imported { created: 0, unchanged: 0, attachments: 0, problems: Vec::new() },
+            report: json::Imported { created: 0, unchanged: 0, attachments: 0, problems: Vec::new(), taken },
         })
     }
 
     fn take(&mut self, found: Found) -> Result<(), Error> {
         match found {
             Found::Problem(problem) => self.problem(problem.path, problem.reason),
-            Found::Person(person) => self.person(person),
+            Found::Person(person) => self.person(person)?,
             Found::Foreign(foreign) => {
                 self.seen += 1;
                 self.foreign(*foreign)?;
@@ -94,13 +98,18 @@ impl<'e> Taking<'e> {
         self.report.problems.push(Problem { path, reason }.into());
     }
 
-    fn person(&mut self, person: ExportedPerson) {
+    fn person(&mut self, person: ExportedPerson) -> Result<(), Error> {
         let ExportedPerson { token, name, aliases } = person;
         if afterword_core::journal::people::sound_name(&name) {
             self.waiting.push(Person { token, name, aliases: aliases.into_iter().collect() });
+            // Nobody knows so many; a file may name more than memory holds.
+            if self.waiting.len() >= PEOPLE_AT_ONCE {
+                self.people()?;
+            }
         } else {
             self.problem(format!("person {token}"), "the name can't stand in a text; not imported".to_owned());
         }
+        Ok(())
     }
 
     fn people(&mut self) -> Result<(), Error> {
@@ -120,11 +129,13 @@ impl<'e> Taking<'e> {
             return Ok(());
         }
         let written_at = self.written_at(&foreign);
-        let mut attachments = Vec::new();
+        let (mut attachments, mut files) = (Vec::new(), Vec::new());
         for attachment in foreign.attachments {
             match attachment.bytes.read() {
                 Ok(Some(bytes)) if !bytes.is_empty() => {
                     let caption = Some(attachment.caption).filter(|caption| !caption.is_empty());
+                    let length = bytes.len() as u64;
+                    files.push(json::ImportedFile { path: attachment.path, bytes: length });
                     let file = NewFile { mime: attachment.mime, caption, alt: attachment.alt, credit: None };
                     attachments.push(ImportedAttachment { file, bytes });
                 }
@@ -132,7 +143,7 @@ impl<'e> Taking<'e> {
                 Err(reason) => self.problem(attachment.path, format!("{reason}; not attached")),
             }
         }
-        let files = attachments.len() as u64;
+        let count = attachments.len() as u64;
         let imported = self.engine.import_entry(ImportedEntry {
             key: foreign.key,
             new: NewEntry {
@@ -150,7 +161,10 @@ impl<'e> Taking<'e> {
             attachments,
             written_at,
         });
-        self.count(foreign.path, imported, files)
+        if let (Ok(Imported::Created(_)), Some(taken)) = (&imported, &mut self.report.taken) {
+            taken.extend(files);
+        }
+        self.count(foreign.path, imported, count)
     }
 
     /// When a file's entry was written: on the day it names, else when the file was last changed.
@@ -203,7 +217,9 @@ pub(super) fn export(context: &Context, path: &Path, format: ExportFormat) -> Ou
     let ids = engine.entry_ids()?;
     let total = ids.len() as u64;
     let mut progress = Progress::new("exporting", context.out.is_json());
-    let mut writing = Writing::begin(&engine, path, format)?;
+    let stop = context.stop_writing(path)?;
+    let mut writing = Writing::begin(&engine, path, format, &stop)?;
+    let stopped = |error| stop.explains(error, || stopped(path, format));
     let (mut unreadable, mut away) = (0, 0);
     for (done, id) in (1..).zip(ids) {
         let shown = match engine.show(id) {
@@ -216,11 +232,14 @@ pub(super) fn export(context: &Context, path: &Path, format: ExportFormat) -> Ou
         if shown.entry.trashed && format == ExportFormat::Markdown {
             away += 1;
         } else {
-            writing.entry(&engine, &shown)?;
+            writing.entry(&engine, &shown).map_err(stopped)?;
+        }
+        if stop.asked() {
+            return Err(stopped(Error::internal("stopped")).into());
         }
         progress.at(done, Some(total));
     }
-    let totals = writing.finish()?;
+    let totals = writing.finish().map_err(stopped)?;
     progress.finish();
     if unreadable > 0 {
         context.out.note(&format!("{unreadable} changes can't be read yet and are not in the export."));
@@ -237,13 +256,25 @@ pub(super) fn export(context: &Context, path: &Path, format: ExportFormat) -> Ou
     context.out.answer(&totals.exported(path), human::exported)
 }
 
+/// What a stopped export left, and what to do with it.
+fn stopped(path: &Path, format: ExportFormat) -> (String, String) {
+    let path = path.display();
+    match format {
+        ExportFormat::Json => (format!("the export was stopped, and nothing is at {path}"), "run it again".to_owned()),
+        ExportFormat::Markdown => (
+            format!("the export was stopped; what was written by then stands in {path}, in the clear"),
+            "delete it, or run the export again into another folder".to_owned(),
+        ),
+    }
+}
+
 enum Writing {
     Json(Box<JsonExport>),
     Markdown(MarkdownExport),
 }
 
 impl Writing {
-    fn begin(engine: &Engine, path: &Path, format: ExportFormat) -> Outcome<Self> {
+    fn begin(engine: &Engine, path: &Path, format: ExportFormat, stop: &Stop) -> Outcome<Self> {
         Ok(match format {
             ExportFormat::Markdown => Self::Markdown(MarkdownExport::begin(path)?),
             ExportFormat::Json => {
@@ -254,7 +285,7 @@ impl Writing {
                     aliases: person.aliases.iter().cloned().collect(),
                 });
                 let (now, today) = (SystemClock.now(), SystemClock.today());
-                Self::Json(Box::new(JsonExport::begin(path, people.collect(), now, today)?))
+                Self::Json(Box::new(JsonExport::begin(path, people.collect(), now, today, stop)?))
             }
         })
     }

@@ -1,6 +1,7 @@
 //! Sessions in an editor: private while they last, gone when saved, whole after any end.
 
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 
 use super::*;
 

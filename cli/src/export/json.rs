@@ -9,7 +9,6 @@
 //! device) in each attachment, `seals` (ids), `created_ms` and `updated_ms` (Unix milliseconds). What `show` derives
 //! (day, states, words, heads, …) is there for other readers and is not read back.
 
-use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -18,11 +17,11 @@ use afterword_core::id::AttachmentId;
 use afterword_core::journal::{Attachment, Entry};
 use afterword_core::time::{Day, Timestamp};
 use serde_json::{Value, json};
-use tempfile::NamedTempFile;
 
 use super::{Totals, exists};
 use crate::import::{ExportedPerson, VERSION};
 use crate::json::{self as shapes, Names};
+use crate::outfile::{OutFile, Stop};
 use crate::output::io_error;
 
 /// Brings an attachment's bytes, or none where they are not on this device.
@@ -32,7 +31,7 @@ pub type Fetch<'a> = &'a mut dyn FnMut(&Attachment) -> Result<Option<Vec<u8>>, E
 #[derive(Debug)]
 pub struct JsonExport {
     path: PathBuf,
-    out: BufWriter<Counted<NamedTempFile>>,
+    out: BufWriter<Counted<OutFile>>,
     people: Vec<ExportedPerson>,
     today: Day,
     totals: Totals,
@@ -52,17 +51,17 @@ impl Names for Tokens<'_> {
 }
 
 impl JsonExport {
-    /// Begins an export to a path where nothing is yet.
-    pub fn begin(path: &Path, people: Vec<ExportedPerson>, now: Timestamp, today: Day) -> Result<Self, Error> {
-        if path.symlink_metadata().is_ok() {
-            return Err(exists(path));
-        }
-        let path = std::path::absolute(path).map_err(|error| failed(path, &error))?;
-        let folder = path.parent().unwrap_or(Path::new("."));
-        // Readable by its owner only, from its first byte.
-        let file = tempfile::Builder::new().prefix(".afterword-export-").tempfile_in(folder);
-        let out = BufWriter::new(Counted { inner: file.map_err(|error| failed(&path, &error))?, bytes: 0 });
-        let mut export = Self { path, out, people, today, totals: Totals::default() };
+    /// Begins an export to a path where nothing is yet. Once `stop` is asked, nothing more is written.
+    pub fn begin(
+        path: &Path,
+        people: Vec<ExportedPerson>,
+        now: Timestamp,
+        today: Day,
+        stop: &Stop,
+    ) -> Result<Self, Error> {
+        let file = OutFile::begin(path, stop).map_err(|error| failed(path, &error))?;
+        let out = BufWriter::new(Counted { inner: file, bytes: 0 });
+        let mut export = Self { path: path.to_owned(), out, people, today, totals: Totals::default() };
         let people = serde_json::to_string(&export.people).map_err(Error::internal)?;
         let head = format!(
             "{{\"afterword_export\":{VERSION},\"exported_at\":\"{}\",\n\"people\":{people},\n\"entries\":[",
@@ -109,15 +108,7 @@ impl JsonExport {
         self.write(b"\n]}\n")?;
         let path = self.path;
         let counted = self.out.into_inner().map_err(|error| failed(&path, error.error()))?;
-        counted.inner.as_file().sync_all().map_err(|error| failed(&path, &error))?;
-        counted.inner.persist_noclobber(&path).map_err(|error| match error.error.kind() {
-            io::ErrorKind::AlreadyExists => exists(&path),
-            _ => failed(&path, &error.error),
-        })?;
-        if let Some(folder) = path.parent().and_then(|folder| File::open(folder).ok()) {
-            // Not every file system can; the file itself is durable.
-            let _ = folder.sync_all();
-        }
+        counted.inner.publish().map_err(|error| failed(&path, &error))?;
         Ok(Totals { bytes: counted.bytes, ..self.totals })
     }
 
@@ -146,6 +137,9 @@ impl<W: Write> Write for Counted<W> {
 }
 
 fn failed(path: &Path, error: &io::Error) -> Error {
+    if error.kind() == io::ErrorKind::AlreadyExists {
+        return exists(path);
+    }
     io_error(format!("the export {} could not be written", path.display()), error)
 }
 
@@ -164,7 +158,7 @@ mod tests {
 
     fn export(path: &Path, entries: &[Entry], bytes: Option<&[u8]>) -> Totals {
         let today = "2024-10-01".parse().unwrap();
-        let mut export = JsonExport::begin(path, vec![bo()], Timestamp(0), today).unwrap();
+        let mut export = JsonExport::begin(path, vec![bo()], Timestamp(0), today, &Stop::default()).unwrap();
         for entry in entries {
             export.entry(entry, &mut |_| Ok(bytes.map(<[u8]>::to_vec))).unwrap();
         }
@@ -229,13 +223,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("all.json");
         std::fs::write(&path, "mine").unwrap();
-        let day = "2024".parse().unwrap();
-        assert_eq!(JsonExport::begin(&path, vec![], Timestamp(0), day).unwrap_err().code, Code::Refused);
+        let begin =
+            |path: &Path| JsonExport::begin(path, vec![], Timestamp(0), "2024".parse().unwrap(), &Stop::default());
+        assert_eq!(begin(&path).unwrap_err().code, Code::Refused);
         let other = dir.path().join("other.json");
-        let late = JsonExport::begin(&other, vec![], Timestamp(0), day).unwrap();
+        let late = begin(&other).unwrap();
         std::fs::write(&other, "came meanwhile").unwrap();
         assert_eq!(late.finish().unwrap_err().code, Code::Refused);
-        drop(JsonExport::begin(&dir.path().join("third.json"), vec![], Timestamp(0), day).unwrap());
+        drop(begin(&dir.path().join("third.json")).unwrap());
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
         assert_eq!(std::fs::read_to_string(&other).unwrap(), "came meanwhile");
     }

@@ -262,6 +262,12 @@ pub fn imported(imported: &Imported, style: Style) -> String {
         let _ = write!(out, ", {}", count(imported.attachments, "attachment", "attachments"));
     }
     out.push('\n');
+    if let Some(taken) = imported.taken.as_ref().filter(|taken| !taken.is_empty()) {
+        let _ = writeln!(out, "\n{}", style.dim("Files that it named, and that are in the journal now:"));
+        for file in taken {
+            out.push_str(&wrap(&format!("{} ({})", line(&file.path), size(file.bytes)), style.width, "  "));
+        }
+    }
     if !imported.problems.is_empty() {
         let _ = writeln!(out, "\n{}", style.dim("Not understood or not taken:"));
         for problem in imported.problems.iter().take(PROBLEMS) {
@@ -391,7 +397,7 @@ mod tests {
     #[test]
     fn an_import_reports_everything_it_can_on_a_screen() {
         let problems = (0..50).map(|i| ImportProblem { path: format!("{i}.md"), reason: "empty".into() }).collect();
-        let text = imported(&Imported { created: 1, unchanged: 2, attachments: 0, problems }, PLAIN);
+        let text = imported(&Imported { created: 1, unchanged: 2, attachments: 0, problems, taken: None }, PLAIN);
         assert!(text.starts_with("1 new entry, 2 already here\n"));
         assert!(text.contains("  39.md: empty\n") && text.contains("and 10 more"));
     }

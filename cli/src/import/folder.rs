@@ -19,6 +19,8 @@ pub(super) struct Listing {
     pub(super) texts: Vec<PathBuf>,
     pub(super) others: BTreeSet<PathBuf>,
     pub(super) problems: Vec<Problem>,
+    /// Whether it is one file and not a folder.
+    pub(super) single: bool,
 }
 
 /// A file name's extension, in lower case.
@@ -37,16 +39,22 @@ pub(super) fn shown(path: &Path) -> String {
 }
 
 /// Lists one file as if it were alone in its folder: pictures beside it may be shown by it, nothing else is looked at.
+/// What is taken with it is listed: a note from somebody else may name any file beside it.
 pub(super) fn single(path: &Path) -> Listing {
     let root = path.parent().unwrap_or(Path::new("/")).to_owned();
     let name = path.file_name().map(PathBuf::from).unwrap_or_default();
-    Listing { root, texts: vec![name], others: BTreeSet::new(), problems: Vec::new() }
+    Listing { root, texts: vec![name], others: BTreeSet::new(), problems: Vec::new(), single: true }
 }
 
 /// Lists a folder and everything below it. Only the folder itself being unreadable is an error.
 pub(super) fn list(root: &Path) -> io::Result<Listing> {
-    let mut listing =
-        Listing { root: root.to_owned(), texts: Vec::new(), others: BTreeSet::new(), problems: Vec::new() };
+    let mut listing = Listing {
+        root: root.to_owned(),
+        texts: Vec::new(),
+        others: BTreeSet::new(),
+        problems: Vec::new(),
+        single: false,
+    };
     let mut waiting = vec![(PathBuf::new(), 0)];
     while let Some((folder, depth)) = waiting.pop() {
         let entries = match fs::read_dir(root.join(&folder)) {
@@ -99,7 +107,7 @@ impl Listing {
 
 /// Reads every text, and at the end says which files no text asked for.
 pub(super) fn each(listing: Listing, sink: Sink<'_>) -> Result<(), Error> {
-    let Listing { root, texts, mut others, problems } = listing;
+    let Listing { root, texts, mut others, problems, single: _ } = listing;
     for problem in problems {
         sink(Found::Problem(problem))?;
     }
@@ -172,6 +180,10 @@ fn resolve(root: &Path, from: &Path, link: &links::Link) -> Result<Option<PathBu
         }
         let full = root.join(&path);
         let Ok(meta) = fs::symlink_metadata(&full) else { continue };
+        // Keys and settings lie there, and nobody who writes a note shows one; a note from somebody else might.
+        if is_hidden(&path) {
+            return Err(format!("{} is hidden and was not read; the text keeps its link", quoted()));
+        }
         // A link anywhere on the way would show here as another real path.
         if meta.is_symlink() || fs::canonicalize(&full).ok().as_deref() != Some(&full) {
             return Err(format!("{} is behind a link to somewhere else; the text keeps its link", quoted()));
@@ -194,6 +206,11 @@ fn resolve(root: &Path, from: &Path, link: &links::Link) -> Result<Option<PathBu
         None if link.image => Err(format!("{} was not found; the text keeps its link", quoted())),
         None => Ok(None),
     }
+}
+
+/// Whether any part of a path begins with a dot.
+fn is_hidden(path: &Path) -> bool {
+    path.components().any(|part| part.as_os_str().as_encoded_bytes().first() == Some(&b'.'))
 }
 
 /// `base/path` without `.` and `..`; none where it would leave the root or is absolute.

@@ -16,6 +16,7 @@ mod markdown;
 mod matter;
 mod names;
 mod own;
+mod slices;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -209,6 +210,11 @@ impl Source {
             ));
         };
         Ok(Self { form })
+    }
+
+    /// Whether it is one text file, which by itself says what comes along.
+    pub fn is_single(&self) -> bool {
+        matches!(&self.form, Form::Folder(listing) if listing.single)
     }
 
     /// How many files there are to read, where that is known before reading.

@@ -1,15 +1,18 @@
-//! Reading an export of ours: one JSON file, streamed, an entry in memory at a time.
+//! Reading an export of ours: one JSON file, an entry in memory at a time.
+//!
+//! The bytes of one entry are cut out of the file ([`super::slices`]) and read as what an entry is; what else stands in
+//! them is passed over. So reading takes the entry's bytes, what it says, and a bounded number of parts, and never a tree
+//! of everything in the file, which takes fifteen times the bytes.
 //!
 //! The format is `export::json`'s. An entry that cannot be understood is a problem and the next one goes on; a file that
 //! is no JSON any more from some point on is an error, after what stood before it was handed over.
 
-use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::marker::PhantomData;
 use std::path::Path;
-use std::rc::Rc;
 
 use afterword_core::error::{Code, Error};
 use afterword_core::id::BlobId;
@@ -17,10 +20,10 @@ use afterword_core::journal::{
     Attachment, Boxed, Closure, Entry, Experiment, Happened, Item, Link, PersonInText, Reflection, Section,
 };
 use afterword_core::time::{Precision, Timestamp};
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
+use super::slices::{Broken, Place, Slices};
 use super::{Bytes, Found, MAX_ATTACHMENT, Own, Problem, Sink};
 use crate::json::BY_HAND;
 use crate::output::io_error;
@@ -28,8 +31,17 @@ use crate::output::io_error;
 /// The version of the export format that this program writes, and the newest that it reads.
 pub const VERSION: u64 = 1;
 
-/// An entry with all its attachments may take so many bytes of JSON.
-const MOST_PER_ENTRY: u64 = 1 << 30;
+/// An entry with all its attachments may take so many bytes of JSON: they are in memory while it is read.
+const MAX_ELEMENT: usize = 1 << 30;
+/// A name of the file's own.
+const MAX_KEY: usize = 1 << 10;
+/// Parts of one kind that an entry may have. A person writes a few dozen in years.
+const MAX_PARTS: usize = 1 << 16;
+/// Groups of marks. The vocabulary has six.
+const MAX_GROUPS: usize = 64;
+/// People and entries that could not be understood and are named one by one; what lies beyond is counted.
+const MAX_LISTED: usize = 1000;
+const TOO_MANY: &str = "it has too many parts of one kind";
 
 /// A person of the people document, as an export lists them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,13 +51,13 @@ pub struct ExportedPerson {
     /// The name.
     pub name: String,
     /// Other names.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "parts")]
     pub aliases: Vec<String>,
 }
 
 /// The parts of an exported entry that are not derived from other parts.
 #[derive(Deserialize)]
-struct FileEntry {
+struct FileEntry<'b> {
     id: String,
     kind: String,
     #[serde(default)]
@@ -54,22 +66,22 @@ struct FileEntry {
     first_telling: String,
     happened: Option<FileHappened>,
     #[serde(default)]
-    sections: Vec<FileSection>,
+    sections: Parts<FileSection>,
     #[serde(default)]
-    items: Vec<FileItem>,
+    items: Parts<FileItem>,
     #[serde(default)]
-    reflections: Vec<FileReflection>,
+    reflections: Parts<FileReflection>,
+    #[serde(default, deserialize_with = "groups")]
+    marks: BTreeMap<String, Parts<String>>,
     #[serde(default)]
-    marks: BTreeMap<String, BTreeSet<String>>,
+    people: Parts<FilePerson>,
     #[serde(default)]
-    people: Vec<FilePerson>,
-    #[serde(default)]
-    links: Vec<FileLink>,
+    links: Parts<FileLink>,
     experiment: Option<Experiment>,
     #[serde(default)]
-    closures: Vec<FileClosure>,
-    #[serde(default)]
-    attachments: Vec<FileAttachment>,
+    closures: Parts<FileClosure>,
+    #[serde(default, borrow)]
+    attachments: Parts<FileAttachment<'b>>,
     boxed_until: Option<String>,
     #[serde(default)]
     muted: bool,
@@ -77,7 +89,7 @@ struct FileEntry {
     trashed: bool,
     next_move: Option<String>,
     #[serde(default)]
-    seals: BTreeSet<String>,
+    seals: Parts<String>,
     created_ms: i64,
     updated_ms: i64,
 }
@@ -137,7 +149,7 @@ struct FileClosure {
 }
 
 #[derive(Deserialize)]
-struct FileAttachment {
+struct FileAttachment<'b> {
     id: String,
     mime: String,
     bytes: u64,
@@ -146,171 +158,278 @@ struct FileAttachment {
     credit: Option<String>,
     #[serde(default)]
     publishable: bool,
-    data: Option<String>,
+    #[serde(borrow)]
+    data: Option<Cow<'b, str>>,
 }
 
 /// Reads the export at `path`.
 pub(super) fn each(path: &Path, sink: Sink<'_>) -> Result<(), Error> {
-    let what = format!("{} could not be imported", path.display());
-    let file = File::open(path).map_err(|error| io_error(&what, &error))?;
-    let left = Rc::new(Cell::new(MOST_PER_ENTRY));
-    let reader = BufReader::with_capacity(1 << 16, Budget { inner: file, left: Rc::clone(&left) });
-    let context = Context { sink: RefCell::new(sink), left, stopped: RefCell::new(None), version: Cell::new(None) };
-    let mut json = serde_json::Deserializer::from_reader(reader);
-    let result = (&context).deserialize(&mut json).and_then(|()| json.end());
-    if let Some(error) = context.stopped.into_inner() {
-        return Err(error);
-    }
+    let file = File::open(path).map_err(|error| io_error(not_imported(path), &error))?;
+    let mut reading = Reading { json: Slices::new(file), sink, version: false, unlisted: 0, listed: 0 };
+    let result = reading.file();
+    let place = reading.json.place();
     // serde's own words may quote the file; only the place is said.
-    result.map_err(|error| match context.version.get() {
-        None => Error::invalid(
-            format!("{what}: it is not an export of Afterword"),
+    match result {
+        Ok(()) => reading.rest(),
+        Err(Ended::Stopped(error)) => Err(error),
+        Err(_) if !reading.version => Err(Error::invalid(
+            format!("{}: it is not an export of Afterword", not_imported(path)),
             "name a file that `afterword export --format json` wrote, or a folder of Markdown",
-        ),
-        Some(_) if error.is_io() => Error::corrupt(format!("{what}: reading stopped at line {}", error.line())),
-        Some(_) => Error::new(
-            Code::Corrupt,
-            format!("{what}: the file is damaged at line {}, column {}", error.line(), error.column()),
-            "what stood before it was imported; import an undamaged copy, and nothing comes twice",
-        ),
-    })
-}
-
-/// A reader that refuses to feed one value without end.
-struct Budget<R> {
-    inner: R,
-    left: Rc<Cell<u64>>,
-}
-
-impl<R: Read> Read for Budget<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(buffer)?;
-        match self.left.get().checked_sub(read as u64) {
-            Some(left) => self.left.set(left),
-            None => return Err(io::Error::from(io::ErrorKind::FileTooLarge)),
+        )),
+        Err(Ended::Broken(Broken::Io(error))) => {
+            Err(io_error(format!("{}: reading stopped at line {}", not_imported(path), place.line), &error))
         }
-        Ok(read)
+        Err(Ended::Broken(Broken::Syntax)) => Err(damaged(path, place)),
+        Err(Ended::Damaged(place)) => Err(damaged(path, place)),
     }
 }
 
-/// What the visitors share.
-struct Context<'a> {
-    sink: RefCell<Sink<'a>>,
-    left: Rc<Cell<u64>>,
-    stopped: RefCell<Option<Error>>,
-    version: Cell<Option<u64>>,
+fn not_imported(path: &Path) -> String {
+    format!("{} could not be imported", path.display())
 }
 
-impl Context<'_> {
-    fn give<E: serde::de::Error>(&self, found: Found) -> Result<(), E> {
-        self.left.set(MOST_PER_ENTRY);
-        (self.sink.borrow_mut())(found).map_err(|error| self.stop(error))
-    }
+fn damaged(path: &Path, place: Place) -> Error {
+    let Place { line, column } = place;
+    Error::new(
+        Code::Corrupt,
+        format!("{}: the file is damaged at line {line}, column {column}", not_imported(path)),
+        "what stood before it was imported; import an undamaged copy, and nothing comes twice",
+    )
+}
 
-    fn stop<E: serde::de::Error>(&self, error: Error) -> E {
-        *self.stopped.borrow_mut() = Some(error);
-        E::custom("stopped")
+/// Why reading ended early.
+enum Ended {
+    /// Whoever takes what is found wants no more, or the file is of a newer format.
+    Stopped(Error),
+    /// There is nothing to be read on.
+    Broken(Broken),
+    /// A value in it is no JSON.
+    Damaged(Place),
+}
+
+impl From<Broken> for Ended {
+    fn from(broken: Broken) -> Self {
+        Self::Broken(broken)
     }
 }
 
-impl<'de> DeserializeSeed<'de> for &Context<'_> {
-    type Value = ();
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
-    }
+/// An export that is being read.
+struct Reading<'s> {
+    json: Slices<File>,
+    sink: Sink<'s>,
+    /// Whether it has said its version, and a known one.
+    version: bool,
+    /// Elements that were not understood and are listed, and those that are only counted.
+    listed: usize,
+    unlisted: u64,
 }
 
-impl<'de> Visitor<'de> for &Context<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an export of Afterword")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key::<String>()? {
-            match (key.as_str(), self.version.get()) {
-                ("afterword_export", _) => match map.next_value::<u64>()? {
-                    VERSION => self.version.set(Some(VERSION)),
-                    newer if newer > VERSION => {
-                        return Err(self.stop(Error::new(
-                            Code::TooNew,
-                            format!("the export is of format {newer}, and this program reads up to {VERSION}"),
-                            "update Afterword and import again",
-                        )));
-                    }
-                    _ => return Err(A::Error::custom("no such version")),
-                },
+impl Reading<'_> {
+    fn file(&mut self) -> Result<(), Ended> {
+        self.json.expect(b'{')?;
+        let mut first = true;
+        while self.json.one_more(b'}', first)? {
+            first = false;
+            let key = self.json.value(MAX_KEY)?;
+            self.json.expect(b':')?;
+            match (key.as_deref(), self.version) {
+                (Some(br#""afterword_export""#), _) => self.version()?,
                 // The version stands first, so that nothing of a newer format is taken for something else.
-                (_, None) => return Err(A::Error::custom("no version")),
-                ("people", Some(_)) => map.next_value_seed(Each { context: self, take: Context::person })?,
-                ("entries", Some(_)) => map.next_value_seed(Each { context: self, take: Context::entry })?,
-                _ => drop(map.next_value::<serde::de::IgnoredAny>()?),
+                (_, false) => return Err(Broken::Syntax.into()),
+                (Some(br#""people""#), _) => self.list(Kind::People)?,
+                (Some(br#""entries""#), _) => self.list(Kind::Entries)?,
+                _ => self.json.skip()?,
             }
         }
-        if self.version.get().is_none() {
-            return Err(A::Error::custom("no version"));
+        match self.json.peek()? {
+            None if self.version => Ok(()),
+            _ => Err(Broken::Syntax.into()),
         }
-        Ok(())
-    }
-}
-
-/// A list whose elements are taken one at a time.
-struct Each<'c, 's> {
-    context: &'c Context<'s>,
-    take: fn(&Context<'s>, u64, Value) -> Found,
-}
-
-impl<'de> DeserializeSeed<'de> for Each<'_, '_> {
-    type Value = ();
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Each<'_, '_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+    fn version(&mut self) -> Result<(), Ended> {
+        let bytes = self.json.value(MAX_KEY)?.unwrap_or_default();
+        match serde_json::from_slice::<u64>(&bytes) {
+            Ok(VERSION) => {
+                self.version = true;
+                Ok(())
+            }
+            Ok(newer) if newer > VERSION => Err(Ended::Stopped(Error::new(
+                Code::TooNew,
+                format!("the export is of format {newer}, and this program reads up to {VERSION}"),
+                "update Afterword and import again",
+            ))),
+            _ => Err(Broken::Syntax.into()),
+        }
+    }
+
+    /// A list whose elements are taken one at a time. One that can't be understood is a problem, and the next comes.
+    fn list(&mut self, kind: Kind) -> Result<(), Ended> {
+        self.json.expect(b'[')?;
         let mut number = 0;
-        while let Some(value) = list.next_element::<Value>()? {
+        while self.json.one_more(b']', number == 0)? {
             number += 1;
-            self.context.give((self.take)(self.context, number, value))?;
+            self.json.peek()?;
+            let begun = self.json.place();
+            let bytes = self.json.value(MAX_ELEMENT)?;
+            let found = match &bytes {
+                None => Ok(Err("larger than 1 GiB")),
+                Some(bytes) => kind.read(bytes),
+            };
+            match found {
+                Ok(Ok(found)) => {
+                    drop(bytes);
+                    (self.sink)(found).map_err(Ended::Stopped)?;
+                }
+                // A file of nothing but mistakes must not become a report that fills the memory.
+                Ok(Err(_)) if self.listed == MAX_LISTED => self.unlisted += 1,
+                Ok(Err(reason)) => {
+                    self.listed += 1;
+                    let path = kind.name(number, bytes.as_deref().unwrap_or_default());
+                    let problem = Problem::new(path, format!("{reason}; not imported"));
+                    (self.sink)(Found::Problem(problem)).map_err(Ended::Stopped)?;
+                }
+                Err(Misread { line, column }) => return Err(Ended::Damaged(begun.plus(line, column))),
+            }
         }
         Ok(())
     }
+
+    fn rest(self) -> Result<(), Error> {
+        match self.unlisted {
+            0 => Ok(()),
+            more => {
+                (self.sink)(Found::Problem(Problem::new("", format!("{more} more were not understood; not imported"))))
+            }
+        }
+    }
 }
 
-impl Context<'_> {
-    fn person(&self, number: u64, value: Value) -> Found {
-        match serde_json::from_value::<ExportedPerson>(value) {
-            Ok(person) if is_token(&person.token) => Found::Person(person),
-            _ => Found::Problem(Problem::new(format!("person {number}"), "not understood; not imported")),
-        }
+/// What a list is of.
+#[derive(Clone, Copy)]
+enum Kind {
+    People,
+    Entries,
+}
+
+impl Kind {
+    fn read(self, bytes: &[u8]) -> Result<Result<Found, &'static str>, Misread> {
+        Ok(match self {
+            Self::People => match understood::<ExportedPerson>(bytes)? {
+                Ok(person) if is_token(&person.token) => Ok(Found::Person(person)),
+                _ => Err("not understood"),
+            },
+            Self::Entries => understood::<FileEntry<'_>>(bytes)?.and_then(convert).map(|own| Found::Own(Box::new(own))),
+        })
     }
 
-    fn entry(&self, number: u64, value: Value) -> Found {
-        let path = match value.get("id").and_then(Value::as_str) {
-            Some(id) if id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()) => format!("entry {id}"),
-            _ => format!("entry number {number}"),
-        };
-        let own = serde_json::from_value::<FileEntry>(value).ok().ok_or("a part of it is missing or of another kind");
-        match own.and_then(convert) {
-            Ok(own) => Found::Own(Box::new(own)),
-            Err(reason) => Found::Problem(Problem::new(path, format!("{reason}; not imported"))),
+    /// What an element that was not understood is called: by its id, where it has one.
+    fn name(self, number: u64, bytes: &[u8]) -> String {
+        match self {
+            Self::People => format!("person {number}"),
+            Self::Entries => {
+                let id = serde_json::from_slice::<Named<'_>>(bytes).ok().and_then(|named| named.id);
+                let id = id.filter(|id| id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()));
+                id.map_or_else(|| format!("entry number {number}"), |id| format!("entry {id}"))
+            }
         }
     }
+}
+
+/// A value that is no JSON, and where inside of it that shows.
+struct Misread {
+    line: usize,
+    column: usize,
+}
+
+/// A value read as what it should be, or why it is not; an error where it is no JSON at all.
+fn understood<'b, T: Deserialize<'b>>(bytes: &'b [u8]) -> Result<Result<T, &'static str>, Misread> {
+    const OTHER: &str = "a part of it is missing or of another kind";
+    if !bytes.starts_with(b"{") {
+        return Ok(Err(OTHER));
+    }
+    match serde_json::from_slice(bytes) {
+        Ok(value) => Ok(Ok(value)),
+        Err(error) if error.is_data() && error.to_string().starts_with(TOO_MANY) => Ok(Err(TOO_MANY)),
+        Err(error) if error.is_data() => Ok(Err(OTHER)),
+        Err(error) => Err(Misread { line: error.line(), column: error.column() }),
+    }
+}
+
+/// What every entry has that can be named.
+#[derive(Deserialize)]
+struct Named<'b> {
+    #[serde(borrow)]
+    id: Option<Cow<'b, str>>,
+}
+
+/// A list of parts, at most [`MAX_PARTS`]: a value may take many times more room than its text, and this bounds how much.
+struct Parts<T>(Vec<T>);
+
+impl<T> Default for Parts<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Parts<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        parts(deserializer).map(Self)
+    }
+}
+
+fn parts<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    struct List<T>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for List<T> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<T>, A::Error> {
+            let mut parts = Vec::new();
+            while let Some(part) = list.next_element()? {
+                if parts.len() == MAX_PARTS {
+                    return Err(A::Error::custom(TOO_MANY));
+                }
+                parts.push(part);
+            }
+            Ok(parts)
+        }
+    }
+    deserializer.deserialize_seq(List(PhantomData))
+}
+
+/// The groups of marks: each once, and no more than a vocabulary may ever have.
+fn groups<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Parts<String>>, D::Error> {
+    struct Groups;
+    impl<'de> Visitor<'de> for Groups {
+        type Value = BTreeMap<String, Parts<String>>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("groups of marks")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut groups = BTreeMap::new();
+            while let Some((group, words)) = map.next_entry()? {
+                if groups.len() == MAX_GROUPS {
+                    return Err(A::Error::custom(TOO_MANY));
+                }
+                groups.insert(group, words);
+            }
+            Ok(groups)
+        }
+    }
+    deserializer.deserialize_map(Groups)
 }
 
 fn is_token(token: &str) -> bool {
     token.len() == 10 && token.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'2'..=b'7'))
 }
 
-fn convert(file: FileEntry) -> Result<Own, &'static str> {
+fn convert(file: FileEntry<'_>) -> Result<Own, &'static str> {
     let id = parse(&file.id, "its id is no id")?;
     let entry_id: afterword_core::id::EntryId = id;
     if entry_id.is_singleton() {
@@ -319,7 +438,7 @@ fn convert(file: FileEntry) -> Result<Own, &'static str> {
     let day = |text: &Option<String>| text.as_deref().map(|text| parse(text, "a day in it is no day")).transpose();
     let mut bytes = BTreeMap::new();
     let mut attachments = Vec::new();
-    for a in file.attachments {
+    for a in file.attachments.0 {
         let attachment_id = parse(&a.id, "an attachment's id is no id")?;
         let data = match a.data {
             None => Bytes::Missing,
@@ -360,10 +479,10 @@ fn convert(file: FileEntry) -> Result<Own, &'static str> {
         title: file.title,
         first_telling: file.first_telling,
         happened,
-        sections: all(file.sections, |s| {
+        sections: all(file.sections.0, |s| {
             Ok(Section { id: parse(&s.id, part)?, prompt: s.prompt, order: s.order, text: s.text })
         })?,
-        items: all(file.items, |i| {
+        items: all(file.items.0, |i| {
             Ok(Item {
                 id: parse(&i.id, part)?,
                 kind: parse(&i.kind, word)?,
@@ -373,23 +492,23 @@ fn convert(file: FileEntry) -> Result<Own, &'static str> {
                 order: i.order,
             })
         })?,
-        reflections: all(file.reflections, |r| {
+        reflections: all(file.reflections.0, |r| {
             Ok(Reflection { id: parse(&r.id, part)?, day: parse(&r.day, "a day in it is no day")?, text: r.text })
         })?,
-        marks: all(file.marks.into_iter().filter(|(_, words)| !words.is_empty()).collect(), |(group, words)| {
-            Ok((parse(&group, word)?, words))
+        marks: all(file.marks.into_iter().filter(|(_, words)| !words.0.is_empty()).collect(), |(group, words)| {
+            Ok((parse(&group, word)?, words.0.into_iter().collect()))
         })?
         .into_iter()
         .collect(),
-        people: all(file.people, |p| {
+        people: all(file.people.0, |p| {
             if !is_token(&p.token) {
                 return Err("a person's token in it is no token");
             }
             Ok(PersonInText { token: p.token, role: p.role, contact: p.contact })
         })?,
-        links: all(file.links, |l| Ok(Link { entry: parse(&l.entry, part)?, kind: parse(&l.kind, word)? }))?,
+        links: all(file.links.0, |l| Ok(Link { entry: parse(&l.entry, part)?, kind: parse(&l.kind, word)? }))?,
         experiment: file.experiment,
-        closures: all(file.closures, |c| {
+        closures: all(file.closures.0, |c| {
             Ok(Closure {
                 id: parse(&c.id, part)?,
                 day: parse(&c.day, "a day in it is no day")?,
@@ -407,7 +526,7 @@ fn convert(file: FileEntry) -> Result<Own, &'static str> {
         muted: file.muted,
         trashed: file.trashed,
         next_move: file.next_move.as_deref().map(|next| parse(next, word)).transpose()?,
-        seals: file.seals.iter().map(|seal| parse(seal, part)).collect::<Result<_, _>>()?,
+        seals: file.seals.0.iter().map(|seal| parse(seal, part)).collect::<Result<_, _>>()?,
         created_at: Timestamp(file.created_ms),
         updated_at: Timestamp(file.updated_ms),
         heads: Vec::new(),

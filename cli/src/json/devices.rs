@@ -158,7 +158,7 @@ pub struct Demo {
 }
 
 /// One line of `pair`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Pair {
     /// A code to type on the other device.
@@ -184,6 +184,17 @@ pub enum Pair {
         /// Guesses left in this window.
         left: u32,
     },
+}
+
+impl std::fmt::Debug for Pair {
+    /// Whoever reads the code of an open window can join: it stands on the screen and in no log.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Code { address, expires_at, .. } => write!(f, "Code(… at {address} until {expires_at})"),
+            Self::Joined { device, host } => write!(f, "Joined({device:?}, {host:?})"),
+            Self::WrongGuess { left } => write!(f, "WrongGuess({left} left)"),
+        }
+    }
 }
 
 /// One line of `serve`.
@@ -277,6 +288,23 @@ mod tests {
 
     fn device(name: &str) -> DeviceName {
         DeviceName { id: "ab".into(), name: name.into() }
+    }
+
+    #[test]
+    fn no_phrase_and_no_code_is_printed_but_as_json() {
+        let text = || "crossover".to_owned();
+        let name = || DeviceName { id: "ab".into(), name: "laptop".into() };
+        let code = Pair::Code { code: text(), qr: text(), address: "a".into(), expires_at: "b".into() };
+        let init = Init {
+            journal: "j".into(),
+            device: name(),
+            home: "h".into(),
+            vault: VaultKind::Passphrase,
+            recovery_phrase: text(),
+        };
+        let printed = format!("{code:?} {init:?} {:?}", Pair::Joined { device: name(), host: name() });
+        assert!(!printed.contains("crossover") && printed.contains("laptop"), "{printed}");
+        assert!(to_value(code).unwrap().to_string().contains("crossover"));
     }
 
     #[test]

@@ -482,6 +482,18 @@ pub struct Imported {
     pub attachments: u64,
     /// What was not understood.
     pub problems: Vec<ImportProblem>,
+    /// The files beside it that came along, where one file was imported: it alone said which. Null for a folder or an export,
+    /// which its owner chose whole.
+    pub taken: Option<Vec<ImportedFile>>,
+}
+
+/// A file that an imported one brought along.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ImportedFile {
+    /// The file, relative to the folder of the one that was imported.
+    pub path: String,
+    /// How long it is.
+    pub bytes: u64,
 }
 
 /// `export`.
@@ -714,12 +726,13 @@ pub(crate) mod tests {
             &History { readings: vec![reading] },
         );
         assert_shape(
-            r#"{"created","unchanged","attachments","problems":[{"path","reason"}]}"#,
+            r#"{"created","unchanged","attachments","problems":[{"path","reason"}],"taken":[{"path","bytes"}]}"#,
             &Imported {
                 created: 0,
                 unchanged: 0,
                 attachments: 0,
                 problems: vec![ImportProblem { path: "a".into(), reason: "b".into() }],
+                taken: Some(vec![ImportedFile { path: String::new(), bytes: 0 }]),
             },
         );
         assert_shape(

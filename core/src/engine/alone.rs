@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::{Engine, Environment, SharedEntropy};
 use crate::store::conformance::world::Seeded;
-use crate::store::vault::Unlock;
+use crate::store::vault::{Costs, Unlock};
 use crate::time::{Clock, Timestamp};
 use crate::transport::Finder;
 
@@ -32,7 +32,7 @@ pub(super) fn environment(seed: u64) -> Environment {
 
 pub(super) fn made() -> (tempfile::TempDir, Engine) {
     let folder = tempfile::tempdir().unwrap();
-    let unlock = Unlock::Passphrase(PASSPHRASE);
+    let unlock = Unlock::NewPassphrase { passphrase: PASSPHRASE, costs: Costs::LEAST };
     let (engine, _) = Engine::create(folder.path(), unlock, "a device", environment(1)).unwrap();
     (folder, engine)
 }

@@ -11,7 +11,7 @@ use crate::membership::Body;
 use crate::store::derived;
 use crate::store::rules;
 use crate::store::sqlite::{Repaired, search};
-use crate::store::vault::{self, RecoveryKeys, Unlock};
+use crate::store::vault::{self, Costs, RecoveryKeys, Unlock};
 use crate::store::{Setting, StorageExt};
 
 /// One thing that was looked at.
@@ -47,6 +47,7 @@ impl Engine {
     pub fn doctor(&self, unlock: Unlock<'_>) -> Result<Health> {
         let mut checks = self.look()?;
         checks.push(self.check_vault(unlock)?);
+        checks.push(self.check_permissions());
         let (summary, entries) = self.shared.store.read(|tx| {
             let entries = tx.documents()?.into_iter().filter(|entry| !entry.is_singleton()).count() as u64;
             Ok((rules::summary(tx)?, entries))
@@ -131,7 +132,8 @@ impl Engine {
                 (
                     right,
                     if right {
-                        "opens, and the recovery wrap is whole and for this journal's phrase".to_owned()
+                        let opens = "opens, and the recovery wrap is whole and for this journal's phrase";
+                        seen.costs.map_or(opens.to_owned(), |costs| format!("{opens}; {}", guessing(&costs)))
                     } else {
                         "opens, but its recovery wrap is damaged or for another phrase".to_owned()
                     },
@@ -140,6 +142,25 @@ impl Engine {
             Err(error) => (false, crate::error::Error::from(error).message),
         };
         Ok(Check { name: "vault".to_owned(), ok, detail })
+    }
+
+    /// What stood open to others when the journal was opened, and the attachments, which only this looks at one by one. Where
+    /// they could read a file or put one there it is trouble, although it is mended: they may have.
+    fn check_permissions(&self) -> Check {
+        let (folder, attachments) = (&self.permissions, vault::close_attachments(&self.shared.home));
+        let names = |a: &[String], b: &[String]| [a, b].concat().join(", ");
+        let closed = names(&folder.closed, &attachments.closed);
+        let open = names(&folder.open, &attachments.open);
+        let exposed = folder.exposed || attachments.exposed;
+        let detail = match (closed.as_str(), open.as_str()) {
+            ("", "") => "only its owner can enter the folder and read what is in it".to_owned(),
+            (closed, "") if exposed => {
+                format!("others could read this, or put something there; it is closed to them now: {closed}")
+            }
+            (closed, "") => format!("others could see the names of files; it is closed to them now: {closed}"),
+            (_, open) => format!("others can enter or read this, and only its owner can close it: {open}"),
+        };
+        Check { name: "permissions".to_owned(), ok: !exposed && open.is_empty(), detail }
     }
 
     /// Every list row and text compared with what the log gives, an entry at a time. What is stale is not judged.
@@ -222,6 +243,18 @@ impl Engine {
         self.derive(Duration::MAX, &mut progress)?;
         self.shared.changed();
         Ok(repaired)
+    }
+}
+
+/// What a guess at the passphrase costs, in words.
+fn guessing(costs: &Costs) -> String {
+    let costing = format!("a guess at the passphrase costs {costs}");
+    if *costs == Costs::LEAST {
+        format!("{costing}: the least, which is for tests; set the passphrase anew with `afterword passphrase`")
+    } else if costs.is_below_floor() {
+        format!("{costing}, less than it should; set the passphrase anew with `afterword passphrase`")
+    } else {
+        costing
     }
 }
 

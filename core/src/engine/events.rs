@@ -87,7 +87,7 @@ pub enum SyncState {
 }
 
 /// How far a pairing is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum PairingStep {
     /// A code is to be shown, until then.
     Code {
@@ -122,6 +122,24 @@ pub enum PairingStep {
         /// Why.
         code: Code,
     },
+}
+
+impl fmt::Debug for PairingStep {
+    /// Whoever reads the code of an open window can join: it stands in no log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code { expires_at, .. } => {
+                f.debug_struct("Code").field("expires_at", expires_at).finish_non_exhaustive()
+            }
+            Self::WrongCode { left } => f.debug_struct("WrongCode").field("left", left).finish(),
+            Self::Added { device, name } => {
+                f.debug_struct("Added").field("device", device).field("name", name).finish()
+            }
+            Self::Syncing { operations } => f.debug_struct("Syncing").field("operations", operations).finish(),
+            Self::Done => f.write_str("Done"),
+            Self::Failed { code } => f.debug_struct("Failed").field("code", code).finish(),
+        }
+    }
 }
 
 /// The listener could not take an event. It is told the next one all the same.

@@ -62,6 +62,7 @@ use self::shared::Shared;
 use crate::crypto::Secret;
 use crate::error::{Error, Result};
 use crate::id::{DeviceId, JournalId};
+use crate::store::vault::{Permissions, close_to_others};
 
 /// One open journal on one device.
 #[derive(Debug)]
@@ -70,6 +71,8 @@ pub struct Engine {
     /// The database key, for what only its holder may do: another passphrase, another vault.
     key: Secret,
     runtime: OnceLock<tokio::runtime::Runtime>,
+    /// What of the home stood open to others when it was opened.
+    permissions: Permissions,
     /// Editors that are open.
     editors: Mutex<Vec<Weak<EntryEditor>>>,
 }
@@ -95,7 +98,16 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
 
 impl Engine {
     fn from_shared(shared: Shared, key: Secret) -> Self {
-        Self { shared: Arc::new(shared), key, runtime: OnceLock::new(), editors: Mutex::default() }
+        // Only now: opening the database makes files beside it, with its own mode.
+        let permissions = close_to_others(&shared.home);
+        if !permissions.are_right() {
+            tracing::warn!(
+                closed = permissions.closed.len(),
+                open = permissions.open.len(),
+                "others could read the home"
+            );
+        }
+        Self { shared: Arc::new(shared), key, runtime: OnceLock::new(), permissions, editors: Mutex::default() }
     }
 
     /// Closes the store: derives what was written here, waits for the write in flight, empties the log file, closes every
@@ -121,6 +133,11 @@ impl Engine {
     /// The journal's id.
     pub fn journal(&self) -> JournalId {
         self.shared.identity.journal
+    }
+
+    /// What of the journal's folder stood open to others when it was opened. It is closed to them since, where it could be.
+    pub fn permissions(&self) -> &Permissions {
+        &self.permissions
     }
 
     /// This device.

@@ -1,5 +1,7 @@
 //! One numbered line of a log: an envelope, which stays for ever, and a body, which an erase takes away.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::change::ChangeHeader;
@@ -51,7 +53,7 @@ impl From<OperationKind> for u32 {
 }
 
 /// A blob that an operation brings.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlobRef {
     /// BLAKE3 of the bytes, keyed with `key`.
     pub id: BlobId,
@@ -59,6 +61,12 @@ pub struct BlobRef {
     pub key: [u8; 32],
     /// Length in bytes.
     pub len: u64,
+}
+
+impl fmt::Debug for BlobRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BlobRef").field("id", &self.id).field("len", &self.len).finish_non_exhaustive()
+    }
 }
 
 impl BlobRef {

@@ -70,7 +70,10 @@ pub fn file_name(entry: EntryId, blob: &BlobId) -> FileName {
 impl BlobStore {
     /// The blobs in `folder`, which is made if need be, sealed under `key`.
     pub fn new(folder: &Path, key: BlobKey) -> StoreResult<Self> {
-        make_folder(folder)?;
+        // One that stands open to others is found, closed and named by whoever opens the journal.
+        if !folder.is_dir() {
+            make_folder(folder)?;
+        }
         Ok(Self { folder: folder.to_owned(), key })
     }
 

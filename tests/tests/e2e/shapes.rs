@@ -60,7 +60,8 @@ fn shape(name: &str) -> Value {
             event
         }
         "history" => json!({"readings": [{"heads": [""], "at": "", "device": "?", "fields": [""]}]}),
-        "import" => json!({"created": 0, "unchanged": 0, "attachments": 0, "problems": [{"path": "", "reason": ""}]}),
+        "import" => json!({"created": 0, "unchanged": 0, "attachments": 0, "problems": [{"path": "", "reason": ""}],
+            "taken": null}),
         "export" => json!({"path": "", "entries": 0, "attachments": 0, "bytes": 0}),
         "done" => json!({"ok": true, "id": ""}),
         "error" => json!({"error": {"code": "locked|key_gone|wrong_key|corrupt|too_new|not_found|ambiguous|invalid|\

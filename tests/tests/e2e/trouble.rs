@@ -228,7 +228,7 @@ fn a_full_disk_is_said_and_nothing_that_was_saved_is_lost() {
     // Random words, so that nothing compresses; written one after another until one does not fit.
     let script = r#"
         mount -t tmpfs -o size=3m none "$1" || { echo no-mount; exit 0; }
-        export AFTERWORD_PASSPHRASE=x
+        export AFTERWORD_PASSPHRASE=x AFTERWORD_PASSPHRASE_COST=least
         "$2" --home "$1/j" --json init --name laptop > /dev/null || exit 3
         i=0
         while head -c 90000 /dev/urandom | base64 | "$2" --home "$1/j" --json write "Entry $i" - > "$3" 2> /dev/null; do
@@ -267,4 +267,94 @@ fn a_full_disk_is_said_and_nothing_that_was_saved_is_lost() {
     let searched: serde_json::Value = serde_json::from_str(lines[4]).unwrap();
     let of = |key: &str| searched[key].as_u64().unwrap();
     assert_eq!(of("total") + of("unread"), u64::from(saved), "{output}");
+}
+
+#[cfg(unix)]
+mod folders {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::Path;
+
+    use super::*;
+
+    fn set(path: &Path, mode: u32) {
+        std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn mode(path: &Path) -> u32 {
+        std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    /// Opens every part of a home to others; answers the parts.
+    fn open_to_others(home: &Home) -> Vec<std::path::PathBuf> {
+        set(&home.path(), 0o777);
+        set(&home.path().join("blobs"), 0o755);
+        let files = home.files();
+        files.iter().for_each(|(path, _)| set(path, 0o644));
+        files.into_iter().map(|(path, _)| path).collect()
+    }
+
+    #[test]
+    fn what_stands_open_to_others_is_closed_and_said_once() {
+        let (home, _) = Home::init("laptop");
+        let entry = home.write("With a file", "text");
+        let file = home.scratch().join("file");
+        std::fs::write(&file, "bytes").unwrap();
+        home.json(&["attach", &entry, file.to_str().unwrap()]);
+        open_to_others(&home);
+        let said = home.run(&["list"]).expect_code(0).stderr;
+        for part in ["the folder (777)", "vault (644)", "journal.db (644)", "blobs (755)"] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+        for part in ["", "vault", "journal.db", "blobs"] {
+            assert_eq!(mode(&home.path().join(part)) & 0o077, 0, "{part}");
+        }
+        assert_eq!(home.run(&["list"]).expect_code(0).stderr, "");
+
+        // `doctor` finds each attachment too, and finds nothing a second time.
+        let parts = open_to_others(&home);
+        let report = home.run_json(&["doctor"]).expect_code(1).json();
+        let check = |report: &serde_json::Value| {
+            report["checks"].as_array().unwrap().iter().find(|check| check["name"] == "permissions").unwrap().clone()
+        };
+        let found = check(&report);
+        assert_eq!(found["ok"], false, "{report}");
+        for part in ["the folder (777)", "vault (644)", "blobs/"] {
+            assert!(found["detail"].as_str().unwrap().contains(part), "{part}: {found}");
+        }
+        parts.iter().filter(|part| part.exists()).for_each(|part| assert_eq!(mode(part), 0o600, "{}", part.display()));
+        assert_eq!(check(&home.json(&["doctor"]))["ok"], true);
+    }
+
+    #[test]
+    fn a_joined_home_is_its_owners_only() {
+        let (laptop, _) = Home::init("laptop");
+        let phone = Home::join(&laptop);
+        for home in [&laptop, &phone] {
+            assert_eq!((mode(&home.path()), mode(&home.path().join("blobs"))), (0o700, 0o700));
+            home.files().iter().for_each(|(path, _)| assert_eq!(mode(path), 0o600, "{}", path.display()));
+            assert_eq!(home.run(&["list"]).expect_code(0).stderr, "");
+        }
+    }
+
+    #[test]
+    fn a_folder_with_other_files_is_closed_only_by_who_says_so() {
+        let home = Home::new();
+        std::fs::create_dir(home.path()).unwrap();
+        std::fs::write(home.path().join("thesis.odt"), "mine").unwrap();
+        set(&home.path(), 0o755);
+        for words in [&["init"] as &[&str], &["pair", "7-crossover-clockwork", "--peer", "127.0.0.1:9"]] {
+            let failure = home.refuses(words);
+            assert!(failure.hint.contains("--yes"), "{failure:?}");
+            assert_eq!(mode(&home.path()), 0o755, "{words:?}");
+            assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 1, "{words:?}");
+        }
+        home.json(&["--yes", "init"]);
+        assert_eq!(mode(&home.path()), 0o700);
+        assert_eq!(std::fs::read_to_string(home.path().join("thesis.odt")).unwrap(), "mine");
+        // An empty one is nobody's.
+        let empty = Home::new();
+        std::fs::create_dir(empty.path()).unwrap();
+        empty.json(&["init"]);
+    }
 }

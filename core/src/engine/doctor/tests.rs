@@ -100,7 +100,8 @@ impl World {
         }
         let secret = Secret::generate(&mut entropy);
         let made = [0, 1].map(|at| {
-            let (root, unlock) = (folder.path().join(SIDES[at]), Unlock::Passphrase("opened by a test"));
+            let root = folder.path().join(SIDES[at]);
+            let unlock = Unlock::NewPassphrase { passphrase: "opened by a test", costs: Costs::LEAST };
             found(&root, unlock, &devices[at], &secret, &statements, environment(at as u64 + 1)).unwrap()
         });
         let [a, b] = &made;

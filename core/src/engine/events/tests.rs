@@ -111,3 +111,48 @@ fn only_entries_that_are_watched_and_moved_are_told() {
     assert_eq!(hear.recv_timeout(SOON), Ok(Event::ListChanged { revision: 2 }));
     assert_eq!(hear.recv_timeout(SOON), Ok(of(one, &lock(&heads))));
 }
+
+/// Everything that holds a key, a phrase or a code, as a log or a panic would have it.
+#[test]
+fn no_key_phrase_or_code_is_printed() {
+    use crate::crypto::{BlobKey, ChunkKey, Derived, DeviceKey, HashKey, RecoveryPhrase, SealingKey, Secret};
+    use crate::engine::HostEvent;
+    use crate::id::BlobId;
+    use crate::log::BlobRef;
+    use crate::store::conformance::world::Seeded;
+    use crate::store::vault::{Costs, Unlock};
+    use crate::time::Timestamp;
+    use crate::transport::ShownCode;
+
+    const BYTES: [u8; 32] = [0xd7; 32];
+    let phrase = RecoveryPhrase::generate(&mut Seeded::new(1));
+    let words = phrase.words();
+    let (code, qr) = ("7-crossover-clockwork".to_owned(), "AFTERWORD:QRSECRET".to_owned());
+    let shown = ShownCode {
+        code: code.clone(),
+        qr: qr.clone(),
+        nameplate: 7,
+        address: "127.0.0.1:4433".parse().unwrap(),
+        expires_at: Timestamp(1),
+    };
+    let step = PairingStep::Code { code, qr, expires_at: 1 };
+    let unlock = Unlock::NewPassphrase { passphrase: "correct horse", costs: Costs::LEAST };
+    let printed = [
+        format!("{phrase:?} {:?} {:?}", phrase.signing_key(), phrase.sealing_key()),
+        format!("{:?} {:?}", BlobKey::from_bytes(BYTES), BlobKey::from_bytes(BYTES).of(&[0; 32])),
+        format!("{:?} {:?}", ChunkKey::from_bytes(BYTES), Derived::from_key(HashKey::from_bytes(BYTES))),
+        format!("{:?} {:?}", DeviceKey::from_seed(&BYTES), SealingKey::from_seed(BYTES)),
+        format!("{:?} {:?}", Secret::from_bytes(BYTES), HashKey::from_bytes(BYTES)),
+        format!("{:?}", BlobRef { id: BlobId::from_bytes([1; 32]), key: BYTES, len: 5 }),
+        format!("{shown:?} {:?}", HostEvent::Code(shown.clone())),
+        format!("{step:?} {:?}", Event::PairingStep(step.clone())),
+        format!("{unlock:?} {:?}", Unlock::Passphrase("correct horse")),
+    ];
+    let secret = ["215", "d7d7", "D7D7", "crossover", "clockwork", "QRSECRET", "correct horse"];
+    let first = words.split(' ').next().unwrap();
+    for text in printed {
+        for word in secret.iter().chain([&first]) {
+            assert!(!text.contains(word), "{text} has {word}");
+        }
+    }
+}

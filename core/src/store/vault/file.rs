@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::costs::Costs;
 use crate::crypto::{Domain, Hasher, RecoveryPublic, SealingPublic};
 use crate::id::JournalId;
 use crate::store::error::{StoreError, StoreResult};
@@ -14,28 +15,6 @@ pub(super) const MAX_LEN: usize = 16 * 1024;
 const MAX_WRAPS: usize = 8;
 /// A wrapped key is 32 bytes and its overhead; anything much longer is not one.
 const MAX_SEALED: usize = 256;
-
-/// Argon2id's costs. Read from a file, so bounded: a hostile one must not ask for all memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Costs {
-    pub(super) memory_kib: u32,
-    pub(super) passes: u32,
-    pub(super) lanes: u32,
-}
-
-impl Costs {
-    /// About a sixth of a second on a laptop. Half the memory of RFC 9106's second recommendation and a pass more, so
-    /// that a program that opens a journal stays small on a phone; well above the least that OWASP's cheat sheet on
-    /// password storage names (19 MiB, 2 passes).
-    pub(super) const DEFAULT: Self = Self { memory_kib: 32 * 1024, passes: 4, lanes: 1 };
-
-    fn bearable(&self) -> bool {
-        (8..=512 * 1024).contains(&self.memory_kib)
-            && (1..=16).contains(&self.passes)
-            && (1..=8).contains(&self.lanes)
-            && self.memory_kib >= 8 * self.lanes
-    }
-}
 
 /// One way to the database key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -146,7 +125,7 @@ mod tests {
                 recovery_seal: SealingPublic([3; 32]),
                 check: [4; 16],
                 wraps: vec![
-                    Wrap::Passphrase { costs: Costs::DEFAULT, salt: [5; 16], sealed: vec![6; 72] },
+                    Wrap::Passphrase { costs: Costs::FLOOR, salt: [5; 16], sealed: vec![6; 72] },
                     Wrap::Recovery { sealed: vec![7; 80] },
                 ],
             },
@@ -167,7 +146,7 @@ mod tests {
         assert_eq!(bytes.len(), 9 + 32 + (16 + 32 + 32 + 16) + 1 + (1 + 5 + 16 + 1 + 72) + (1 + 1 + 80) + 32);
         assert_eq!(&bytes[..9], b"AFTVAULT\x01");
         assert_eq!(bytes[41 + 96], 2, "two wraps");
-        assert_eq!(&bytes[41 + 97..41 + 97 + 6], &[0, 0x80, 0x80, 2, 4, 1], "Argon2id: 32768 KiB, 4 passes, 1 lane");
+        assert_eq!(&bytes[41 + 97..41 + 97 + 6], &[0, 0x80, 0x80, 4, 3, 1], "Argon2id: 65536 KiB, 3 passes, 1 lane");
         assert_eq!(VaultFile::decode(&bytes).unwrap(), file());
     }
 

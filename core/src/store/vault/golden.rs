@@ -31,8 +31,9 @@ fn made() -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let home = Home::new(folder.path());
     let journal = JournalId::from_bytes([10; 16]);
-    create(&home, journal, &key(), &RecoveryKeys::of(&phrase()), Unlock::Passphrase(PASSPHRASE), &mut Fixed(3))
-        .unwrap();
+    let costs = Costs { memory_kib: 32_768, passes: 4, lanes: 1 };
+    let unlock = Unlock::NewPassphrase { passphrase: PASSPHRASE, costs };
+    create(&home, journal, &key(), &RecoveryKeys::of(&phrase()), unlock, &mut Fixed(3)).unwrap();
     fs::read(home.vault()).unwrap()
 }
 
@@ -52,4 +53,5 @@ fn these_bytes_open_with_passphrase_and_phrase() {
     assert_eq!(open_with_phrase(&home, &phrase()).unwrap().expose(), key().expose());
     let seen = inspect(&home, Unlock::Passphrase(PASSPHRASE), &RecoveryKeys::of(&phrase())).unwrap();
     assert!(seen.whole && seen.recovery_wrap && seen.recovery_is_genesis);
+    assert_eq!(seen.costs.unwrap().to_string(), "32 MiB and 4 passes of Argon2id");
 }

@@ -9,21 +9,24 @@
 //!
 //! A vault always holds one everyday wrap and the recovery wrap. Every change is a new file in the old one's place.
 
+mod costs;
 mod file;
 mod home;
+mod permissions;
 
 use std::fmt;
 use std::io::Read;
 
-use argon2::{Algorithm, Argon2, Params, Version};
 use subtle::ConstantTimeEq;
-use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
+pub use self::costs::Costs;
 pub use self::home::Home;
 pub(crate) use self::home::{make_folder, new_file, replace_file, sync_folder};
+pub use self::permissions::{Permissions, close_attachments, close_to_others, holds_others};
 
-use self::file::{Body, Costs, MAX_LEN, VaultFile, Wrap};
+use self::costs::stretched;
+use self::file::{Body, MAX_LEN, VaultFile, Wrap};
 use crate::crypto::{ChunkKey, Domain, HashKey, Hasher, RecoveryPhrase, RecoveryPublic, SealingPublic, Secret};
 use crate::id::JournalId;
 use crate::store::error::{StoreError, StoreResult};
@@ -42,8 +45,15 @@ pub trait PlatformVault: Send + Sync + fmt::Debug {
 /// What opens the everyday wrap.
 #[derive(Clone, Copy)]
 pub enum Unlock<'a> {
-    /// A passphrase that the writer types.
+    /// A passphrase that the writer types. A wrap that is made with it costs [`Costs::FLOOR`].
     Passphrase(&'a str),
+    /// A passphrase that is set now: a wrap that is made with it costs this. It opens like any.
+    NewPassphrase {
+        /// The passphrase.
+        passphrase: &'a str,
+        /// What a guess at it shall cost.
+        costs: Costs,
+    },
     /// The platform's vault.
     Platform(&'a dyn PlatformVault),
 }
@@ -52,6 +62,7 @@ impl fmt::Debug for Unlock<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Passphrase(_) => "Passphrase(…)",
+            Self::NewPassphrase { .. } => "NewPassphrase(…)",
             Self::Platform(_) => "Platform",
         })
     }
@@ -89,6 +100,8 @@ pub struct Inspection {
     pub journal: JournalId,
     /// How it opens.
     pub kind: UnlockKind,
+    /// What a guess at the passphrase costs, where it opens with one.
+    pub costs: Option<Costs>,
     /// Nothing in the file was changed since it was sealed by a holder of the key, the recovery wrap included.
     pub whole: bool,
     /// There is a recovery wrap, as long as one is.
@@ -210,6 +223,10 @@ pub fn inspect(home: &Home, unlock: Unlock<'_>, genesis: &RecoveryKeys) -> Store
     Ok(Inspection {
         journal: file.body.journal,
         kind: kind_of(&file.body)?,
+        costs: file.body.wraps.iter().find_map(|wrap| match wrap {
+            Wrap::Passphrase { costs, .. } => Some(*costs),
+            _ => None,
+        }),
         whole: tag_of(&key, &file.body)?.ct_eq(&file.tag).into(),
         recovery_wrap: recovery_part(&file.body).is_some_and(|sealed| sealed.len() == RECOVERY_LEN),
         recovery_is_genesis: file.body.recovery_sign == genesis.sign && file.body.recovery_seal == genesis.seal,
@@ -282,12 +299,16 @@ fn recovery_wrap(
 }
 
 fn everyday_wrap(key: &Secret, unlock: Unlock<'_>, entropy: &mut dyn Entropy) -> StoreResult<Wrap> {
+    let costs = if let Unlock::NewPassphrase { costs, .. } = unlock { costs } else { Costs::FLOOR };
     match unlock {
-        Unlock::Passphrase(passphrase) => {
+        Unlock::Passphrase(passphrase) | Unlock::NewPassphrase { passphrase, .. } => {
+            if !costs.bearable() {
+                return Err(StoreError::Internal("no reader would bear these costs".to_owned()));
+            }
             if passphrase.is_empty() {
                 return Err(StoreError::Invalid("a passphrase can't be empty".to_owned()));
             }
-            let (costs, salt) = (Costs::DEFAULT, random(entropy));
+            let salt = random(entropy);
             let sealed = stretched(passphrase, &costs, &salt)?
                 .seal(&passphrase_place(&costs, &salt), key.expose(), entropy)
                 .map_err(|_| unsealable())?;
@@ -305,23 +326,14 @@ fn everyday_wrap(key: &Secret, unlock: Unlock<'_>, entropy: &mut dyn Entropy) ->
     }
 }
 
-/// The same passphrase is the same bytes from every keyboard: composed, as RFC 8265 has it.
-fn stretched(passphrase: &str, costs: &Costs, salt: &[u8; 16]) -> StoreResult<ChunkKey> {
-    let failed = |error: argon2::Error| StoreError::Internal(format!("the passphrase could not be stretched: {error}"));
-    let composed: Zeroizing<String> = Zeroizing::new(passphrase.nfc().collect());
-    let params = Params::new(costs.memory_kib, costs.passes, costs.lanes, Some(32)).map_err(failed)?;
-    let mut out = Zeroizing::new([0; 32]);
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-        .hash_password_into(composed.as_bytes(), salt, out.as_mut())
-        .map_err(failed)?;
-    Ok(ChunkKey::from_bytes(*out))
-}
-
 fn open_everyday(body: &Body, unlock: Unlock<'_>) -> StoreResult<Secret> {
     let damaged = || StoreError::Corrupt("the vault's wrap holds another key than its check".to_owned());
     for wrap in &body.wraps {
         match (wrap, unlock) {
-            (Wrap::Passphrase { costs, salt, sealed }, Unlock::Passphrase(passphrase)) => {
+            (
+                Wrap::Passphrase { costs, salt, sealed },
+                Unlock::Passphrase(passphrase) | Unlock::NewPassphrase { passphrase, .. },
+            ) => {
                 let opened = stretched(passphrase, costs, salt)?
                     .open(&passphrase_place(costs, salt), sealed)
                     .map_err(|_| StoreError::WrongKey("the passphrase does not open this journal".to_owned()))?;

@@ -44,12 +44,34 @@ fn made(unlock: Unlock<'_>) -> Made {
     let home = Home::new(folder.path().join("home"));
     let mut entropy = entropy();
     let (key, phrase) = (Secret::generate(&mut entropy), RecoveryPhrase::generate(&mut entropy));
+    let unlock = match unlock {
+        Unlock::Passphrase(passphrase) => Unlock::NewPassphrase { passphrase, costs: Costs::LEAST },
+        other => other,
+    };
     create(&home, JOURNAL, &key, &RecoveryKeys::of(&phrase), unlock, &mut entropy).unwrap();
     Made { _folder: folder, home, key, phrase }
 }
 
 fn code<T: fmt::Debug>(result: StoreResult<T>) -> Code {
     Error::from(result.unwrap_err()).code
+}
+
+#[test]
+fn a_wrap_costs_what_was_asked_for_and_the_floor_where_nothing_was() {
+    let made = made(Unlock::Passphrase("p"));
+    let keys = RecoveryKeys::of(&made.phrase);
+    let costs = |passphrase| inspect(&made.home, Unlock::Passphrase(passphrase), &keys).unwrap().costs;
+    assert_eq!(costs("p"), Some(Costs::LEAST));
+    rewrap(&made.home, &made.key, Unlock::Passphrase("q"), &mut entropy()).unwrap();
+    assert_eq!(costs("q"), Some(Costs::FLOOR));
+    let more = Costs::fitted(Some(std::time::Duration::from_millis(40)));
+    let unlock = Unlock::NewPassphrase { passphrase: "r", costs: more };
+    rewrap(&made.home, &made.key, unlock, &mut entropy()).unwrap();
+    assert_eq!(costs("r"), Some(more));
+    assert_eq!(format!("{unlock:?}"), "NewPassphrase(…)");
+    let keyring = Keyring::default();
+    rewrap(&made.home, &made.key, Unlock::Platform(&keyring), &mut entropy()).unwrap();
+    assert_eq!(inspect(&made.home, Unlock::Platform(&keyring), &keys).unwrap().costs, None);
 }
 
 #[test]

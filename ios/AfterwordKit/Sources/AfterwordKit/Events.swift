@@ -50,3 +50,21 @@ public enum PairingStep: Hashable, Sendable {
     /// It came to nothing.
     case failed(AfterwordError.Code)
 }
+
+extension PairingStep: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    /// Without the code: whoever reads it in a log can join.
+    public var description: String {
+        switch self {
+        case .code(_, _, let expiresAt): "code(expiresAt: \(expiresAt))"
+        case .wrongCode(let left): "wrongCode(left: \(left))"
+        case .added(let device, let name): "added(\(device), name: \(name))"
+        case .syncing(let operations): "syncing(operations: \(operations))"
+        case .done: "done"
+        case .failed(let code): "failed(\(code))"
+        }
+    }
+
+    public var debugDescription: String { description }
+
+    public var customMirror: Mirror { Mirror(self, children: [:]) }
+}

@@ -9,7 +9,7 @@ use afterword_core::error::{Error, Result};
 use afterword_core::store::SqliteStore;
 use afterword_core::store::derived::Filter;
 use afterword_core::store::sqlite::open::Vouched;
-use afterword_core::store::vault::{self, Home as Folder, Unlock};
+use afterword_core::store::vault::{self, Costs, Home as Folder, Unlock};
 use afterword_tests::clock::environment;
 use afterword_tests::corpus::Corpus;
 use afterword_tests::{Home, Running};
@@ -123,7 +123,8 @@ fn journal(plan: &Plan, size: usize, last: bool, table: &mut Table) -> Result<()
         table.ratio(what, size, median((0..15).map(search).collect::<Result<_>>()?), "list 50", warm);
     }
     table.promise("documents opened by all that", size, engine.documents_opened(), "documents", 0);
-    engine.change_unlock(Unlock::Passphrase(PASSPHRASE))?;
+    // What a passphrase costs is a choice (64 MiB and half a second, or more); what reading costs is measured here.
+    engine.change_unlock(Unlock::NewPassphrase { passphrase: PASSPHRASE, costs: Costs::LEAST })?;
     engine.close()?;
 
     let memory = |what: &str, peak: Option<u64>, table: &mut Table| match peak {
@@ -136,12 +137,18 @@ fn journal(plan: &Plan, size: usize, last: bool, table: &mut Table) -> Result<()
     let (output, took, peak) = Running::start(alone, b"").measure(LIMIT);
     output.expect_code(0);
     let engine_ms = took.as_secs_f64() * 1000.0;
-    memory("peak memory of a process that opens with a passphrase and lists", peak, table);
+    memory("peak memory of a process that opens and lists, the passphrase's cost left out", peak, table);
 
     let (output, took, peak) = Running::start(home.command(&["--json", "list"]), b"").measure(LIMIT);
     let took = took.as_secs_f64() * 1000.0;
     if output.code == Some(0) {
-        table.ratio("`afterword list`, the whole process", size, took, "the same by the engine alone", engine_ms);
+        table.ratio(
+            "`afterword list`, the whole process, the passphrase's cost left out",
+            size,
+            took,
+            "the same by the engine alone",
+            engine_ms,
+        );
         memory("peak memory of `afterword list`", peak, table);
     } else {
         table.broken("`afterword list`", size, &format!("ended with {:?}: {}", output.code, output.stderr.trim()));

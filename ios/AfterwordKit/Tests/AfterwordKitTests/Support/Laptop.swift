@@ -23,7 +23,10 @@ final class Laptop: @unchecked Sendable {
         let (process, pipe) = (Process(), Pipe())
         process.executableURL = program
         process.arguments = ["--home", folder.appendingPathComponent("journal").path, "--json", "--yes"] + arguments
-        process.environment = ["AFTERWORD_PASSPHRASE": "correct horse battery staple", "HOME": folder.path]
+        process.environment = [
+            "AFTERWORD_PASSPHRASE": "correct horse battery staple", "AFTERWORD_PASSPHRASE_COST": "least",
+            "HOME": folder.path,
+        ]
         process.standardOutput = pipe
         process.standardError = FileHandle.nullDevice
         try process.run()

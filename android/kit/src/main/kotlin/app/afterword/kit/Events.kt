@@ -97,7 +97,10 @@ public sealed interface PairingStep {
      * @property qr to be scanned
      * @property expiresAt until when it holds
      */
-    public data class Code(val code: String, val qr: String, val expiresAt: Instant) : PairingStep
+    public data class Code(val code: String, val qr: String, val expiresAt: Instant) : PairingStep {
+        /** Without the code: whoever reads it in a log can join. */
+        override fun toString(): String = "Code(expiresAt=$expiresAt)"
+    }
 
     /**
      * Somebody typed a wrong word.

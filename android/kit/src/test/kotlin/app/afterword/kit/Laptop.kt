@@ -15,6 +15,7 @@ internal class Laptop : AutoCloseable {
         val command = listOf(program, "--home", File(folder, "journal").path, "--json", "--yes") + arguments
         val process = ProcessBuilder(command).redirectError(File(folder, "errors-${running.size}"))
         process.environment()["AFTERWORD_PASSPHRASE"] = "correct horse battery staple"
+        process.environment()["AFTERWORD_PASSPHRASE_COST"] = "least"
         return process.start().also { running += it }
     }
 
