@@ -479,7 +479,7 @@ pub enum ItemAction {
 /// What `devices` does.
 #[derive(Debug, Subcommand)]
 pub enum DevicesAction {
-    /// Remove a device from the journal, for ever; syncs first with whom it can reach
+    /// Remove a device from the journal, for ever, and then tell the others; it is never met again
     Remove {
         /// The device
         id: String,

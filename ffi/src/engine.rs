@@ -20,7 +20,7 @@ use crate::edits::Edit;
 use crate::entries::{EarlierReading, Entry, ListFilter, ListPage, NewEntry, Person, SearchPage, Written, cursor};
 use crate::error::{Result, parse, parse_all, parse_some};
 use crate::events::{Adapter as Hears, EventListener, Subscription};
-use crate::status::{Device, Health, Repaired, SyncedOnce};
+use crate::status::{Device, DeviceNews, Health, Repaired, SyncedOnce};
 use crate::vault::{Adapter, KeyVault};
 use crate::words::LockState;
 
@@ -264,10 +264,21 @@ impl Engine {
         Ok(self.with(|engine| engine.devices())?.into_iter().map(Into::into).collect())
     }
 
-    /// Removes a device for ever.
-    pub fn remove_device(&self, device: String) -> Result<()> {
+    /// Removes a device for ever, and tells every other that can be reached before `deadline_ms` are over. It is removed
+    /// first: what this device has and it lacks it never gets.
+    pub fn remove_device(&self, device: String, deadline_ms: u32) -> Result<SyncedOnce> {
         let device = parse(&device, "device")?;
-        Ok(self.with(|engine| engine.remove_device(device))?)
+        Ok(self.0.remove_device(device, Duration::from_millis(deadline_ms.into()))?.into())
+    }
+
+    /// Devices that were added or removed elsewhere, and that nobody has seen here yet.
+    pub fn device_news(&self) -> Result<DeviceNews> {
+        Ok(self.with(|engine| engine.device_news())?.into())
+    }
+
+    /// Somebody has seen news of devices: `seen` of those that were shown. Nobody is told of them again.
+    pub fn device_news_seen(&self, seen: Vec<u8>) -> Result<()> {
+        Ok(self.0.device_news_seen(&core::Seen::decode(&seen)?)?)
     }
 
     /// Looks whether everything is in order.

@@ -138,7 +138,7 @@ impl From<core::Event> for Event {
             core::Event::SyncChanged(state) => Self::SyncChanged { state: state.into() },
             core::Event::DevicesChanged => Self::DevicesChanged,
             core::Event::PairingStep(step) => Self::PairingStep { step: step.into() },
-            core::Event::Alarm { code } => Self::Alarm { code },
+            core::Event::Alarm(code) => Self::Alarm { code: code.as_str().to_owned() },
         }
     }
 }

@@ -16,6 +16,34 @@ pub struct Device {
     pub is_removed: bool,
 }
 
+/// A device that was added or removed on another one.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+pub struct DeviceChange {
+    /// Its id.
+    pub device: String,
+    /// Its name.
+    pub name: String,
+    /// Whether it was removed, or its adding does not count any more; else it was added.
+    pub is_removal: bool,
+    /// The device that did it; nothing where it was the recovery phrase, or where only its adding does not count any more.
+    pub by: Option<String>,
+    /// How that one is called.
+    pub by_name: Option<String>,
+    /// When, in milliseconds since 1970, by the clock of whoever did it.
+    pub at_ms: Option<i64>,
+}
+
+/// Changes of devices that nobody has seen yet.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+pub struct DeviceNews {
+    /// The newest of them, oldest first; not many.
+    pub changes: Vec<DeviceChange>,
+    /// How many more there are.
+    pub more: u64,
+    /// For `device_news_seen`.
+    pub seen: Vec<u8>,
+}
+
 /// Whether everything is in order.
 #[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
 pub struct Health {
@@ -80,6 +108,22 @@ impl From<core::DeviceRow> for Device {
             is_this: row.this,
             is_removed: row.status == core::DeviceStatus::Removed,
         }
+    }
+}
+
+impl From<core::DeviceChange> for DeviceChange {
+    fn from(change: core::DeviceChange) -> Self {
+        let is_removal = change.kind == core::DeviceChangeKind::Removed;
+        let (by, by_name) = change.by.map(|(device, name)| (device.to_string(), name)).unzip();
+        let (device, at_ms) = (change.device.to_string(), change.at.map(|at| at.0));
+        Self { device, name: change.name, is_removal, by, by_name, at_ms }
+    }
+}
+
+impl From<core::DeviceNews> for DeviceNews {
+    fn from(news: core::DeviceNews) -> Self {
+        let changes = news.changes.into_iter().map(Into::into).collect();
+        Self { changes, more: news.more, seen: news.seen.encode() }
     }
 }
 

@@ -72,7 +72,7 @@ pub(crate) fn statement(data: &[u8]) -> bool {
 pub(crate) fn statements() -> Vec<Vec<u8>> {
     let mut all = founding();
     let seen: Vec<_> = all.iter().skip(1).map(Statement::id).collect();
-    all.extend(Statement::remove(Signer::Device(&key(0x11)), &journal(), &seen, key(0x12).id()));
+    all.extend(Statement::remove(Signer::Device(&key(0x11)), &journal(), &seen, key(0x12).id(), Timestamp(0)));
     let chain = Position::start(&journal(), &log(0x12)).chain;
     all.extend(Statement::keep(&key(0x11), &journal(), &seen, log(0x12), 300, chain));
     all.extend(Statement::unknown(Signer::Device(&key(0x11)), &journal(), &seen, 300, b"later".to_vec()));

@@ -285,6 +285,8 @@ const NOT_EXPORTED: &[(&str, &str)] = &[
     ("is_cancelled", "whoever cancels knows"),
     ("say_next", "of the version that only the tests build"),
     ("hear_next", "the same"),
+    ("alarms", "an app hears the code by event, and words `device_news` itself"),
+    ("code", "the same"),
 ];
 
 /// Every public function and method of `text`, outside of tests.

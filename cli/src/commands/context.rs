@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use afterword_core::crypto::Secret;
-use afterword_core::engine::{Engine, Imported, ImportedAttachment, ImportedEntry, NewFile, is_journal};
+use afterword_core::engine::{DeviceNews, Engine, Imported, ImportedAttachment, ImportedEntry, NewFile, is_journal};
 use afterword_core::error::{Code, Error};
 use afterword_core::id::EntryId;
 use afterword_core::journal::{Kind, NewEntry};
@@ -17,6 +17,7 @@ use crate::args::Global;
 use crate::ask;
 use crate::editor::{self, Beside, Recovered};
 use crate::home::{self, run_folders};
+use crate::human;
 use crate::json::VaultKind;
 use crate::key::{self, Given, Key, Keyring, OsKeyring};
 use crate::outfile::{Stop, left_behind};
@@ -110,12 +111,34 @@ impl Context {
         key::to_create(&self.given, &OsKeyring, &format!("probe-{}", data_encoding::HEXLOWER.encode(&probe)))
     }
 
-    /// The journal, opened; and what an earlier run left in an editor, taken up.
+    /// The journal, opened; what an earlier run left in an editor, taken up; and devices that were added or removed
+    /// elsewhere told of, once.
     pub(super) fn open(&self) -> Outcome<Engine> {
+        let engine = self.open_unseen()?;
+        // A program that reads JSON is not a person, and its answer has its own shape.
+        if !self.out.is_json() {
+            let news = engine.device_news().unwrap_or_default();
+            for alarm in news.alarms() {
+                self.out.note(&human::alarm(&alarm));
+            }
+            self.seen(&engine, &news);
+        }
+        Ok(engine)
+    }
+
+    /// The same without a word of devices.
+    pub(super) fn open_unseen(&self) -> Outcome<Engine> {
         let key = self.key()?;
         let engine = self.open_with(&key)?;
         self.take_up(&engine);
         Ok(engine)
+    }
+
+    /// These news of devices were shown. If that can't be written down, they are shown again.
+    pub(super) fn seen(&self, engine: &Engine, news: &DeviceNews) {
+        if !news.is_empty() {
+            let _ = engine.device_news_seen(&news.seen);
+        }
     }
 
     /// Words that were typed and never saved become entries. What goes wrong here is said and stops nothing: the words

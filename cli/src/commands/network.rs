@@ -4,21 +4,24 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use afterword_core::engine::{
-    DeviceStatus, Engine, HostEvent, JoinOptions, NEWER, PeerReport, ServeEvent, ServeOptions, SyncOptions, SyncReport,
+    Alarm, DeviceStatus, Engine, HostEvent, JoinOptions, PeerReport, ServeEvent, ServeOptions, SyncOptions, SyncReport,
     Told, is_journal,
 };
 
-use afterword_core::sync::{Costs, Event};
+use afterword_core::sync::Costs;
 
 use super::context::{Context, environment, locking, stop_signal};
 use crate::human::{self, Style};
-use crate::json::{Device, DeviceName, Devices, Done, Moved, Pair, Peer, Problem, Serve, Status, Sync, Wire};
+use crate::json::{self, Device, DeviceName, Devices, Done, Moved, Pair, Peer, Problem, Serve, Status, Sync, Wire};
 use crate::output::{Failure, Outcome};
 use crate::progress::Progress;
 use crate::{ask, qr};
 
 /// How long the network is searched for other devices.
 const LOOK_AROUND: Duration = Duration::from_secs(5);
+
+/// How long a removal waits for each device that is told of it.
+const TELL_OTHERS: Duration = Duration::from_secs(10);
 
 /// An address from the command line.
 pub(super) fn address(text: &str, flag: &str) -> Outcome<SocketAddr> {
@@ -61,19 +64,20 @@ pub(super) fn devices(context: &Context) -> Outcome {
 pub(super) fn remove_device(context: &Context, prefix: &str) -> Outcome {
     let engine = context.open()?;
     let device = engine.resolve_device(prefix)?;
+    let then = SyncOptions { timeout: TELL_OTHERS, ..SyncOptions::default() };
     if device.this {
-        engine.remove_device(device.id)?;
+        engine.remove_device(device.id, &then)?;
     }
-    ask::confirm(&format!("Remove {} for ever? Its key never comes back.", device.name), context.yes)?;
-    // What it wrote and others hold should be here before the removal says what counts. Nobody being there is fine.
-    let options = SyncOptions { timeout: Duration::from_secs(10), ..SyncOptions::default() };
-    if let Ok(report) = engine.sync(&options, |_, _| {}) {
-        for peer in report.peers.iter().filter(|peer| peer.ok()) {
-            context.out.note(&format!("Synced with {} first.", peer.name));
-        }
+    let question = format!(
+        "Remove {} for ever? Its key never comes back, and what it wrote and has not synced yet stays there only.",
+        device.name
+    );
+    ask::confirm(&question, context.yes)?;
+    let removed = engine.remove_device(device.id, &then)?;
+    // The removal stands, whoever heard of it.
+    for peer in removed.told.and_then(Result::ok).map(|report| report.peers).unwrap_or_default() {
+        context.out.note(&human::told(&peer.name, peer.ok(), &device.name));
     }
-    engine.remove_device(device.id)?;
-    context.out.note("Devices that this one has not heard of must be paired again.");
     context.out.answer(&Done::to(device.id), |_| format!("{} is removed.\n", device.name))
 }
 
@@ -84,21 +88,18 @@ pub(super) fn sync(context: &Context, peer: Option<&str>, timeout: u64) -> Outco
     let timeout = Duration::from_secs(timeout);
     let options = SyncOptions { peer, timeout, discover: Some(LOOK_AROUND.min(timeout)), within: None };
     let mut progress = Progress::new("syncing", context.out.is_json());
-    let mut newer = false;
-    let report = engine.sync(&options, |_, told| {
-        newer |= matches!(told, Told::Event(Event::Newer));
-        moved(&mut progress, &told);
-    })?;
+    let report = engine.sync(&options, |_, told| moved(&mut progress, &told))?;
     progress.finish();
-    if newer {
-        context.out.note(&format!("{}{}.", &NEWER[..1].to_uppercase(), &NEWER[1..]));
-    }
     #[cfg(feature = "next-format")]
     for [heard, not_understood] in report.peers.iter().filter_map(|peer| Some(peer.outcome.as_ref()?.costs.next)) {
         eprintln!("next: {heard} understood here, {not_understood} not understood there");
     }
     let reached = report.peers.iter().any(PeerReport::ok);
-    context.out.answer(&sync_json(&report), |value| human::peers(value, Style::here()))?;
+    let news = engine.device_news().unwrap_or_default();
+    let mut answer = sync_json(&report);
+    answer.alarms.extend(news.alarms().iter().map(alarm_json));
+    context.out.answer(&answer, |value| human::peers(value, Style::here()))?;
+    context.seen(&engine, &news);
     if reached { Ok(()) } else { Err(Failure::Trouble) }
 }
 
@@ -115,7 +116,28 @@ fn moved(progress: &mut Progress, told: &Told) {
 
 /// A sync's report in the contract's shape.
 pub(super) fn sync_json(report: &SyncReport) -> Sync {
-    Sync { peers: report.peers.iter().map(peer_json).collect(), equal: report.equal, wanted_blobs: report.wanted_blobs }
+    Sync {
+        peers: report.peers.iter().map(peer_json).collect(),
+        equal: report.equal,
+        wanted_blobs: report.wanted_blobs,
+        alarms: report.alarms.iter().map(alarm_json).collect(),
+    }
+}
+
+fn alarm_json(alarm: &Alarm) -> json::Alarm {
+    let change = match alarm {
+        Alarm::Device(change) => Some(change),
+        _ => None,
+    };
+    json::Alarm {
+        code: alarm.code().as_str(),
+        detail: human::alarm(alarm),
+        device: change.map(|change| change.device.to_string()),
+        name: change.map(|change| change.name.clone()),
+        by: change.and_then(|change| Some(change.by.as_ref()?.1.clone())),
+        by_device: change.and_then(|change| Some(change.by.as_ref()?.0.to_string())),
+        at: change.and_then(|change| Some(change.at?.to_rfc3339())),
+    }
 }
 
 fn peer_json(report: &PeerReport) -> Peer {
@@ -148,7 +170,8 @@ fn peer_json(report: &PeerReport) -> Peer {
 
 /// `serve`.
 pub(super) fn serve(context: &Context, listen: Option<&str>) -> Outcome {
-    let engine = context.open()?;
+    // It may run where nobody looks: what it tells of devices is told again with the next command.
+    let engine = context.open_unseen()?;
     let listen = listen.map_or(Ok(anywhere()), |text| address(text, "--listen"))?;
     let options = ServeOptions { listen, discover: discovers(listen) };
     let mut failed = None;
@@ -162,7 +185,7 @@ pub(super) fn serve(context: &Context, listen: Option<&str>) -> Outcome {
             }
             // A program that stays shows no progress.
             ServeEvent::Deriving { .. } => return,
-            ServeEvent::Alarm { code, detail } => Serve::Alarm { code: code.to_owned(), detail },
+            ServeEvent::Alarm(alarm) => Serve::Alarm(alarm_json(&alarm)),
         };
         if let Err(error) = context.out.event(&event, |event| human::serve(event, Style::here())) {
             failed.get_or_insert(error);

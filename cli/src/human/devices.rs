@@ -59,7 +59,7 @@ pub fn devices(devices: &Devices, style: Style) -> String {
 
 /// `sync` and `demo`: a line for each peer, what moved and what it cost.
 pub fn peers(sync: &Sync, style: Style) -> String {
-    if sync.peers.is_empty() {
+    if sync.peers.is_empty() && sync.alarms.is_empty() {
         return "No other device could be reached. Is `afterword serve` running there?".into();
     }
     let mut out = String::new();
@@ -75,6 +75,9 @@ pub fn peers(sync: &Sync, style: Style) -> String {
             "{}",
             style.dim(&format!("{} not here yet.", count(sync.wanted_blobs, "attachment", "attachments")))
         );
+    }
+    for alarm in &sync.alarms {
+        let _ = writeln!(out, "{}", line(&alarm.detail));
     }
     out
 }
@@ -102,7 +105,7 @@ pub fn serve(event: &Serve, style: Style) -> String {
     match event {
         Serve::Listening { address } => format!("Listening at {address}. Ctrl-C ends it."),
         Serve::Synced(one) => peer(one, style),
-        Serve::Alarm { code, detail } => format!("{} ({code})", line(detail)),
+        Serve::Alarm(alarm) => format!("{} ({})", line(&alarm.detail), alarm.code),
     }
 }
 
@@ -205,7 +208,7 @@ mod tests {
 
     #[test]
     fn a_sync_says_what_moved_and_what_it_cost() {
-        let mut sync = Sync { peers: vec![one()], equal: true, wanted_blobs: 1 };
+        let mut sync = Sync { peers: vec![one()], equal: true, wanted_blobs: 1, alarms: vec![] };
         assert_eq!(
             peers(&sync, PLAIN),
             "pho ne  sent 1 change, received 2 changes  1.5 kB on the wire, 2 round trips, 14 ms\n\
@@ -214,7 +217,10 @@ mod tests {
         sync.peers[0].error =
             Some(Problem { code: "unreachable", message: "it did not answer".into(), hint: "wake it".into() });
         assert!(peers(&sync, PLAIN).starts_with("pho ne  it did not answer; wake it\n"));
-        assert!(peers(&Sync { peers: vec![], equal: false, wanted_blobs: 0 }, PLAIN).contains("No other device"));
+        assert!(
+            peers(&Sync { peers: vec![], equal: false, wanted_blobs: 0, alarms: vec![] }, PLAIN)
+                .contains("No other device")
+        );
     }
 
     #[test]

@@ -146,6 +146,27 @@ pub struct Sync {
     pub equal: bool,
     /// Blobs that no peer had.
     pub wanted_blobs: u64,
+    /// What the person should know.
+    pub alarms: Vec<Alarm>,
+}
+
+/// Something the person should know. All but the first two keys are about devices that were added or removed elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Alarm {
+    /// The word for programs.
+    pub code: &'static str,
+    /// A sentence.
+    pub detail: String,
+    /// The device that was added or removed.
+    pub device: Option<String>,
+    /// What it is called.
+    pub name: Option<String>,
+    /// What the device that did it is called; null where it was the recovery phrase.
+    pub by: Option<String>,
+    /// The device that did it.
+    pub by_device: Option<String>,
+    /// When, by the clock of that device.
+    pub at: Option<String>,
 }
 
 /// `demo`.
@@ -209,12 +230,7 @@ pub enum Serve {
     /// A peer and this device hold the same.
     Synced(Box<Peer>),
     /// Something the person should know.
-    Alarm {
-        /// The word for programs.
-        code: String,
-        /// A sentence.
-        detail: String,
-    },
+    Alarm(Alarm),
 }
 
 /// One check of `doctor`.
@@ -266,6 +282,13 @@ mod tests {
     const PEER: &str = r#""device","name","ok","sent":{"operations","bytes"},"received":{"operations","bytes"},
         "wire":{"sent_bytes","received_bytes","sent_datagrams","received_datagrams","handshake_bytes"},"round_trips",
         "ms","cpu_ms","documents_opened","transactions","derived","derived_ms","error":null"#;
+
+    const ALARM: &str = r#""code","detail","device","name","by","by_device","at""#;
+
+    fn alarm() -> Alarm {
+        let (device, name, by, by_device, at) = (None, None, None, None, None);
+        Alarm { code: "diverged", detail: "d".into(), device, name, by, by_device, at }
+    }
 
     fn peer() -> Peer {
         Peer {
@@ -353,15 +376,12 @@ mod tests {
     #[test]
     fn sync_and_serve() {
         assert_shape(
-            &format!(r#"{{"peers":[{{{PEER}}}],"equal":true,"wanted_blobs":0}}"#),
-            &Sync { peers: vec![peer()], equal: true, wanted_blobs: 0 },
+            &format!(r#"{{"peers":[{{{PEER}}}],"equal":true,"wanted_blobs":0,"alarms":[{{{ALARM}}}]}}"#),
+            &Sync { peers: vec![peer()], equal: true, wanted_blobs: 0, alarms: vec![alarm()] },
         );
         assert_shape(r#"{"event":"listening","address"}"#, &Serve::Listening { address: "a".into() });
         assert_shape(&format!(r#"{{"event":"synced",{PEER}}}"#), &Serve::Synced(Box::new(peer())));
-        assert_shape(
-            r#"{"event":"alarm","code","detail"}"#,
-            &Serve::Alarm { code: "diverged".into(), detail: "d".into() },
-        );
+        assert_shape(&format!(r#"{{"event":"alarm",{ALARM}}}"#), &Serve::Alarm(alarm()));
         assert_eq!(to_value(Serve::Synced(Box::new(peer()))).unwrap()["event"], "synced");
     }
 

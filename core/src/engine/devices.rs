@@ -1,12 +1,13 @@
-//! The journal's devices, and removing one.
+//! The journal's devices, and removing one: the statement first, then a sync with the devices that are left.
 
 use super::Engine;
 use super::entries::by_prefix;
+use super::{Event, SyncOptions, SyncReport, network};
 use crate::error::{Code, Error, Result};
 use crate::id::DeviceId;
 use crate::membership::{Signer, Statement};
 use crate::store::StorageExt;
-use crate::store::rules;
+use crate::store::rules::{self, Planted};
 use crate::time::Timestamp;
 
 /// Whether a device belongs.
@@ -33,6 +34,13 @@ pub struct DeviceRow {
     pub added_at: Timestamp,
     /// When this device last synced with it.
     pub last_seen_at: Option<Timestamp>,
+}
+
+/// What came of removing a device.
+#[derive(Debug)]
+pub struct Removed {
+    /// The sync with the others that followed the removal; nothing where there is no other.
+    pub told: Option<Result<SyncReport>>,
 }
 
 impl Engine {
@@ -62,8 +70,18 @@ impl Engine {
         by_prefix(self.devices()?, |row| row.id.to_string(), prefix, "device")
     }
 
-    /// Removes a device for ever. What it wrote and this device holds stays.
-    pub fn remove_device(&self, device: DeviceId) -> Result<()> {
+    /// Removes a device for ever, and then syncs with the others, so that they hear of it. What it wrote and a member
+    /// holds stays. What this device has and it lacks it never gets: nobody meets it in between.
+    pub fn remove_device(&self, device: DeviceId, then: &SyncOptions) -> Result<Removed> {
+        if self.shared.identity.planted == Some(Planted::SyncsBeforeTheRemoval) {
+            let _ = self.sync(then, |_, _| {});
+        }
+        self.state_removal(device)?;
+        let alone = network::others(&self.shared)?.is_empty();
+        Ok(Removed { told: (!alone).then(|| self.sync(then, |_, _| {})) })
+    }
+
+    fn state_removal(&self, device: DeviceId) -> Result<()> {
         if device == self.device() {
             return Err(Error::invalid(
                 "a device cannot remove itself",
@@ -71,7 +89,7 @@ impl Engine {
             )
             .about("device"));
         }
-        let identity = &self.shared.identity;
+        let (identity, now) = (&self.shared.identity, self.shared.clock.now());
         self.shared.store.write(|tx| {
             let set = rules::statements(tx)?;
             if !set.state().is_member(&identity.device()) {
@@ -85,11 +103,15 @@ impl Engine {
             if !set.state().is_member(&device) {
                 return Err(Error::invalid("that device is not a member", "see `afterword devices`").about("device"));
             }
-            let remove = Statement::remove(Signer::Device(&identity.key), &identity.journal, &set.seen(), device)?;
+            let remove = Statement::remove(Signer::Device(&identity.key), &identity.journal, &set.seen(), device, now)?;
             rules::add_statements(tx, identity, vec![remove])?;
             Ok(())
         })?;
         self.shared.changed();
+        self.shared.bus().tell(Event::DevicesChanged);
         Ok(())
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests;

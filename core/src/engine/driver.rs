@@ -277,7 +277,7 @@ async fn drive(
     short_tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         while let Some(event) = session.poll_event() {
-            if matches!(event, Event::Stored { .. } | Event::BlobFilled) {
+            if matches!(event, Event::Stored { .. } | Event::BlobFilled | Event::Heard) {
                 shared.changed();
                 news.mark_unchanged();
             }
@@ -406,15 +406,25 @@ fn ended_by_a_later_version() -> Error {
     )
 }
 
+fn not_a_member() -> Error {
+    Error::new(
+        Code::Refused,
+        "the other device does not belong to this journal",
+        "if it was not removed on purpose, pair the two again",
+    )
+    .about("not_a_member")
+}
+
+/// Turns a device away that was removed: no session begins with it.
+pub(super) async fn turn_away(connection: Connection) -> Error {
+    connection.finish(Close::Refused.code(), b"").await;
+    not_a_member()
+}
+
 fn sentence(close: &Close, settled: Option<bool>) -> Option<Error> {
     Some(match close {
         Close::Equal | Close::Done => return None,
-        Close::Refused => Error::new(
-            Code::Refused,
-            "the other device does not belong to this journal",
-            "if it was not removed on purpose, pair the two again",
-        )
-        .about("not_a_member"),
+        Close::Refused => not_a_member(),
         Close::Stalled if settled.is_some() => return None,
         Close::Stalled => unreachable("nothing moved for a minute"),
         Close::Error(SessionError::TooNew) => Error::new(

@@ -4,11 +4,12 @@
 //! engine is held while it listens. Of what is still waiting the latest is enough: a queue holds at most one event of
 //! each sort, one for each entry that is watched. The first events of a subscription say how things are now.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
 
+use super::alarms::AlarmCode;
 use super::shared::lock;
 use crate::error::Code;
 use crate::id::{ChangeHash, DeviceId, EntryId};
@@ -36,11 +37,9 @@ pub enum Event {
     DevicesChanged,
     /// A pairing went on.
     PairingStep(PairingStep),
-    /// Something a person should know.
-    Alarm {
-        /// A word for it.
-        code: String,
-    },
+    /// Something a person should know. Of devices that were added or removed elsewhere, ask which: it is told to each
+    /// subscriber until they are seen.
+    Alarm(AlarmCode),
 }
 
 /// Whether a journal is open, and why not.
@@ -170,6 +169,8 @@ struct Now {
     lock: Option<LockState>,
     sync: Option<SyncState>,
     watched: BTreeMap<EntryId, usize>,
+    /// What is to be told until it is seen.
+    unseen: BTreeSet<AlarmCode>,
 }
 
 #[derive(Debug, Default)]
@@ -198,7 +199,7 @@ fn replaces(later: &Event, earlier: &Event) -> bool {
         (Event::PairingStep(later), Event::PairingStep(earlier)) => {
             matches!((later, earlier), (PairingStep::Syncing { .. }, PairingStep::Syncing { .. }))
         }
-        (Event::Alarm { code }, Event::Alarm { code: other }) => code == other,
+        (Event::Alarm(code), Event::Alarm(other)) => code == other,
         _ => std::mem::discriminant(later) == std::mem::discriminant(earlier),
     }
 }
@@ -247,6 +248,12 @@ impl Bus {
         self.push(&event);
     }
 
+    /// Of these alarms each is told now, and to everybody who comes later, until it is not among them any more.
+    pub(super) fn unseen(&self, codes: BTreeSet<AlarmCode>) {
+        lock(&self.now).unseen.clone_from(&codes);
+        codes.into_iter().for_each(|code| self.push(&Event::Alarm(code)));
+    }
+
     /// Something was stored: lists, and entries that are watched.
     pub(crate) fn changed(&self) {
         let revision = {
@@ -285,6 +292,7 @@ impl Bus {
             queue.push(Event::LockChanged(now.lock.unwrap_or(LockState::Locked)));
             queue.push(Event::ListChanged { revision: now.revision });
             queue.push(Event::SyncChanged(now.sync.clone().unwrap_or(SyncState::Idle)));
+            now.unseen.iter().for_each(|code| queue.push(Event::Alarm(*code)));
             lock(&self.queues).push(Arc::downgrade(&queue));
         }
         let (hears, bus) = (queue.clone(), Arc::downgrade(self));

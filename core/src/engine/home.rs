@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use super::Engine;
 use super::clear::sweep_leftovers;
+use super::device_news::Seen;
 use super::shared::{Shared, SharedEntropy};
 use crate::crypto::{BlobKey, DeviceKey, Domain, HashKey, RecoveryPhrase, SealingKey, Secret};
 use crate::error::{Code, Error, Result};
 use crate::id::JournalId;
-use crate::membership::{Newcomer, Signer, Statement};
+use crate::membership::{Newcomer, Signer, Statement, Statements};
 use crate::store::blobs::BlobStore;
 use crate::store::rules::Identity;
 use crate::store::sqlite::SqliteStore;
@@ -169,7 +170,14 @@ pub(super) fn found(
     vault::create(&home, journal, &key, &recovery, unlock, &mut entropy)?;
     let store = SqliteStore::create(&home.database(), &key)?;
     let identity = Identity::new(journal, device.key.clone(), secret);
+    // Whoever makes or joins a journal sees the devices it has.
+    let mut set = Statements::new(genesis.clone())?;
+    for statement in &statements[1..] {
+        set.insert(statement.clone())?;
+    }
+    let seen = Seen::all(set.state()).encode();
     store.write(|tx| {
+        tx.set_setting(Setting::DevicesSeen, &seen)?;
         tx.set_setting(Setting::Journal, journal.as_bytes())?;
         tx.set_setting(Setting::DeviceSeed, device.key.seed().as_slice())?;
         tx.set_setting(Setting::SealingSeed, device.sealing.seed().as_slice())?;

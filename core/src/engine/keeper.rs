@@ -13,11 +13,12 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use super::alarms::{Alarm, AlarmCode};
 use super::events::{Bus, Event, Listener, LockState, PairingStep, Subscription, SyncState};
 use super::inbox::{self, Capture};
 use super::shared::lock;
 use super::{
-    Engine, Environment, Health, HostEvent, JoinOptions, Joined, Outcome, ServeEvent, ServeOptions, SyncOptions,
+    Engine, Environment, Health, HostEvent, JoinOptions, Joined, Outcome, Seen, ServeEvent, ServeOptions, SyncOptions,
     SyncReport, Told,
 };
 use crate::crypto::RecoveryPhrase;
@@ -103,7 +104,7 @@ impl Stop {
 }
 
 /// What one bounded sync came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SyncedOnce {
     /// Devices that were met.
     pub met: u64,
@@ -227,19 +228,20 @@ impl Keeper {
         self.bus.ask_heads(Some(Arc::new(move |id| asked.upgrade()?.heads(id).ok())));
         self.hold(Held::Open(engine.clone()));
         self.take_in(&engine);
+        tell_device_news(&self.bus, &engine);
     }
 
     /// A full disk keeps what was captured where it is; the journal opens all the same.
     fn take_in(&self, engine: &Engine) {
         match engine.take_in_inbox() {
             Ok(taken) => {
-                let foreign = taken.foreign_key.then_some("inbox_key");
-                let unreadable = (taken.unreadable > 0).then_some("inbox_unreadable");
+                let foreign = taken.foreign_key.then_some(AlarmCode::InboxKey);
+                let unreadable = (taken.unreadable > 0).then_some(AlarmCode::InboxUnreadable);
                 for code in foreign.into_iter().chain(unreadable) {
-                    self.bus.tell(Event::Alarm { code: code.to_owned() });
+                    self.bus.tell(Event::Alarm(code));
                 }
             }
-            Err(_) => self.bus.tell(Event::Alarm { code: "inbox_waits".to_owned() }),
+            Err(_) => self.bus.tell(Event::Alarm(AlarmCode::InboxWaits)),
         }
     }
 
@@ -267,7 +269,7 @@ impl Keeper {
         catch_unwind(AssertUnwindSafe(|| work(&engine))).unwrap_or_else(|_| {
             tracing::error!("a bug in Afterword stopped the journal");
             self.hold(Held::Broken);
-            self.bus.tell(Event::Alarm { code: "broken".to_owned() });
+            self.bus.tell(Event::Alarm(AlarmCode::Broken));
             let _ = engine.shared.store.pause();
             Err(not_open(LockState::Broken))
         })
@@ -315,6 +317,7 @@ impl Keeper {
                 engine.shared.store.resume()?;
                 self.hold(Held::Open(engine.clone()));
                 self.take_in(&engine);
+                tell_device_news(&self.bus, &engine);
             }
             Held::Open(_) => {}
             Held::Ended | Held::Broken => return Err(not_open(held.state())),
@@ -364,7 +367,7 @@ impl Keeper {
             bus.tell(Event::SyncChanged(SyncState::Running));
             let ended = engine.serve(&options, stopped, |event| match event {
                 ServeEvent::Listening(address) => *lock(&listens) = Some(address),
-                other => served(&bus, other),
+                other => served(&bus, &engine, other),
             });
             let last = ended.err().map_or(SyncState::Idle, |error| SyncState::Failed { code: error.code });
             bus.tell(Event::SyncChanged(last));
@@ -406,13 +409,7 @@ impl Keeper {
             let _ = engine.save_drafts();
             self.bus.tell(Event::SyncChanged(SyncState::Running));
             let left = deadline.saturating_sub(MARGIN).saturating_sub(begun.elapsed());
-            let options = SyncOptions {
-                peer,
-                timeout: left,
-                discover: peer.is_none().then_some(left.min(LOOK)),
-                within: Some(left),
-            };
-            let synced = engine.sync(&options, |_, _| {});
+            let synced = engine.sync(&bounded(peer, left), |_, _| {});
             let last = match &synced {
                 Ok(_) => SyncState::Idle,
                 Err(error) => {
@@ -427,9 +424,20 @@ impl Keeper {
                     }
                 }
                 self.bus.tell(Event::DevicesChanged);
+                tell_device_news(&self.bus, engine);
             }
             self.bus.tell(Event::SyncChanged(last));
             synced.map(|report| counted(&report))
+        })
+    }
+
+    /// Removes a device for ever and tells every other that can be reached before `deadline` is over.
+    pub fn remove_device(&self, device: DeviceId, deadline: Duration) -> Result<SyncedOnce> {
+        let begun = Instant::now();
+        self.with(|engine| {
+            let left = deadline.saturating_sub(MARGIN).saturating_sub(begun.elapsed());
+            let removed = engine.remove_device(device, &bounded(None, left))?;
+            Ok(removed.told.and_then(Result::ok).map(|report| counted(&report)).unwrap_or_default())
         })
     }
 
@@ -461,7 +469,17 @@ impl Keeper {
                 Err(error) => told(PairingStep::Failed { code: error.code }),
             }
             self.bus.tell(Event::DevicesChanged);
+            tell_device_news(&self.bus, engine);
             joined
+        })
+    }
+
+    /// Somebody has seen these news of devices: nobody is told of them any more.
+    pub fn device_news_seen(&self, seen: &Seen) -> Result<()> {
+        self.with(|engine| {
+            engine.device_news_seen(seen)?;
+            tell_device_news(&self.bus, engine);
+            Ok(())
         })
     }
 }
@@ -480,7 +498,7 @@ fn step_of(news: &Told) -> Option<PairingStep> {
     }
 }
 
-fn served(bus: &Bus, event: ServeEvent) {
+fn served(bus: &Bus, engine: &Engine, event: ServeEvent) {
     match event {
         ServeEvent::Listening(_) => {}
         ServeEvent::Synced { device, outcome, .. } => {
@@ -488,13 +506,27 @@ fn served(bus: &Bus, event: ServeEvent) {
             bus.tell(Event::DevicesChanged);
         }
         ServeEvent::Deriving { done, left } => bus.tell(Event::SyncChanged(SyncState::Deriving { done, left })),
-        ServeEvent::Alarm { code, .. } => bus.tell(Event::Alarm { code: code.to_owned() }),
+        // Told until they are seen, to those who listen later too.
+        ServeEvent::Alarm(Alarm::Device(_) | Alarm::MoreDevices { .. }) => tell_device_news(bus, engine),
+        ServeEvent::Alarm(alarm) => bus.tell(Event::Alarm(alarm.code())),
     }
+}
+
+/// Says that devices were added or removed elsewhere, where nobody has seen it yet.
+fn tell_device_news(bus: &Bus, engine: &Engine) {
+    // What can't be read now is told when the journal is opened next.
+    let alarms = engine.device_news().map(|news| news.alarms()).unwrap_or_default();
+    bus.unseen(alarms.iter().map(Alarm::code).collect());
 }
 
 fn met(bus: &Bus, device: DeviceId, outcome: &Outcome) {
     tracing::info!(equal = ?outcome.equal, operations = outcome.costs.operations(), "a device was met");
     bus.tell(Event::SyncChanged(SyncState::Met { device, equal: outcome.equal == Some(true) }));
+}
+
+/// A sync that is over when `left` is.
+fn bounded(peer: Option<SocketAddr>, left: Duration) -> SyncOptions {
+    SyncOptions { peer, timeout: left, discover: peer.is_none().then_some(left.min(LOOK)), within: Some(left) }
 }
 
 fn counted(report: &SyncReport) -> SyncedOnce {

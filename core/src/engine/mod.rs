@@ -5,12 +5,14 @@
 //! journal starts no thread.
 
 mod adopt;
+mod alarms;
 #[cfg(test)]
 mod alone;
 mod arriving;
 mod attachments;
 mod clear;
 mod deriving;
+mod device_news;
 mod devices;
 mod doctor;
 mod driver;
@@ -35,9 +37,11 @@ mod warm;
 
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 
+pub use alarms::{Alarm, AlarmCode};
 pub use attachments::NewFile;
 pub use deriving::Deriving;
-pub use devices::{DeviceRow, DeviceStatus};
+pub use device_news::{DeviceChange, DeviceChangeKind, DeviceNews, MAX_DEVICE_NEWS, Seen};
+pub use devices::{DeviceRow, DeviceStatus, Removed};
 pub use doctor::{Check, Health};
 pub use driver::{Outcome, Told};
 pub use editing::{EditorText, EntryEditor, Merged};
@@ -52,7 +56,7 @@ pub use keeper::{Keeper, Stop, SyncedOnce};
 pub use next::{NEXT_MARKER, NextHeard};
 
 pub use pair::{HostEvent, JoinOptions, Joined};
-pub use serve::{NEWER, ServeEvent, ServeOptions};
+pub use serve::{ServeEvent, ServeOptions};
 pub use shared::SharedEntropy;
 pub use sync::{PeerReport, SyncOptions, SyncReport};
 

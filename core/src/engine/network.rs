@@ -35,6 +35,11 @@ pub(super) fn others(shared: &Shared) -> Result<BTreeSet<DeviceId>> {
     Ok(set.state().members().map(|member| member.id).filter(|id| *id != this).collect())
 }
 
+/// Whether the statements held here took this device out.
+pub(super) fn is_removed(shared: &Shared, device: &DeviceId) -> Result<bool> {
+    shared.store.read(|tx| Ok(rules::standing(tx, &shared.identity, device)? == rules::Standing::Removed))
+}
+
 /// The name a device was added under, or the beginning of its id.
 pub(super) fn name_of(shared: &Shared, device: &DeviceId) -> String {
     let named = shared.store.read(|tx| rules::statements(tx)).ok().and_then(|set| {

@@ -9,8 +9,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 
 use super::Engine;
+use super::alarms::Alarm;
 use super::clear::clear_away;
 use super::deriving::derive;
+use super::device_news;
 use super::driver::{self, Outcome, Told};
 use super::network::{self, Candidate};
 use super::pack::pack_some;
@@ -30,6 +32,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(120);
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// How long deriving goes on before it lets the rest of the process in.
 const SLICE: Duration = Duration::from_millis(200);
+/// How often devices that were added or removed are looked for, at most.
+const DEVICE_NEWS: Duration = Duration::from_millis(500);
 /// How long after news deriving begins: the sync of it goes first, and does not wait for the writer.
 const FIRST_THE_SYNC: Duration = Duration::from_millis(20);
 
@@ -66,17 +70,8 @@ pub enum ServeEvent {
         left: u64,
     },
     /// Something a person should know.
-    Alarm {
-        /// A word for it.
-        code: &'static str,
-        /// A sentence.
-        detail: String,
-    },
+    Alarm(Alarm),
 }
-
-/// What a person is told once where something came that only a later version understands.
-pub const NEWER: &str = "another of your devices runs a newer version of Afterword and wrote something that this one \
-    keeps and can't use yet; update Afterword on this device";
 
 type Tell = mpsc::UnboundedSender<ServeEvent>;
 
@@ -147,6 +142,7 @@ async fn serve(shared: Arc<Shared>, options: ServeOptions, tell: Tell, stop: wat
         tokio::spawn(derive_what_comes(server.clone())),
         tokio::spawn(seek(server.clone(), discovery)),
         tokio::spawn(watch_the_network(server.clone())),
+        tokio::spawn(tell_device_news(server.clone())),
     ];
     let mut stopped = stop;
     let mut sessions = tokio::task::JoinSet::new();
@@ -216,29 +212,39 @@ fn heard(server: &Server, device: DeviceId, told: Told, said: &mut bool) {
         Told::Event(Event::Stored { .. }) => *said = false,
         _ => {}
     }
-    let alarm = |code, detail: String| {
-        let _ = server.tell.send(ServeEvent::Alarm { code, detail });
-    };
-    let name = || network::name_of(&server.shared, &device);
     match told {
-        Told::Event(Event::Diverged) => {
-            alarm("diverged", format!("this device and {} hold the same operations and read them differently", name()))
-        }
-        Told::Event(Event::Mended) => alarm(
-            "mended",
-            format!("this device or {} was put back to an earlier state; what either wrote since was kept", name()),
-        ),
-        Told::Event(Event::Recomputed(changed)) if changed > 0 => {
-            alarm("recomputed", format!("what is derived of {changed} entries was wrong and was made again"));
-        }
-        Told::Event(Event::DamagedBlob) => {
-            alarm("damaged_attachment", "an attachment arrived damaged and is asked for again".to_owned());
-        }
-        Told::Event(Event::Newer) if !server.newer.swap(true, Ordering::Relaxed) => {
-            alarm("newer_version", NEWER.to_owned());
+        // Said once, however many things of a later version come.
+        Told::Event(Event::Newer) if server.newer.swap(true, Ordering::Relaxed) => {}
+        Told::Event(event) => {
+            if let Some(alarm) = Alarm::of(&event, || network::name_of(&server.shared, &device)) {
+                let _ = server.tell.send(ServeEvent::Alarm(alarm));
+            }
         }
         Told::Settled(outcome) => synced(server, device, *outcome),
         _ => {}
+    }
+}
+
+/// Tells of devices that were added or removed elsewhere: those that nobody has seen when it begins, then what comes.
+async fn tell_device_news(server: Arc<Server>) {
+    let mut news = server.shared.news();
+    let mut told = Vec::new();
+    loop {
+        let engine = server.shared.clone();
+        let found = tokio::task::spawn_blocking(move || device_news::unseen(&engine)).await;
+        if let Ok(Ok(found)) = found {
+            let alarms = found.alarms();
+            for alarm in alarms.iter().filter(|alarm| !told.contains(*alarm)) {
+                let _ = server.tell.send(ServeEvent::Alarm(alarm.clone()));
+            }
+            told = alarms;
+        }
+        if news.changed().await.is_err() {
+            return;
+        }
+        // However often something is stored, they are looked for once in a while.
+        tokio::time::sleep(DEVICE_NEWS).await;
+        news.mark_unchanged();
     }
 }
 
@@ -369,11 +375,7 @@ async fn watch_the_network(server: Arc<Server>) {
         }
         lock(&server.table).pauses.clear();
         if server.endpoint.rebind().await.is_err() {
-            let _ = server.tell.send(ServeEvent::Alarm {
-                code: "network",
-                detail: "after a change of network this device can't listen any more; restart `afterword serve`"
-                    .to_owned(),
-            });
+            let _ = server.tell.send(ServeEvent::Alarm(Alarm::Network));
         }
     }
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 
 use super::Engine;
+use super::alarms::Alarm;
 use super::clear::clear_away;
 use super::deriving::{Deriving, derive};
 use super::driver::{self, Outcome, Told};
@@ -92,13 +93,26 @@ pub struct SyncReport {
     pub equal: bool,
     /// Blobs that are wanted and not all here.
     pub wanted_blobs: u64,
+    /// What the sessions said that a person should know.
+    pub alarms: Vec<Alarm>,
 }
 
 impl Engine {
     /// Syncs once with every device that can be reached. `told` hears of progress.
     pub fn sync(&self, options: &SyncOptions, mut told: impl FnMut(&str, Told) + Send) -> Result<SyncReport> {
         let shared = self.shared.clone();
-        let mut report = self.runtime()?.block_on(sync(&shared, options, &mut told))?;
+        let mut alarms = Vec::new();
+        let mut hear = |name: &str, news: Told| {
+            if let Told::Event(event) = &news {
+                let alarm = Alarm::of(event, || name.to_owned());
+                if let Some(alarm) = alarm.filter(|alarm| !alarms.contains(alarm)) {
+                    alarms.push(alarm);
+                }
+            }
+            told(name, news);
+        };
+        let mut report = self.runtime()?.block_on(sync(&shared, options, &mut hear))?;
+        report.alarms = alarms;
         report.wanted_blobs = shared.store.read(|tx| Ok(tx.blobs(true)?.len() as u64))?;
         clear_away(&shared)?;
         Ok(report)
@@ -110,7 +124,7 @@ async fn sync(
     options: &SyncOptions,
     told: &mut (dyn FnMut(&str, Told) + Send),
 ) -> Result<SyncReport> {
-    let mut report = SyncReport { peers: Vec::new(), equal: true, wanted_blobs: 0 };
+    let mut report = SyncReport { peers: Vec::new(), equal: true, wanted_blobs: 0, alarms: Vec::new() };
     let members = network::others(shared)?;
     if members.is_empty() && options.peer.is_none() {
         return Err(Error::new(
@@ -228,6 +242,10 @@ async fn try_one(
     };
     let peer = connection.peer();
     let name = network::name_of(shared, &peer);
+    if network::is_removed(shared, &peer).ok()? {
+        let error = Some(driver::turn_away(connection).await);
+        return Some(PeerReport { device: Some(peer), name, outcome: None, derived: Deriving::default(), error });
+    }
     let (stop, stopped) = watch::channel(false);
     let (tell, mut hear) = mpsc::unbounded_channel();
     let session = driver::run(shared.clone(), connection, Mode::Once, shared.news(), stopped, tell);

@@ -19,7 +19,8 @@ fn made() -> [(&'static str, Statement); 5] {
     let at = Timestamp(1_790_000_000_123);
     let add = Statement::add(Signer::Recovery(&recovery(7)), &journal, &[genesis.id()], newcomer, at).unwrap();
     let other = DeviceKey::from_seed(&[0x12; 32]).id();
-    let remove = Statement::remove(Signer::Device(&device), &journal, &[add.id()], other).unwrap();
+    let at = Timestamp(1_790_000_000_456);
+    let remove = Statement::remove(Signer::Device(&device), &journal, &[add.id()], other, at).unwrap();
     let log = LogId { device: other, incarnation: Incarnation::from_bytes([9; 8]) };
     let seen = [add.id(), remove.id()];
     let keep = Statement::keep(&device, &journal, &seen, log, 300, Chain::from_bytes([0xcc; 32])).unwrap();
@@ -63,5 +64,5 @@ fn these_bytes_are_statements() {
 }
 
 /// Of all but the last.
-const KNOWN_HASH: &str = "14b41a783c7dba11d3c538975a9c5398";
-const SET_HASH: &str = "9e9b83fa300f024df0f882954f319785";
+const KNOWN_HASH: &str = "54ead43d45b16096390e5bc98e22a578";
+const SET_HASH: &str = "e7c52c78f56164be43f76aac36ddffdb";

@@ -77,7 +77,7 @@ fn statements(genesis: &Statement, history: &[Step]) -> Vec<Statement> {
                 at: Timestamp(copy as i64),
                 consent: Signature([0; 64]),
             },
-            Say::Remove(number) => Body::Remove { device: device(number) },
+            Say::Remove(number) => Body::Remove { device: device(number), at: Timestamp(0) },
             Say::Keep => {
                 let of = format!("{:?} {parents:?}", step.author);
                 let chain = Chain::from_bytes(Hasher::new(Domain::Chain).update(of.as_bytes()).finish());
@@ -298,7 +298,7 @@ fn long_history(numbers: &mut Numbers, genesis: &Statement) -> Vec<Statement> {
             },
             (2..4, Author::Device(_)) => Body::Keep { log: log(), seq: at as u64, chain: Chain::from_bytes([0; 32]) },
             (4, _) => Body::Unknown { number: FIRST_UNKNOWN + at as u32 % 3, bytes: vec![at as u8] },
-            _ => Body::Remove { device: device(numbers.below(8)) },
+            _ => Body::Remove { device: device(numbers.below(8)), at: Timestamp(0) },
         };
         let (from, to) = (numbers.below(sets.len()), numbers.below(sets.len()));
         let statement = Statement::unsigned(&genesis.journal(), author, sets[from].seen(), body);

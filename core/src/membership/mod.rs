@@ -45,7 +45,7 @@ mod tests;
 pub use set::{Inserted, MAX_SHOWN, MAX_WAITING, Statements};
 #[doc(hidden)]
 pub use set::{Planted, state_with};
-pub use state::{Limit, Member, State};
+pub use state::{Limit, Member, Removal, State};
 pub use statement::{
     Author, Body, FIRST_UNKNOWN, MAX_LEN, MAX_NAME, MAX_PARENTS, Newcomer, Signer, Statement, StatementError, VERSION,
 };

@@ -5,10 +5,11 @@ use std::fmt;
 use std::sync::OnceLock;
 
 use super::bits::Bits;
-use super::state::{Change, Member, Reading, State, read};
+use super::state::{Change, Member, Reading, Removal, State, read};
 use super::statement::{Author, Body, MAX_PARENTS, Statement, StatementError};
 use crate::crypto::{Domain, Hasher, RecoveryPublic, SealingPublic};
 use crate::id::{Chain, DeviceId, JournalId, LogId, StatementId};
+use crate::time::Timestamp;
 
 /// How many statements may wait. The oldest gives way: it is not held, so a peer will send it again.
 pub const MAX_WAITING: usize = 512;
@@ -174,7 +175,7 @@ impl Statements {
         let at = self.held.len();
         let change = match *statement.body() {
             Body::Add { device, .. } => Some((device, true)),
-            Body::Remove { device } => Some((device, false)),
+            Body::Remove { device, .. } => Some((device, false)),
             Body::Genesis { .. } | Body::Keep { .. } | Body::Unknown { .. } => None,
         };
         let number = change.map(|(device, is_add)| {
@@ -422,12 +423,25 @@ impl Statements {
         for (id, adds) in adds_of {
             let unseen = |number: &&usize| !adds.iter().any(|&other| self.changes[other].view.contains(**number));
             let newest = adds.iter().filter(unseen).min_by_key(|&&number| self.changes[number].id);
-            let statement = newest.and_then(|&number| self.get(&self.changes[number].id));
-            if let Some(Body::Add { name, sealing, at, .. }) = statement.map(Statement::body) {
-                described.insert(id, Member { id, name: name.clone(), sealing: *sealing, added_at: *at });
+            let Some(statement) = newest.and_then(|&number| self.get(&self.changes[number].id)) else { continue };
+            if let Body::Add { name, sealing, at, .. } = statement.body() {
+                let (name, added_by) = (name.clone(), statement.author());
+                described.insert(id, Member { id, name, sealing: *sealing, added_at: *at, added_by });
             }
         }
         described
+    }
+
+    /// Who removed each device, and when: of several removes that count the one that says the earliest time.
+    fn removals(&self, reading: &Reading) -> BTreeMap<DeviceId, Removal> {
+        let said = |number: &usize| {
+            let statement = self.get(&self.changes[*number].id)?;
+            let Body::Remove { at, .. } = statement.body() else { return None };
+            Some((*at, statement.id(), statement.author()))
+        };
+        let earliest = |removes: &Vec<usize>| removes.iter().filter_map(said).min_by_key(|(at, id, _)| (*at, *id));
+        let removal = |(at, _, by): (Timestamp, StatementId, Author)| Removal { by, at };
+        reading.removes.iter().filter_map(|(device, removes)| Some((*device, removal(earliest(removes)?)))).collect()
     }
 }
 
@@ -453,5 +467,5 @@ pub fn state_with(statements: &Statements, planted: Option<Planted>) -> State {
         }
     }
     let keeps = keeps.into_iter().map(|(log, keeps)| (log, keeps.into_iter().rev().collect())).collect();
-    State { members, removed, keeps }
+    State { members, removed, removals: statements.removals(&reading), keeps }
 }

@@ -20,6 +20,17 @@ pub struct Member {
     pub sealing: SealingPublic,
     /// When it was added, as the signer's clock had it. For people only.
     pub added_at: Timestamp,
+    /// Who added it.
+    pub added_by: Author,
+}
+
+/// How a device was removed, as its removal says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Removal {
+    /// Who removed it.
+    pub by: Author,
+    /// When, as the signer's clock had it. For people only.
+    pub at: Timestamp,
 }
 
 /// How far a log counts.
@@ -36,6 +47,7 @@ pub enum Limit {
 pub struct State {
     pub(super) members: BTreeMap<DeviceId, Member>,
     pub(super) removed: BTreeMap<DeviceId, Member>,
+    pub(super) removals: BTreeMap<DeviceId, Removal>,
     /// Highest first.
     pub(super) keeps: BTreeMap<LogId, Vec<(u64, Chain)>>,
 }
@@ -49,6 +61,16 @@ impl State {
     /// The devices that were added once and are not members, by id.
     pub fn removed(&self) -> impl Iterator<Item = &Member> {
         self.removed.values()
+    }
+
+    /// How a device was removed. Nothing where it is a member, or where only its add does not count any more.
+    pub fn removal(&self, device: &DeviceId) -> Option<&Removal> {
+        self.removals.get(device)
+    }
+
+    /// The device with this id, whether or not it still belongs.
+    pub fn device(&self, device: &DeviceId) -> Option<&Member> {
+        self.members.get(device).or_else(|| self.removed.get(device))
     }
 
     /// The member with this id.
@@ -95,6 +117,8 @@ pub(super) struct Reading {
     /// Numbers of the adds that count, ascending.
     pub(super) adds: Vec<usize>,
     pub(super) members: BTreeSet<DeviceId>,
+    /// Numbers of the removes that count, by the device that each removes.
+    pub(super) removes: BTreeMap<DeviceId, Vec<usize>>,
 }
 
 /// Reads the changes numbered in `within`.
@@ -144,7 +168,7 @@ pub(super) fn read(changes: &[Change], within: &Bits, planted: Option<Planted>) 
     adds.sort_unstable();
 
     let members = added.into_iter().filter(|device| !removes_of.contains_key(device)).collect();
-    Reading { tied, adds, members }
+    Reading { tied, adds, members, removes: removes_of }
 }
 
 /// The adds, and the devices they add, that a chain of adds for which `counts` holds reaches from the recovery key.

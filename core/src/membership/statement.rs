@@ -64,6 +64,8 @@ pub enum Body {
     Remove {
         /// The one that leaves.
         device: DeviceId,
+        /// When, as the signer's clock had it. For people only.
+        at: Timestamp,
     },
     /// Number 3: the signer holds this log up to here, so it goes on counting that far.
     Keep {
@@ -200,8 +202,9 @@ impl Statement {
         journal: &JournalId,
         parents: &[StatementId],
         device: DeviceId,
+        at: Timestamp,
     ) -> Result<Self, StatementError> {
-        Self::sign(signer, journal, parents, Body::Remove { device })
+        Self::sign(signer, journal, parents, Body::Remove { device, at })
     }
 
     /// The signer holds `log` up to `seq`, where its chain is `chain`. Only devices hold logs.
@@ -395,7 +398,7 @@ impl fmt::Debug for Statement {
         match &self.0.body {
             Body::Genesis { .. } => f.write_str("genesis"),
             Body::Add { device, .. } => write!(f, "add {device:?}"),
-            Body::Remove { device } => write!(f, "remove {device:?}"),
+            Body::Remove { device, .. } => write!(f, "remove {device:?}"),
             Body::Keep { log, seq, .. } => write!(f, "keep {log:?} to {seq}"),
             Body::Unknown { number, bytes } => write!(f, "number {number}, {} bytes", bytes.len()),
         }

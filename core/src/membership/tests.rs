@@ -75,7 +75,7 @@ impl Device {
 
     fn remove(&mut self, seed: u8) -> Statement {
         let signer = Signer::Device(&self.key);
-        let remove = Statement::remove(signer, &self.set.journal(), &self.set.seen(), id(seed)).unwrap();
+        let remove = Statement::remove(signer, &self.set.journal(), &self.set.seen(), id(seed), Timestamp(3)).unwrap();
         self.say(remove)
     }
 
@@ -94,7 +94,8 @@ impl Device {
 /// The recovery key's remove, by someone who has seen what `set` holds.
 fn recovery_remove(set: &mut Statements, seed: u8) {
     let recovery = recovery(1);
-    let remove = Statement::remove(Signer::Recovery(&recovery), &set.journal(), &set.seen(), id(seed)).unwrap();
+    let remove =
+        Statement::remove(Signer::Recovery(&recovery), &set.journal(), &set.seen(), id(seed), Timestamp(3)).unwrap();
     held(set, &remove);
 }
 
@@ -270,7 +271,8 @@ fn forged_signatures_are_refused() {
     assert_eq!(made.unwrap_err(), StatementError::BadConsent);
     // A device that signs in the recovery key's name.
     let theirs = recovery(2);
-    let remove = Statement::remove(Signer::Recovery(&theirs), &a.set.journal(), &a.set.seen(), id(11)).unwrap();
+    let remove =
+        Statement::remove(Signer::Recovery(&theirs), &a.set.journal(), &a.set.seen(), id(11), Timestamp(3)).unwrap();
     assert_eq!(a.set.insert(remove), Err(StatementError::BadSignature));
 }
 

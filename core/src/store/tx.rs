@@ -31,6 +31,8 @@ pub enum Setting {
     /// Where the count of a new document's changes begins: above every count that was used before a repair made all
     /// documents again, 8 bytes LE.
     CountsFrom,
+    /// Of each device whether it was seen as a member: device ‖ 1, or device ‖ 0, ascending.
+    DevicesSeen,
 }
 
 impl Setting {
@@ -46,6 +48,7 @@ impl Setting {
             Self::Mended => "mended",
             Self::BlobsSwept => "blobs_swept",
             Self::CountsFrom => "counts_from",
+            Self::DevicesSeen => "devices_seen",
         }
     }
 }

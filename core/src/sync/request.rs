@@ -87,8 +87,8 @@ pub enum Answer {
     Chains(LogId, Vec<ChainPoint>),
     /// To [`Request::Common`]: the common point, and whether we hold more after it.
     Common(LogId, u64, bool),
-    /// To [`Request::ReadBatch`].
-    Batch(LogId, Option<Box<Batch>>),
+    /// To [`Request::ReadBatch`]: the batch, and the hash of the statements held when it was read.
+    Batch(LogId, Option<Box<Batch>>, [u8; 16]),
     /// To [`Request::StoreBatches`]: of each the log and its end, and what became of it.
     Received(Vec<(LogId, u64, Received)>),
     /// To [`Request::Recompute`]: how many documents were different.
@@ -103,6 +103,8 @@ pub enum Answer {
         next: Option<u32>,
         /// There will be no more of this blob here than there is now.
         whole: bool,
+        /// The hash of the statements held when they were read.
+        statements: [u8; 16],
     },
     /// To [`Request::StoreParts`].
     StoredParts {
@@ -194,9 +196,16 @@ pub fn serve_request(
             let more = tx.log(log)?.is_some_and(|position| position.seq > common);
             Ok(Answer::Common(log, common, more))
         }),
-        Request::ReadBatch(log, after) => {
-            read(&mut |tx| Ok(Answer::Batch(log, rules::next_batch(tx, identity, log, after)?.map(Box::new))))
-        }
+        Request::ReadBatch(log, after) => storage.read(|tx| {
+            let (standing, statements) = rules::standing_under(tx, identity, peer)?;
+            let answer = match standing {
+                Standing::Member => {
+                    Answer::Batch(log, rules::next_batch(tx, identity, log, after)?.map(Box::new), statements)
+                }
+                _ => Answer::Done,
+            };
+            Ok(Reply { standing, answer, wrote: false })
+        }),
         Request::StoreBatches(batches) => write(storage, identity, peer, |tx| {
             let mut received = Vec::with_capacity(batches.len());
             for open in batches {

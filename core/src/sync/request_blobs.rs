@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::id::{BlobId, DeviceId, EntryId};
 use crate::store::blobs::{Shape, Taken, has, set};
 use crate::store::rules::{self, Identity, Standing, UnfilledBlob};
-use crate::store::{Storage, StorageExt, WantedBlob};
+use crate::store::{Storage, StorageExt, Tx, WantedBlob};
 use crate::time::Entropy;
 
 /// Bytes of parts that are read at once.
@@ -49,13 +49,14 @@ pub(super) fn read_parts(
     want: &UnfilledBlob,
     position: u32,
 ) -> Result<Reply> {
-    let look = storage.read(|tx| Ok((rules::standing(tx, identity, peer)?, tx.blob(want.entry, want.id)?)))?;
-    let reply = |answer| Ok(Reply { standing: look.0, answer, wrote: false });
-    if look.0 != Standing::Member {
+    let look = |tx: &mut dyn Tx| Ok((rules::standing_under(tx, identity, peer)?, tx.blob(want.entry, want.id)?));
+    let ((standing, statements), held) = storage.read(look)?;
+    let reply = |answer| Ok(Reply { standing, answer, wrote: false });
+    if standing != Standing::Member {
         return reply(Answer::Done);
     }
-    let nothing = Answer::Parts { parts: Vec::new(), next: None, whole: false };
-    let Some(held) = &look.1 else { return reply(nothing) };
+    let nothing = Answer::Parts { parts: Vec::new(), next: None, whole: false, statements };
+    let Some(held) = &held else { return reply(nothing) };
     let Some(shape) = Shape::new(held.blob.len) else { return reply(nothing) };
     let (mut chosen, mut bytes, mut at) = (Vec::new(), 0, u64::from(position));
     while let Some(part) = shape.in_order(at)
@@ -73,7 +74,7 @@ pub(super) fn read_parts(
     let next = (at < shape.parts() && !damaged).then_some(at as u32);
     let parts = chosen.into_iter().zip(read);
     let parts = parts.map(|(index, bytes)| Chunk { entry: want.entry, blob: want.id, index, bytes }).collect();
-    reply(Answer::Parts { parts, next, whole: held.here || damaged })
+    reply(Answer::Parts { parts, next, whole: held.here || damaged, statements })
 }
 
 /// Stores what came: one `fsync` for each blob and one transaction for all, however many parts there are.

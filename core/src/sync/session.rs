@@ -74,6 +74,8 @@ pub enum Event {
         /// How many.
         operations: u64,
     },
+    /// Statements or certificates came: who belongs, or what is erased, may be otherwise.
+    Heard,
     /// The newest entries that are on their way stand in the list.
     Announced {
         /// How many.

@@ -39,7 +39,10 @@ impl Session {
             }
             Answer::Introduction(adds) => self.say(&Message::Adds(adds)),
             // The adds made the peer a member: begin as if it had always been one.
-            Answer::Done => self.requests.push_back(Request::Summary),
+            Answer::Done => {
+                self.events.push_back(Event::Heard);
+                self.requests.push_back(Request::Summary);
+            }
             Answer::Sets(statements, certificates) => self.say(&Message::Sets { statements, certificates }),
             Answer::Missing(statements, certificates) => {
                 if !statements.is_empty() || !certificates.is_empty() {
@@ -51,6 +54,7 @@ impl Session {
                 if let Some(reason) = refused {
                     return Err(SessionError::Refused(reason));
                 }
+                self.events.push_back(Event::Heard);
                 self.look_again();
             }
             Answer::Plan(comparison) => self.plan(comparison),
@@ -61,7 +65,13 @@ impl Session {
                     self.send_log(Outgoing { log, after: seq });
                 }
             }
-            Answer::Batch(log, batch) => self.read(log, batch),
+            Answer::Batch(log, batch, statements) => {
+                if self.waits_for_statements(statements) {
+                    self.sending.reading = false;
+                } else {
+                    self.read(log, batch);
+                }
+            }
             Answer::Received(all) => {
                 for (log, end, received) in all {
                     self.received(log, end, received)?;
@@ -83,10 +93,25 @@ impl Session {
                     self.events.push_back(Event::Announced { entries });
                 }
             }
-            Answer::Parts { parts, next, whole } => self.read_parts(parts, next, whole),
+            // Asked for again after the next compare.
+            Answer::Parts { statements, .. } if self.waits_for_statements(statements) => {
+                self.read_parts(Vec::new(), None, false);
+            }
+            Answer::Parts { parts, next, whole, .. } => self.read_parts(parts, next, whole),
             Answer::StoredParts { parts, filled, damaged } => self.stored_parts(parts, filled, damaged),
         }
         Ok(())
+    }
+
+    /// Whether what was read under these statements waits until the peer said that it holds them too: a member that has
+    /// not heard of a removal would hand it on to the device that was removed. If so, this side compares anew.
+    fn waits_for_statements(&mut self, statements: [u8; 16]) -> bool {
+        let differ = |stand: &Option<Stand>| stand.as_ref().is_some_and(|stand| stand.statements != statements);
+        let waits = differ(&self.theirs) && self.config.planted != Some(Planted::EntriesBeforeTheRemoval);
+        if waits && differ(&self.ours) {
+            self.look_again();
+        }
+        waits
     }
 
     /// Reads the summary again and says where we stand now.

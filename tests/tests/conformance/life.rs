@@ -48,7 +48,7 @@ fn s13_errors() {
     assert!(matches!(alone, AfterwordError::Unreachable { .. }), "{alone}");
     let twice = create_journal(text(home.folder.path()), "again".into(), home.vault.clone()).unwrap_err();
     assert!(matches!(twice, AfterwordError::Invalid { .. }), "{twice}");
-    let myself = engine.remove_device(engine.device_id().unwrap()).unwrap_err();
+    let myself = engine.remove_device(engine.device_id().unwrap(), 1000).unwrap_err();
     assert!(matches!(myself, AfterwordError::Invalid { .. }), "{myself}");
 }
 

@@ -68,6 +68,17 @@ fn s11_pair_by_qr() {
     both_hold_what_was_written(true);
 }
 
+fn serving_at(host: &Home) -> String {
+    let begun = std::time::Instant::now();
+    loop {
+        if let Some(at) = host.engine.serving_at().unwrap() {
+            return at;
+        }
+        assert!(begun.elapsed() < SOON, "it never listens");
+        std::thread::yield_now();
+    }
+}
+
 #[test]
 fn s12_sync() {
     let host = Home::made();
@@ -75,14 +86,7 @@ fn s12_sync() {
     host.engine.serve("127.0.0.1:0".into(), false).unwrap();
     let (listener, hear) = hearing(false);
     let _subscription = host.engine.subscribe(listener).unwrap();
-    let begun = std::time::Instant::now();
-    let at = loop {
-        if let Some(at) = host.engine.serving_at().unwrap() {
-            break at;
-        }
-        assert!(begun.elapsed() < SOON, "it never listens");
-        std::thread::yield_now();
-    };
+    let at = serving_at(&host);
     let (here, there) = (
         host.engine.create_entry(note("On the phone", "")).unwrap().id,
         guest.create_entry(note("On the laptop", "")).unwrap().id,
@@ -96,4 +100,36 @@ fn s12_sync() {
     assert_eq!((nothing.equal, nothing.operations), (true, 0), "{nothing:?}");
     host.engine.stop_serving().unwrap();
     assert_eq!(host.engine.serving_at().unwrap(), None);
+}
+
+#[test]
+fn s29_device_news() {
+    let host = Home::made();
+    let (_folder, _vault, guest) = joined(&host, true);
+    let (_other_folder, _other_vault, other) = joined(&host, true);
+    host.engine.serve("127.0.0.1:0".into(), false).unwrap();
+    let at = serving_at(&host);
+    let (listener, hear) = hearing(false);
+    let _subscription = guest.subscribe(listener).unwrap();
+    let (phone, added) = (host.engine.device_id().unwrap(), other.device_id().unwrap());
+    for (code, is_removal) in [("device_added", false), ("device_removed", true)] {
+        if is_removal {
+            host.engine.remove_device(added.clone(), 1000).unwrap();
+        }
+        guest.sync_once(Some(at.clone()), 20_000).unwrap();
+        until(&hear, |event| *event == Event::Alarm { code: code.into() });
+        // Who listens later hears it too.
+        let (later, hear_later) = hearing(false);
+        let _later = guest.subscribe(later).unwrap();
+        until(&hear_later, |event| *event == Event::Alarm { code: code.into() });
+        let news = guest.device_news().unwrap();
+        let [change] = &news.changes[..] else { panic!("{news:?}") };
+        assert_eq!((change.device.as_str(), change.name.as_str()), (added.as_str(), "laptop"));
+        assert_eq!((change.by.as_ref(), change.by_name.as_deref()), (Some(&phone), Some("phone")));
+        assert!(change.is_removal == is_removal && change.at_ms.is_some() && news.more == 0, "{news:?}");
+        guest.device_news_seen(news.seen).unwrap();
+        assert!(guest.device_news().unwrap().changes.is_empty());
+        assert!(host.engine.device_news().unwrap().changes.is_empty(), "it did so itself");
+    }
+    assert!(matches!(guest.device_news_seen(vec![7]), Err(AfterwordError::Invalid { .. })));
 }

@@ -1,6 +1,8 @@
 //! Three devices: what one has reaches another through a third, and an add made elsewhere is believed when it is shown.
 
+use afterword_tests::home::text;
 use afterword_tests::{Home, Link, Relay};
+use serde_json::json;
 
 use super::support::{SOON, assert_same, body, device, ids, meet, set_body, status};
 
@@ -54,6 +56,50 @@ fn a_device_dialed_that_the_dialer_never_heard_of_is_accepted_too() {
         meet(&c, &b);
     }
     assert_same(&[&b, &c]);
+}
+
+/// What `home` says on standard error when a person lists entries.
+fn said(home: &Home) -> String {
+    home.run(&["list"]).expect_code(0).stderr
+}
+
+#[test]
+fn a_device_added_elsewhere_is_told_until_somebody_has_seen_it() {
+    let (a, _) = Home::init("a");
+    let (b, c) = (Home::join(&a), Home::join(&a));
+    assert_eq!((said(&a), said(&c)), (String::new(), String::new()), "a did it, and c was told when it joined");
+    let added = device(&c);
+    let name = |home: &Home, id: &str| {
+        let devices = home.json(&["devices"]);
+        let rows = devices["devices"].as_array().unwrap().clone();
+        text(rows.iter().find(|row| row["id"] == id).unwrap(), "name")
+    };
+    let (of_a, of_c) = (name(&a, &device(&a)), name(&a, &added));
+
+    // Through whatever sync: `serve` tells it, and so does the next one's answer.
+    let (mut serving, address) = b.serve();
+    assert_eq!(a.json(&["sync", "--peer", &address])["alarms"], json!([]));
+    let told = serving.event("alarm", SOON);
+    for (key, value) in [("code", "device_added"), ("device", &added), ("name", &of_c), ("by", &of_a)] {
+        assert_eq!(told[key], value, "{told}");
+    }
+    assert!(told["at"].is_string() && told["by_device"] == device(&a), "{told}");
+    serving.interrupt(SOON).expect_code(0);
+    // A command whose answer has no place for it leaves it unseen, and says the same as ever.
+    assert_eq!(b.json(&["list"]), json!({"entries": [], "next": null, "unread": 0}));
+    let seen = said(&b);
+    assert!(seen.contains(&of_c) && seen.contains(&of_a) && seen.contains(&added[..8]), "{seen}");
+    assert_eq!(said(&b), "");
+
+    a.json(&["--yes", "devices", "remove", &added]);
+    let (serving, address) = a.serve();
+    let report = b.json(&["sync", "--peer", &address]);
+    let alarms = report["alarms"].as_array().unwrap();
+    assert!(alarms.len() == 1 && alarms[0]["code"] == "device_removed" && alarms[0]["name"] == of_c, "{report}");
+    assert!(alarms[0]["by"] == of_a && alarms[0]["at"].is_string(), "{report}");
+    assert_eq!(b.json(&["sync", "--peer", &address])["alarms"], json!([]));
+    serving.interrupt(SOON).expect_code(0);
+    assert_eq!((said(&a), said(&b)), (String::new(), String::new()));
 }
 
 #[test]

@@ -40,7 +40,7 @@ fn serve(
     let told = |event| match event {
         ServeEvent::Listening(at) => address.send(at).unwrap_or_default(),
         ServeEvent::Synced { outcome, .. } => synced.send(*outcome).unwrap_or_default(),
-        ServeEvent::Alarm { code, detail } => panic!("{code}: {detail}"),
+        ServeEvent::Alarm(alarm) => panic!("{alarm:?}"),
         ServeEvent::Deriving { .. } => {}
     };
     engine.serve(&options, stop, told).unwrap();

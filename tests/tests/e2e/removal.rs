@@ -1,6 +1,7 @@
 //! Removing devices: what a removed one still gets (nothing), and what of its writing stays (what a member had merged).
 
 use afterword_tests::Home;
+use serde_json::Value;
 
 use super::support::{SOON, assert_same, body, device, ids, is_turned_away, meet, status};
 
@@ -29,6 +30,67 @@ fn a_removed_device_is_refused_and_gets_nothing() {
     assert_eq!(body(&b, &shared), "While we were together.");
     assert_eq!(a.fails(&["--yes", "devices", "remove", &gone]).code, "invalid");
     assert_eq!(a.fails(&["--yes", "devices", "remove", &device(&a)]).code, "invalid");
+}
+
+/// What a removed device holds must not grow: not in what it says, and not in its logs.
+fn lacks(home: &Home, entry: &str, word: &str, before: &(Value, Value)) {
+    assert_eq!(&home.holds(), before, "it holds what it held");
+    assert!(!ids(home).contains(entry));
+    assert_eq!(home.json(&["search", word])["total"], 0);
+    assert_eq!(home.fails(&["show", entry]).code, "not_found");
+}
+
+#[test]
+fn what_a_removed_device_lacks_when_it_is_removed_it_never_gets() {
+    let (a, _) = Home::init("a");
+    let b = Home::join(&a);
+    let (mut serving, address) = b.serve();
+    // From now on a knows where b is, and b is there.
+    assert_eq!(a.json(&["sync", "--peer", &address])["equal"], true);
+    let before = b.holds();
+    let entry = a.write("Not for b", "Written just before: heliotrope.");
+    a.json(&["--yes", "devices", "remove", &device(&b)]);
+    lacks(&b, &entry, "heliotrope", &before);
+    let report = a.run_json(&["sync", "--peer", &address]).expect_code(1).json();
+    assert_eq!(report["peers"][0]["error"]["code"], "refused", "{report}");
+    assert!(serving.is_up());
+    serving.interrupt(SOON).expect_code(0);
+    assert_eq!(is_turned_away(&b, &a)["code"], "refused");
+    lacks(&b, &entry, "heliotrope", &before);
+}
+
+#[test]
+fn what_a_removed_device_lacks_does_not_reach_it_through_a_third() {
+    let (a, _) = Home::init("a");
+    let (b, c) = (Home::join(&a), Home::join(&a));
+    let (mut live_b, at_b) = b.serve();
+    // c remembers where b is, dials it as soon as it serves, and stays connected.
+    assert_eq!(c.json(&["sync", "--peer", &at_b])["equal"], true);
+    let (mut live_c, at_c) = c.serve();
+    live_c.event("synced", SOON);
+    for address in [&at_b, &at_c] {
+        assert_eq!(a.json(&["sync", "--peer", address])["equal"], true);
+    }
+    let shared = c.write("For everybody", "c and b are connected.");
+    live_b.event_where("synced", SOON, |value| value["received"]["operations"].as_u64() > Some(0));
+    assert!(ids(&b).contains(&shared));
+
+    let before = b.holds();
+    let entry = a.write("Not for b", "Written just before: heliotrope.");
+    a.json(&["--yes", "devices", "remove", &device(&b)]);
+    // The removal's own sync told c, and brought it the entry; its session with b is over.
+    assert_eq!(body(&c, &entry), "Written just before: heliotrope.");
+    assert_eq!(status(&c, &device(&b)).as_deref(), Some("removed"));
+    let later = c.write("Later", "c knows.");
+    assert_eq!(a.json(&["sync", "--peer", &at_c])["equal"], true);
+    for entry in [&entry, &later] {
+        lacks(&b, entry, "heliotrope", &before);
+    }
+    for running in [live_b, live_c] {
+        running.interrupt(SOON).expect_code(0);
+    }
+    assert_eq!(is_turned_away(&b, &c)["code"], "refused");
+    lacks(&b, &entry, "heliotrope", &before);
 }
 
 #[test]

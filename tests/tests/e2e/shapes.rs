@@ -18,6 +18,8 @@ fn shape(name: &str) -> Value {
     let row = json!({"id": "", "kind": "failure|loss|vent|experiment|win|note", "title": "", "day": "?", "created_at": "",
         "updated_at": "", "states": ["boxed|raw|reflected|living_with_it|closed|reopened"],
         "audience": "private|persons|public|withdrawn", "words": 0, "attachments": 0, "arriving": false});
+    let alarm = json!({"code": "diverged|mended|recomputed|damaged_attachment|newer_version|network|device_added|device_removed",
+        "detail": "", "device": "?", "name": "?", "by": "?", "by_device": "?", "at": "?"});
     match name {
         "init" => json!({"journal": "", "device": {"id": "", "name": ""}, "home": "", "vault": "keyring|passphrase",
             "recovery_phrase": ""}),
@@ -42,7 +44,12 @@ fn shape(name: &str) -> Value {
         }
         "search" => json!({"query": "", "total": 0, "more": false, "unread": 0,
             "hits": [{"id": "", "title": "", "day": "?", "field": "", "excerpt": "", "ranges": [[0]]}]}),
-        "sync" => json!({"peers": [peer], "equal": true, "wanted_blobs": 0}),
+        "sync" => json!({"peers": [peer], "equal": true, "wanted_blobs": 0, "alarms": [alarm]}),
+        "alarm" => {
+            let mut event = alarm;
+            event["event"] = "alarm".into();
+            event
+        }
         "devices" => {
             json!({"devices": [{"id": "", "name": "", "this": true, "status": "member|removed", "added_at": "?",
             "last_seen_at": "?"}]})
@@ -259,6 +266,16 @@ fn every_answer_about_devices_has_its_shape() {
     assert_eq!(devices["devices"].as_array().unwrap().len(), 2);
     let phone = text(&of_host.last().unwrap()["device"], "id");
     assert!(is_full_id(&phone, 64));
+    let third = Home::join(&host);
+    let (mut serving, address) = guest.serve();
+    fits("sync", &third.json(&["sync", "--peer", &address]));
+    fits("alarm", &serving.event("alarm", SOON));
+    serving.interrupt(SOON).expect_code(0);
+    let (serving, address) = host.serve();
+    let synced = guest.json(&["sync", "--peer", &address]);
+    serving.interrupt(SOON).expect_code(0);
+    fits("sync", &synced);
+    assert_eq!(synced["alarms"][0]["code"], "device_added", "{synced}");
     fits("done", &host.json(&["--yes", "devices", "remove", &phone[..8]]));
     fits("error", &guest.run_json(&["devices", "remove", "ffff"]).expect_code(1).json());
 }

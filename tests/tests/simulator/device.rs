@@ -40,6 +40,8 @@ pub(super) enum Rule {
     Convergence,
     /// A removed device gets no operation written by an author who knew of the removal.
     RemovedGetsNothing,
+    /// Whoever takes an operation from a member holds every removal that the member knew when it read the operation.
+    RemovalGoesFirst,
     /// Only a device that belongs, by the statements of the one that answers, is answered.
     OnlyMembersAreServed,
     /// A body is missing under a certificate and never otherwise; under one it is missing everywhere.
@@ -179,7 +181,9 @@ impl Device {
     /// Removes a device, as far as this one has a say.
     pub(super) fn remove(&mut self, device: DeviceId) -> Result<()> {
         let journal = self.identity.journal;
-        self.state_with(|set, key| Ok(Statement::remove(Signer::Device(key), &journal, &set.seen(), device)?))
+        self.state_with(|set, key| {
+            Ok(Statement::remove(Signer::Device(key), &journal, &set.seen(), device, Timestamp(0))?)
+        })
     }
 
     /// Says something that only a later version understands.

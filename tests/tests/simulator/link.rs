@@ -1,9 +1,10 @@
 //! A session between two devices: two state machines, four byte streams, and everything that can be late in between.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use afterword_core::error::Error;
-use afterword_core::log::{Batch, Tail};
+use afterword_core::id::{DeviceId, LogId};
+use afterword_core::log::{Batch, Position, Tail};
 use afterword_core::store::StorageExt;
 use afterword_core::store::rules::{self, Planted, Received};
 use afterword_core::sync::{
@@ -32,6 +33,8 @@ pub(super) struct Side {
     sent: Vec<(u32, Batch)>,
     /// The last acknowledgement said here: generation and count.
     acknowledged: (u32, usize),
+    /// Ends of batches that were read here, with whom this home knew to be removed when it read them.
+    read: Vec<(LogId, Position, BTreeSet<DeviceId>)>,
     served_a_summary: bool,
     /// Milliseconds, as far as the session was told.
     now: u64,
@@ -106,6 +109,7 @@ impl Link {
             wire: Default::default(),
             sent: Vec::new(),
             acknowledged: (0, 0),
+            read: Vec::new(),
             served_a_summary: false,
             now: 0,
             compared: 0,
@@ -167,7 +171,7 @@ impl Link {
             }
             Act::Serve => {
                 if let Some(request) = side.request.take() {
-                    did = serve(side, homes, other.home, request, ledger)?;
+                    did = serve(side, other, homes, request, ledger)?;
                 }
             }
             Act::Answer => {
@@ -233,7 +237,7 @@ impl Link {
                     return broken(Rule::EqualLogsEqualHeads, format!("a session said {event:?}"));
                 }
                 Event::DamagedBlob => return broken(Rule::StoreWorks, "a blob came damaged"),
-                Event::Stored { .. } | Event::BlobFilled | Event::Newer => {}
+                Event::Stored { .. } | Event::BlobFilled | Event::Newer | Event::Heard => {}
             }
         }
         Ok(did)
@@ -279,8 +283,8 @@ fn later(count: u32) -> Vec<u8> {
 }
 
 /// Answers a request as the driver would, and looks at the answer.
-fn serve(side: &mut Side, homes: &mut [Device], peer: usize, request: Request, ledger: &mut Ledger) -> Check<Did> {
-    let peer = homes[peer].id();
+fn serve(side: &mut Side, other: &Side, homes: &mut [Device], request: Request, ledger: &mut Ledger) -> Check<Did> {
+    let peer = homes[other.home].id();
     let device = &mut homes[side.home];
     let mut identity = device.identity.clone();
     if !std::mem::replace(&mut side.served_a_summary, true) {
@@ -290,7 +294,10 @@ fn serve(side: &mut Side, homes: &mut [Device], peer: usize, request: Request, l
     let (storage, blobs) = (device.storage(), device.blobs.clone());
     let told = told_by(device, &request)?;
     let own: Vec<_> = match &request {
-        Request::StoreBatches(batches) => batches.iter().map(|open| open.batch().log).collect(),
+        Request::StoreBatches(batches) => {
+            batches.iter().try_for_each(|open| heard_before(open.batch(), other, device))?;
+            batches.iter().map(|open| open.batch().log).collect()
+        }
         _ => Vec::new(),
     };
     let reads = !matches!(
@@ -312,6 +319,10 @@ fn serve(side: &mut Side, homes: &mut [Device], peer: usize, request: Request, l
     }
     match &reply.answer {
         Answer::Plan(_) => device.told.extend(told),
+        Answer::Batch(_, Some(batch), _) | Answer::News(_, _, Some(batch)) => {
+            let removed = truth(device)?.removed().map(|member| member.id).collect();
+            side.read.push((batch.log, batch.head.position, removed));
+        }
         Answer::Received(all) => {
             let stored = all.iter().map(|(_, _, received)| matches!(received, Received::Stored { .. }));
             let us = device.id();
@@ -326,8 +337,22 @@ fn serve(side: &mut Side, homes: &mut [Device], peer: usize, request: Request, l
     Ok(Did { moved: true, committed, crashed })
 }
 
+/// Every removal that the sender knew when it read this batch is known here before the batch is stored.
+fn heard_before(batch: &Batch, sender: &Side, device: &Device) -> Check {
+    let here: BTreeSet<_> = truth(device)?.removed().map(|member| member.id).collect();
+    let mut reads = sender.read.iter().filter(|(log, end, _)| (*log, *end) == (batch.log, batch.head.position));
+    // The same batch may have been read twice, and only once been sent.
+    if reads.clone().next().is_some() && !reads.any(|(_, _, removed)| removed.is_subset(&here)) {
+        return broken(
+            Rule::RemovalGoesFirst,
+            format!("{:?} was given {:?} before a removal", device.id(), batch.head.position),
+        );
+    }
+    Ok(())
+}
+
 /// The own logs that a peer's claims show to be further, or otherwise, there.
-fn told_by(device: &Device, request: &Request) -> Check<Vec<afterword_core::id::LogId>> {
+fn told_by(device: &Device, request: &Request) -> Check<Vec<LogId>> {
     let Request::Plan(claims) = request else { return Ok(Vec::new()) };
     let own = claims.iter().filter(|claim| claim.log.device == device.id() && claim.seq > 0);
     store(device.storage().read(|tx| {

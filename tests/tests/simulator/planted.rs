@@ -81,6 +81,11 @@ fn standing_from_the_sessions_beginning_is_caught() {
 }
 
 #[test]
+fn entries_before_the_removal_are_caught() {
+    caught_by_chance(Planted::EntriesBeforeTheRemoval, &[Rule::RemovalGoesFirst]);
+}
+
+#[test]
 fn rollback_ignored_is_caught() {
     caught_by_chance(Planted::RollbackIgnored, &[Rule::NoAppendAfterRollback]);
     caught_by(Planted::RollbackIgnored, Rule::NoAppendAfterRollback, directed::rolled_back_and_writing_on);

@@ -320,6 +320,9 @@ fn means_nothing(cell: &Cell, key: &str) -> Option<&'static str> {
         ("settings", "value") if key.contains("incarnation") => {
             Some("the next commit begins a log there, as after a rollback")
         }
+        ("settings", "value") if key.contains("devices_seen") => {
+            Some("of a device that was seen a person is told once more, and that is all")
+        }
         ("certificates" | "blobs", "id") => Some("these have no order, and nothing refers to the number"),
         ("documents", "stale") => Some("what is set for nothing is derived once more, and that is all"),
         ("documents", "version") => Some("it counts on from any number, and only this process compares it"),

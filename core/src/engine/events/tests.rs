@@ -53,10 +53,10 @@ fn a_listener_that_fails_is_told_the_next_event() {
     let (_bad, hear) = listening(&bus, false);
     let (_good, other) = listening(&bus, true);
     assert_eq!(three(&hear).len(), three(&other).len());
-    for code in ["one", "two"] {
-        bus.tell(Event::Alarm { code: code.to_owned() });
+    for code in [AlarmCode::Mended, AlarmCode::Broken] {
+        bus.tell(Event::Alarm(code));
         for hear in [&hear, &other] {
-            assert_eq!(hear.recv_timeout(SOON), Ok(Event::Alarm { code: code.to_owned() }));
+            assert_eq!(hear.recv_timeout(SOON), Ok(Event::Alarm(code)));
         }
     }
 }

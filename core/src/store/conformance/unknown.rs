@@ -121,7 +121,14 @@ fn what_a_later_version_says_is_stored_and_sent_on(make: &Make) {
     // And a removal that builds on it is obeyed, keep and all.
     let seen = c.statements().seen();
     let removed = super::world::key(10).id();
-    let remove = Statement::remove(Signer::Recovery(&journal.recovery), &c.identity.journal, &seen, removed).unwrap();
+    let remove = Statement::remove(
+        Signer::Recovery(&journal.recovery),
+        &c.identity.journal,
+        &seen,
+        removed,
+        crate::time::Timestamp(3),
+    )
+    .unwrap();
     assert_eq!(*c.statements().state(), before);
     assert_eq!(c.add_statements(vec![remove]), 1);
     sync(&mut b, &mut c);

@@ -131,7 +131,7 @@ impl Journal {
     /// By the recovery key, which has seen what the journal began with.
     pub(super) fn remove(&self, seed: u8) -> Statement {
         let signer = Signer::Recovery(&self.recovery);
-        Statement::remove(signer, &self.set.journal(), &self.set.seen(), key(seed).id()).unwrap()
+        Statement::remove(signer, &self.set.journal(), &self.set.seen(), key(seed).id(), Timestamp(0)).unwrap()
     }
 
     /// Makes an empty store this device's.

@@ -23,6 +23,10 @@ pub enum Planted {
     HoleWithoutCertificate,
     /// A removed device's session goes on: what was known when it began still counts.
     StandingFromTheSessionsBeginning,
+    /// What is read for a member goes out though this device has heard of a removal since it compared with it.
+    EntriesBeforeTheRemoval,
+    /// Before a device is removed, this one syncs with everybody, the one that goes included.
+    SyncsBeforeTheRemoval,
     /// A device goes on appending to an incarnation that a peer holds further.
     RollbackIgnored,
     /// A pack leaves out the last of the operations that it stands for.

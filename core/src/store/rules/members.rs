@@ -42,16 +42,23 @@ pub fn state<'a>(identity: &Identity, set: &'a Statements) -> Cow<'a, State> {
 
 /// What `device` is to this journal.
 pub fn standing(tx: &mut dyn Tx, identity: &Identity, device: &DeviceId) -> Result<Standing> {
+    Ok(standing_under(tx, identity, device)?.0)
+}
+
+/// The same, and the hash of the statements that say so.
+pub fn standing_under(tx: &mut dyn Tx, identity: &Identity, device: &DeviceId) -> Result<(Standing, [u8; 16])> {
     let set = statements(tx)?;
+    let hash = set.set_hash();
     let state = state(identity, &set);
     let believed = identity.planted == Some(Planted::StandingFromTheSessionsBeginning) && state.ever_added(device);
-    Ok(if state.is_member(device) || believed {
+    let standing = if state.is_member(device) || believed {
         Standing::Member
     } else if state.ever_added(device) {
         Standing::Removed
     } else {
         Standing::Unknown
-    })
+    };
+    Ok((standing, hash))
 }
 
 /// Adds statements whose parents are held or among them, and signs the keeps they call for, in this transaction.

@@ -18,7 +18,7 @@ pub use documents::{leave_digest, link_all, recompute_all, relink};
 pub use erase::{apply_certificate, erase};
 pub use identity::{Identity, Planted};
 pub use listing::{MOST_ROWS, announced, listing};
-pub use members::{Standing, add_statements, sign_keeps, standing, state, statements};
+pub use members::{Standing, add_statements, sign_keeps, standing, standing_under, state, statements};
 pub use pack::{Packing, pack};
 pub use receive::{Received, log_again, receive};
 pub use summary::{

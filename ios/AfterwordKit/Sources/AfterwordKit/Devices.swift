@@ -1,3 +1,5 @@
+import Foundation
+
 /// A device of the journal.
 public struct Device: Hashable, Identifiable, Sendable {
     /// Its name in the journal, which no other device ever has.
@@ -8,6 +10,31 @@ public struct Device: Hashable, Identifiable, Sendable {
     public let isThis: Bool
     /// Whether it was removed, or its adding does not count any more.
     public let isRemoved: Bool
+}
+
+/// A device that was added or removed on another one.
+public struct DeviceChange: Hashable, Sendable {
+    /// Its name in the journal.
+    public let device: DeviceId
+    /// How it is called.
+    public let name: String
+    /// Whether it was removed, or its adding does not count any more; else it was added.
+    public let isRemoval: Bool
+    /// The device that did it; nil where it was the recovery phrase, or where only its adding does not count any more.
+    public let by: DeviceId?
+    /// How that one is called.
+    public let byName: String?
+    /// When, by the clock of whoever did it.
+    public let at: Date?
+}
+
+/// Changes of devices that nobody has seen yet.
+public struct DeviceNews: Hashable, Sendable {
+    /// The newest of them, oldest first; not many.
+    public let changes: [DeviceChange]
+    /// How many more there are.
+    public let more: Int
+    let seen: Data
 }
 
 /// Who joined whom.
@@ -26,7 +53,32 @@ public struct Paired: Hashable, Sendable {
 public struct JoinedJournal: Sendable {
     /// The journal, open.
     public let journal: Journal
-    /// Who joined whom.
+    /// A device that was added or removed on another one.
+public struct DeviceChange: Hashable, Sendable {
+    /// Its name in the journal.
+    public let device: DeviceId
+    /// How it is called.
+    public let name: String
+    /// Whether it was removed, or its adding does not count any more; else it was added.
+    public let isRemoval: Bool
+    /// The device that did it; nil where it was the recovery phrase, or where only its adding does not count any more.
+    public let by: DeviceId?
+    /// How that one is called.
+    public let byName: String?
+    /// When, by the clock of whoever did it.
+    public let at: Date?
+}
+
+/// Changes of devices that nobody has seen yet.
+public struct DeviceNews: Hashable, Sendable {
+    /// The newest of them, oldest first; not many.
+    public let changes: [DeviceChange]
+    /// How many more there are.
+    public let more: Int
+    let seen: Data
+}
+
+/// Who joined whom.
     public let paired: Paired
 }
 

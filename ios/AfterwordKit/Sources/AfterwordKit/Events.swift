@@ -17,7 +17,8 @@ public enum JournalEvent: Hashable, Sendable {
     case devicesChanged
     /// A pairing went on.
     case pairingStep(PairingStep)
-    /// Something a person should know: `broken`, `inbox_key`, `inbox_unreadable`, `inbox_waits` and further words.
+    /// Something a person should know: `broken`, `inbox_key`, `inbox_unreadable`, `inbox_waits` and further words. What
+    /// `device_added` and `device_removed` are about says ``Journal/deviceNews()``.
     case alarm(code: String)
 }
 

@@ -41,9 +41,26 @@ extension Journal {
         try await working { [engine] in try engine.devices().map(Device.init) }
     }
 
-    /// Removes a device for ever.
-    public func removeDevice(_ device: DeviceId) async throws(AfterwordError) {
-        try await working { [engine] in try engine.removeDevice(device: device.text) }
+    /// Removes a device for ever, and tells every other that can be reached before the deadline. It is removed first: what
+    /// this device has and it lacks it never gets.
+    @discardableResult
+    public func removeDevice(
+        _ device: DeviceId, deadline: Duration = .seconds(20)
+    ) async throws(AfterwordError) -> SyncedOnce {
+        try await waiting { [engine] in
+            SyncedOnce(try engine.removeDevice(device: device.text, deadlineMs: deadline.wholeMilliseconds))
+        }
+    }
+
+    /// Devices that were added or removed elsewhere, and that nobody has seen here yet. ``JournalEvent/alarm(code:)`` says
+    /// `device_added` or `device_removed` where there are any, also to those who begin to listen later.
+    public func deviceNews() async throws(AfterwordError) -> DeviceNews {
+        try await working { [engine] in DeviceNews(try engine.deviceNews()) }
+    }
+
+    /// Somebody has seen these news: nobody is told of them again on this device.
+    public func deviceNewsSeen(_ news: DeviceNews) async throws(AfterwordError) {
+        try await working { [engine] in try engine.deviceNewsSeen(seen: news.seen) }
     }
 
     /// Shows a code and adds the device that comes with it: `steps` hears the code and how far it is, on the thread that

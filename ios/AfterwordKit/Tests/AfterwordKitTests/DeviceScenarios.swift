@@ -57,5 +57,28 @@ extension Scenarios {
                 #expect(!heard.contains(.syncChanged(.met(laptop, equal: false))))
             }
         }
+
+        @Test func s29DeviceNews() async throws {
+            try await Two.joined { two in
+                try await two.third { third in
+                    let (laptop, added) = (try await two.laptop.deviceId(), try await third.deviceId())
+                    for (code, isRemoval) in [("device_added", false), ("device_removed", true)] {
+                        if isRemoval { try await two.laptop.removeDevice(added, deadline: .seconds(1)) }
+                        try await two.sync()
+                        // Who listens later hears it too.
+                        var events = try await two.phone.events().makeAsyncIterator()
+                        while let event = await events.next(), event != .alarm(code: code) {}
+                        let news = try await two.phone.deviceNews()
+                        let change = try #require(news.changes.first)
+                        #expect(news.changes.count == 1 && news.more == 0)
+                        #expect(change.device == added && change.name == "phone" && change.isRemoval == isRemoval)
+                        #expect(change.by == laptop && change.byName == "laptop" && change.at != nil)
+                        try await two.phone.deviceNewsSeen(news)
+                        #expect(try await two.phone.deviceNews().changes.isEmpty)
+                        #expect(try await two.laptop.deviceNews().changes.isEmpty, "it did so itself")
+                    }
+                }
+            }
+        }
     }
 }

@@ -8,7 +8,7 @@ use crate::store::rules;
 use crate::store::tx::Setting;
 
 /// Every setting that there is.
-const SETTINGS: [Setting; 9] = [
+const SETTINGS: [Setting; 10] = [
     Setting::DeviceSeed,
     Setting::SealingSeed,
     Setting::JournalSecret,
@@ -18,6 +18,7 @@ const SETTINGS: [Setting; 9] = [
     Setting::Mended,
     Setting::BlobsSwept,
     Setting::CountsFrom,
+    Setting::DevicesSeen,
 ];
 
 /// This device's own small rows that do not read: they are made again when next needed. A setting may be a key that

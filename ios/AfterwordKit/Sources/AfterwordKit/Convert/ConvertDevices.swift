@@ -1,10 +1,26 @@
 internal import AfterwordGenerated
+import Foundation
 
 // Devices, health and what a sync came to, from what is generated.
 
 extension Device {
     init(_ device: AfterwordGenerated.Device) {
         self.init(id: DeviceId(device.id), name: device.name, isThis: device.isThis, isRemoved: device.isRemoved)
+    }
+}
+
+extension DeviceChange {
+    init(_ change: AfterwordGenerated.DeviceChange) {
+        self.init(
+            device: DeviceId(change.device), name: change.name, isRemoval: change.isRemoval,
+            by: change.by.map(DeviceId.init), byName: change.byName,
+            at: change.atMs.map { Date(timeIntervalSince1970: Double($0) / 1000) })
+    }
+}
+
+extension DeviceNews {
+    init(_ news: AfterwordGenerated.DeviceNews) {
+        self.init(changes: news.changes.map(DeviceChange.init), more: Int(news.more), seen: news.seen)
     }
 }
 

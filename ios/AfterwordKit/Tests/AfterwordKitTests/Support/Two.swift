@@ -47,6 +47,12 @@ struct Two: Sendable {
         return both
     }
 
+    /// A third device joins, is called "phone" like the second, and is used.
+    func third(_ use: (Journal) async throws -> Void) async throws {
+        let guest = Place()
+        try await closing(try await Two.join(laptop, guest, .scanned).journal, use)
+    }
+
     /// The phone meets the laptop once.
     @discardableResult
     func sync() async throws -> SyncedOnce {

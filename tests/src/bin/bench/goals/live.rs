@@ -47,7 +47,7 @@ fn serving_and_hearing<R>(
             engine.serve(&options, stopped, |event| match event {
                 ServeEvent::Listening(address) => drop(tell.send(address)),
                 ServeEvent::Synced { outcome, .. } => drop(settle.send(*outcome)),
-                ServeEvent::Alarm { code, detail } => eprintln!("    alarm {code}: {detail}"),
+                ServeEvent::Alarm(alarm) => eprintln!("    alarm {}", alarm.code().as_str()),
                 ServeEvent::Deriving { .. } => {}
             })
         });

@@ -1,5 +1,7 @@
 package app.afterword.kit
 
+import java.time.Instant
+
 /**
  * A device of the journal.
  *
@@ -13,6 +15,38 @@ public data class Device(
     val name: String,
     val isThis: Boolean,
     val isRemoved: Boolean,
+)
+
+/**
+ * A device that was added or removed on another one.
+ *
+ * @property device its name in the journal
+ * @property name how it is called
+ * @property isRemoval whether it was removed, or its adding does not count any more; else it was added
+ * @property by the device that did it; null where it was the recovery phrase, or where only its adding does not count any
+ *   more
+ * @property byName how that one is called
+ * @property at when, by the clock of whoever did it
+ */
+public data class DeviceChange(
+    val device: DeviceId,
+    val name: String,
+    val isRemoval: Boolean,
+    val by: DeviceId?,
+    val byName: String?,
+    val at: Instant?,
+)
+
+/**
+ * Changes of devices that nobody has seen yet.
+ *
+ * @property changes the newest of them, oldest first; not many
+ * @property more how many more there are
+ */
+public class DeviceNews internal constructor(
+    public val changes: List<DeviceChange>,
+    public val more: Long,
+    internal val seen: ByteArray,
 )
 
 /**

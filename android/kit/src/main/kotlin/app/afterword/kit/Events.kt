@@ -49,9 +49,9 @@ public sealed interface JournalEvent {
     public data class PairingChanged(val step: PairingStep) : JournalEvent
 
     /**
-     * Something a person should know.
+     * Something a person should know. What `device_added` and `device_removed` are about says [Journal.deviceNews].
      *
-     * @property code `broken`, `inbox_key`, `inbox_unreadable`, `inbox_waits` and further words
+     * @property code `device_added`, `device_removed`, `broken`, `inbox_key`, `inbox_unreadable`, `inbox_waits` and further words
      */
     public data class Alarm(val code: String) : JournalEvent
 }

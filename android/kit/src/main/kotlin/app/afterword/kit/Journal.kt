@@ -228,8 +228,23 @@ public class Journal private constructor(
     /** The journal's devices, those that were removed too. */
     public suspend fun devices(): List<Device> = working { engine.devices().map { it.toKit() } }
 
-    /** Removes a device for ever. */
-    public suspend fun removeDevice(device: DeviceId): Unit = working { engine.removeDevice(device.text) }
+    /**
+     * Removes a device for ever, and tells every other that can be reached before the deadline. It is removed first: what this
+     * device has and it lacks it never gets.
+     */
+    public suspend fun removeDevice(
+        device: DeviceId,
+        deadline: Duration = 20.seconds,
+    ): SyncedOnce = waiting { engine.removeDevice(device.text, deadline.toFfi()).toKit() }
+
+    /**
+     * Devices that were added or removed elsewhere, and that nobody has seen here yet. [JournalEvent.Alarm] says
+     * `device_added` or `device_removed` where there are any, also to those who begin to listen later.
+     */
+    public suspend fun deviceNews(): DeviceNews = working { engine.deviceNews().toKit() }
+
+    /** Somebody has seen these news: nobody is told of them again on this device. */
+    public suspend fun deviceNewsSeen(news: DeviceNews): Unit = working { engine.deviceNewsSeen(news.seen) }
 
     /**
      * Shows a code and adds the device that comes with it: [steps] hears the code and how far it is, on the thread that

@@ -3,11 +3,13 @@ package app.afterword.kit
 import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.async
 import kotlinx.coroutines.coroutineScope
+import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.flow.toList
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertFalse
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
+import kotlin.time.Duration.Companion.seconds
 
 /** The scenarios of two devices. */
 class DevicesTest {
@@ -67,6 +69,30 @@ class DevicesTest {
                     assertTrue(heard.any { it is JournalEvent.SyncChanged && it.state == SyncState.Idle }, "$heard")
                     assertFalse(JournalEvent.SyncChanged(SyncState.Met(laptop, equal = false)) in heard)
                     assertEquals(JournalEvent.LockChanged(LockState.ENDED), heard.last())
+                }
+            }
+        }
+
+    @Test
+    fun s29DeviceNews() =
+        scenario {
+            Two.joined { two ->
+                two.third { third ->
+                    val (laptop, added) = two.laptop.deviceId() to third.deviceId()
+                    for ((code, isRemoval) in listOf("device_added" to false, "device_removed" to true)) {
+                        if (isRemoval) two.laptop.removeDevice(added, 1.seconds)
+                        two.sync()
+                        // Who listens later hears it too.
+                        two.phone.events.first { it == JournalEvent.Alarm(code) }
+                        val news = two.phone.deviceNews()
+                        val change = news.changes.single()
+                        val at = checkNotNull(change.at)
+                        assertEquals(DeviceChange(added, "phone", isRemoval, laptop, "laptop", at), change)
+                        assertEquals(0, news.more)
+                        two.phone.deviceNewsSeen(news)
+                        assertTrue(two.phone.deviceNews().changes.isEmpty())
+                        assertTrue(two.laptop.deviceNews().changes.isEmpty(), "it did so itself")
+                    }
                 }
             }
         }

@@ -21,6 +21,11 @@ internal class Two(
         return phone.syncOnce(address, soon).also { laptop.stopServing() }
     }
 
+    /** A third device joins, is called "phone" like the second, and is used. */
+    suspend fun third(use: suspend (Journal) -> Unit) {
+        Place().use { guest -> join(laptop, guest, isTyped = false).journal.closing { use(it) } }
+    }
+
     companion object {
         /** Makes a journal that [prepare] writes into, lets a second device join it, lets [use] use both. */
         suspend fun joined(
