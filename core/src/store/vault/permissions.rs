@@ -93,7 +93,8 @@ pub fn holds_others(root: &Path) -> bool {
     fs::read_dir(root).into_iter().flatten().flatten().any(|entry| !is_ours(&entry.file_name()))
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
