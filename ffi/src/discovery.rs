@@ -12,7 +12,7 @@ use crate::error::{Result, parse_all};
 /// What is to be announced, as DNS-based service discovery has it (RFC 6763): Android's NSD, Apple's Bonjour.
 #[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
 pub struct AnnouncedService {
-    /// The type, like `_afterword._udp`.
+    /// The type, like `_p2p._udp`.
     pub service_type: String,
     /// The instance's name.
     pub name: String,

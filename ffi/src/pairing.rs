@@ -37,7 +37,7 @@ pub struct Paired {
 }
 
 impl From<Joined> for Paired {
-    fn from(Joined { device, device_name, host, host_name }: Joined) -> Self {
+    fn from(Joined { device, device_name, host, host_name, .. }: Joined) -> Self {
         Self { device: device.to_string(), device_name, host: host.to_string(), host_name }
     }
 }

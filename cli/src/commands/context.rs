@@ -262,15 +262,18 @@ fn kept(id: EntryId, recovered: &Recovered) -> String {
     said
 }
 
-/// Turns true when the person, or the system, asks the program to stop.
+/// Turns true when the person, or the system, asks the program to stop. Who asks a second time, or when nothing listens
+/// any more, ends it at once.
 pub(super) fn stop_signal() -> Outcome<watch::Receiver<bool>> {
     let (stop, stopped) = watch::channel(false);
     let mut signals = signal_hook::iterator::Signals::new([signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM])
         .map_err(|error| Error::internal(format!("signals can't be heard: {error}")))?;
     std::thread::spawn(move || {
-        for _ in signals.forever() {
-            if stop.send(true).is_err() {
-                return;
+        for signal in signals.forever() {
+            // Looked at first: who hears it may be gone a moment later.
+            if stop.is_closed() || stop.send_replace(true) {
+                // As if nobody had waited for it.
+                let _ = signal_hook::low_level::emulate_default_handler(signal);
             }
         }
     });

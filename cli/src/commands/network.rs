@@ -261,7 +261,7 @@ pub(super) fn pair_join(context: &Context, code: &str, peer: Option<&str>, name:
         name: name.map_or_else(Context::device_name, str::to_owned),
         peer,
         discover: LOOK_AROUND * 3,
-        stop: None,
+        stop: Some(stop_signal()?),
     };
     let mut progress = Progress::new("syncing", context.out.is_json());
     let home = context.home.clone();
@@ -269,6 +269,12 @@ pub(super) fn pair_join(context: &Context, code: &str, peer: Option<&str>, name:
         Engine::join(&home, code, &options, unlock, environment(), old, |told| moved(&mut progress, &told))
     })??;
     progress.finish();
+    if joined.windows > 1 {
+        context.out.note(&format!(
+            "{} devices on this network said that they show this code; {} is the one that knew it.",
+            joined.windows, joined.host_name
+        ));
+    }
     let event = joined_json(&joined);
     context.out.event(&event, |event| human::pair(event, Style::here()))
 }

@@ -132,10 +132,13 @@ pub fn pair(event: &Pair, style: Style) -> String {
         Pair::Joined { device, host } => {
             format!("{} and {} now share this journal.", line(&device.name), line(&host.name))
         }
+        Pair::WrongGuess { left: 0 } => {
+            "Somebody typed a wrong code, and there are no more codes. The picture above still works.".to_owned()
+        }
         Pair::WrongGuess { left } => {
             format!(
-                "Somebody typed a wrong code, so it is void. {} left before pairing ends.",
-                count(u64::from(*left), "try", "tries")
+                "Somebody typed a wrong code, so it is void. {} left; the picture works all along.",
+                count(u64::from(*left), "code is", "codes are")
             )
         }
     }

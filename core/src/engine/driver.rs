@@ -10,8 +10,9 @@ use super::arriving;
 use super::shared::Shared;
 use crate::error::{Code, Error, Result};
 use crate::id::DeviceId;
+use crate::store::rules::Standing;
 use crate::sync::{Close, Config, Costs, Event, Mode, Reply, Request, Session, SessionError, Stream, serve_request};
-use crate::transport::{Connection, Wire};
+use crate::transport::{Connection, STOPPED, Wire};
 
 /// Bytes read from a stream at once.
 const READ: usize = 256 << 10;
@@ -20,6 +21,8 @@ const ROOM: usize = 64 << 10;
 /// Pieces that wait for a stream's flow control.
 const WRITE_AHEAD: usize = 4;
 const TICK: Duration = Duration::from_millis(500);
+/// How long the dialer may take to open its stream.
+const OPENED: Duration = Duration::from_secs(10);
 /// How long the end of a session waits for bytes of blobs that have come already.
 const SALVAGE: Duration = Duration::from_millis(20);
 /// While a live session waits for quiet.
@@ -186,10 +189,8 @@ fn outcome(
     }
 }
 
-/// The close code of a side that was told to stop.
-const STOPPED: u32 = 6;
 /// The first close code that no version has a meaning for yet.
-const LATER: u32 = 7;
+const LATER: u32 = STOPPED + 1;
 
 enum Ended {
     Here(Close),
@@ -265,11 +266,35 @@ async fn drive(
     let streams = async {
         if connection.is_dialer() { connection.open_control().await } else { connection.accept_control().await }
     };
-    let (send, mut control) = match tokio::time::timeout(Duration::from_secs(10), streams).await {
+    let opened = tokio::time::timeout(OPENED, streams);
+    tokio::pin!(opened);
+    // Who the peer is to this journal is known before it says anything: a member's connection is kept from then on, and
+    // one of a removed device ends.
+    let mut standing = None;
+    let opened = loop {
+        tokio::select! {
+            reply = answers.recv(), if standing.is_none() => {
+                let Some(reply) = reply.transpose()? else { return Ok(Ended::Stopped) };
+                match reply.standing {
+                    Standing::Member => connection.admit(),
+                    Standing::Removed => return Ok(Ended::Here(Close::Refused)),
+                    // It may introduce itself.
+                    Standing::Unknown => {}
+                }
+                standing = Some(reply);
+            }
+            opened = &mut opened => break opened,
+            _ = stop.changed() => return Ok(Ended::Stopped),
+        }
+    };
+    let (send, mut control) = match opened {
         Ok(Ok(streams)) => streams,
         Ok(Err(error)) => return over(error),
         Err(_) => return Err(unreachable("the other device said nothing")),
     };
+    if let Some(reply) = standing {
+        session.reply(reply);
+    }
     let mut control_out = outlet(send);
     let mut chunks_out: Option<Outlet> = None;
     let mut tick = tokio::time::interval(TICK);
@@ -313,6 +338,9 @@ async fn drive(
             _ = stop.changed() => return Ok(Ended::Stopped),
             reply = answers.recv() => {
                 if let Some(reply) = reply {
+                    if matches!(&reply, Ok(reply) if reply.standing == Standing::Member) {
+                        connection.admit();
+                    }
                     session.progress(begun.elapsed().as_millis() as u64);
                     session.reply(reply?);
                     let _ = tell.send(Told::Progress(*session.costs()));

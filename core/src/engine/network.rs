@@ -10,17 +10,38 @@ use crate::error::Result;
 use crate::id::DeviceId;
 use crate::store::StorageExt;
 use crate::store::rules;
-use crate::transport::{Discovery, Endpoint, Options, Service, ServiceKind, Tag};
+use crate::store::sqlite::Peer;
+use crate::transport::{ConnectError, Connection, Discovery, Endpoint, Options, Service, ServiceKind, Tag};
 
 /// An endpoint that dials, and listens where an address is given. Must be called inside the runtime.
 pub(super) fn endpoint(shared: &Shared, listen: Option<SocketAddr>, keep_alive: Option<Duration>) -> Result<Endpoint> {
     let options = Options { keep_alive, ..Options::default() };
-    let entropy = Box::new(shared.entropy.clone());
+    let (entropy, clock) = (Box::new(shared.entropy.clone()), shared.clock.clone());
     let identity = &shared.identity;
     match listen {
-        Some(address) => Endpoint::bind(address, &identity.key, &identity.discovery, entropy, options),
-        None => Endpoint::dialer(&identity.key, &identity.discovery, entropy, options),
+        Some(address) => Endpoint::bind(address, &identity.key, &identity.discovery, clock, entropy, options),
+        None => Endpoint::dialer(&identity.key, &identity.discovery, clock, entropy, options),
     }
+}
+
+/// Dials a candidate. Where nobody knows which device answers, each member is tried in turn, the one that was last met
+/// there first: a gate opens to who names its device, and a wrong name costs one packet each way.
+pub(super) async fn connect(shared: &Shared, endpoint: &Endpoint, candidate: Candidate) -> Result<Connection> {
+    if let Some(device) = candidate.device {
+        return Ok(endpoint.connect(candidate.address, device).await?);
+    }
+    let there = |peer: &Peer| peer.address == Some(candidate.address);
+    let met: BTreeSet<_> = shared.store.peers()?.into_iter().filter(there).map(|peer| peer.device).collect();
+    let members = others(shared)?;
+    let mut refused = ConnectError::NotAdmitted(candidate.address);
+    for device in members.intersection(&met).chain(members.difference(&met)) {
+        match endpoint.connect(candidate.address, *device).await {
+            Ok(connection) => return Ok(connection),
+            Err(error @ ConnectError::NotAdmitted(_)) => refused = error,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(refused.into())
 }
 
 /// What this device looks around with, if it is wanted and there is something.

@@ -1,8 +1,10 @@
 //! Adding a device: the host's side of a pairing window, and the newcomer's.
 //!
 //! On the paired channel, postcard, in turn: host `Offer`, guest [`Newcomer`], host `Welcome`, then both sync as members
-//! over a connection of their own, and the guest says `Done`. Nothing of the journal but its id and the host's name is
-//! said before the guest has consented to be added to exactly this journal.
+//! over a connection of their own, and the guest says `Done`. Nothing of the journal but its id is said before the guest has
+//! consented to be added to exactly this journal. Every wait ends by itself, and when `stop` turns true.
+
+mod windows;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -10,6 +12,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
 use super::adopt::adopt;
 use super::driver::{self, Outcome, Told};
@@ -25,8 +28,7 @@ use crate::store::vault::Unlock;
 use crate::store::{Setting, StorageExt};
 use crate::sync::Mode;
 use crate::transport::{
-    Connection, Endpoint, Invitation, PairedChannel, PairingEvent, PairingHost, PairingOptions, Service, ServiceKind,
-    ShownCode,
+    Endpoint, Invitation, PairedChannel, PairingEvent, PairingHost, PairingOptions, Service, ShownCode,
 };
 
 const MAX_OFFER: usize = 1 << 10;
@@ -34,13 +36,12 @@ const MAX_NEWCOMER: usize = 1 << 10;
 const MAX_WELCOME: usize = 16 << 20;
 /// How long the host waits for a guest that is not connected, before it leaves it to sync later.
 const PATIENCE: Duration = Duration::from_secs(45);
-/// The guest's last word may come after a long first sync.
-const LAST_WORD: Duration = Duration::from_secs(6 * 3600);
+/// How long it waits for one that is connected and moves nothing.
+const MAX_QUIET: Duration = Duration::from_secs(120);
 
 #[derive(Serialize, Deserialize)]
 struct Offer {
     journal: JournalId,
-    host: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -82,6 +83,8 @@ pub struct Joined {
     pub host: DeviceId,
     /// Its name.
     pub host_name: String,
+    /// How many windows on the network said that they show the code; one where it was not looked for there.
+    pub windows: usize,
 }
 
 /// How a newcomer joins.
@@ -117,7 +120,7 @@ impl Engine {
         told: &mut (dyn FnMut(HostEvent) + Send),
     ) -> Result<Joined> {
         let shared = &self.shared;
-        let options = PairingOptions { message: LAST_WORD, ..PairingOptions::default() };
+        let options = PairingOptions::default();
         let (mut window, code) =
             PairingHost::open(listen, self.device(), shared.clock.as_ref(), &mut shared.entropy.clone(), options)?;
         let discovery = network::discovery(shared, discover);
@@ -150,8 +153,10 @@ impl Engine {
             }
         };
         let members = network::endpoint(shared, Some(SocketAddr::new(listen.ip(), 0)), Some(Duration::from_secs(10)))?;
-        let added = self.welcome(channel, &members, told).await;
-        let (joined, channel) = added?;
+        let (joined, channel) = tokio::select! {
+            added = self.welcome(channel, &members, told) => added?,
+            _ = stop.wait_for(|stop| *stop) => return Err(interrupted()),
+        };
         let done = self.first_sync(&members, joined.device, channel, stop, told).await;
         members.close();
         done.map(|()| joined)
@@ -166,8 +171,7 @@ impl Engine {
     ) -> Result<(Joined, PairedChannel)> {
         let identity = &self.shared.identity;
         let host_name = network::name_of(&self.shared, &self.device());
-        let offer = Offer { journal: identity.journal, host: host_name.clone() };
-        channel.send(&encode(&offer)?).await?;
+        channel.send(&encode(&Offer { journal: identity.journal })?).await?;
         let newcomer: Newcomer = decode(&channel.recv(MAX_NEWCOMER).await?)?;
         if newcomer.device != channel.peer() {
             return Err(misfit());
@@ -198,7 +202,7 @@ impl Engine {
         let port = members.local_addr().map_or(0, |address| address.port());
         channel.send(&encode(&Welcome { statements, secret, port })?).await?;
         told(HostEvent::Added { device, name: device_name.clone() });
-        Ok((Joined { device, device_name, host: self.device(), host_name }, channel))
+        Ok((Joined { device, device_name, host: self.device(), host_name, windows: 1 }, channel))
     }
 
     /// Serves the guest's sessions until it says that it is done.
@@ -212,15 +216,19 @@ impl Engine {
     ) -> Result<()> {
         let (tell, mut hear) = mpsc::unbounded_channel();
         let mut sessions = tokio::task::JoinSet::new();
-        let last_word = async { channel.recv(16).await.map(drop) };
+        let last_word = async { channel.recv_at_last(16).await.map(drop) };
         tokio::pin!(last_word);
         let mut stopped = stop.clone();
+        // When the guest was last heard of. Nobody else's dialing counts.
+        let mut heard = Instant::now();
         let outcome = loop {
             let lonely = sessions.is_empty();
+            let patience = if lonely { PATIENCE } else { MAX_QUIET };
             tokio::select! {
                 done = &mut last_word => break done.map_err(|_| gone()),
                 Some(connection) = members.accept() => {
                     if connection.peer() == guest {
+                        heard = Instant::now();
                         let (news, stop) = (self.shared.news(), stop.clone());
                         sessions.spawn(driver::run(
                             self.shared.clone(), connection, Mode::Live, news, stop, tell.clone(),
@@ -228,12 +236,16 @@ impl Engine {
                     }
                 }
                 Some(ended) = sessions.join_next(), if !lonely => {
+                    heard = Instant::now();
                     if let Ok(Outcome { error: Some(error), equal: None, .. }) = ended {
                         tracing::debug!(code = error.code.as_str(), "a first sync broke off");
                     }
                 }
-                Some(news) = hear.recv() => told(HostEvent::Progress(news)),
-                () = tokio::time::sleep(PATIENCE), if lonely => break Err(gone()),
+                Some(news) = hear.recv() => {
+                    heard = Instant::now();
+                    told(HostEvent::Progress(news));
+                }
+                () = tokio::time::sleep_until(heard + patience) => break Err(gone()),
                 _ = stopped.wait_for(|stop| *stop) => break Err(interrupted()),
             }
         };
@@ -303,18 +315,17 @@ async fn join(
 ) -> Result<(Engine, Joined)> {
     let invitation = Invitation::parse(code)?;
     let mut entropy = environment.entropy.clone();
-    let address = match options.peer.or(invitation.address()) {
-        Some(address) => address,
-        None => find_host(&invitation, options.discover, environment).await?,
-    };
     let device = Device::generate(&mut entropy);
-    let pairing = PairingOptions { message: Duration::from_secs(60), ..PairingOptions::default() };
-    let mut channel = crate::transport::pair(&invitation, address, device.key.id(), &mut entropy, &pairing).await?;
+    let found_at = match options.peer.or(invitation.address()) {
+        Some(address) => vec![vec![address]],
+        None => windows::find(&invitation, options.discover, environment).await?,
+    };
+    let (mut channel, address) = windows::prove_to_one(&invitation, &found_at, device.key.id(), &mut entropy).await?;
     let host = channel.peer();
     let offer: Offer = decode(&channel.recv(MAX_OFFER).await?)?;
     channel.send(&encode(&device.newcomer(&offer.journal, &options.name)?)?).await?;
     let welcome: Welcome = decode(&channel.recv(MAX_WELCOME).await?)?;
-    let statements = check_statements(&welcome.statements, &offer.journal, &device.key.id(), &host)?;
+    let (statements, host_name) = check_statements(&welcome.statements, &offer.journal, &device.key.id(), &host)?;
     let engine = found(beside, unlock, &device, &welcome.secret, &statements, environment.clone())?;
 
     let members = network::endpoint(&engine.shared, None, None)?;
@@ -324,31 +335,34 @@ async fn join(
         adopt(&old.shared, &engine.shared)?;
         session(&engine, &members, address, host, told).await?;
     }
-    super::sync::derive_after(&engine.shared, std::time::Duration::MAX, told).await;
+    // All of it is durable here: the host need not wait until it can be read.
     channel.send(b"done").await?;
     channel.close().await;
     members.close();
-    let joined = Joined { device: device.key.id(), device_name: options.name.clone(), host, host_name: offer.host };
+    super::sync::derive_after(&engine.shared, std::time::Duration::MAX, told).await;
+    let (device, device_name) = (device.key.id(), options.name.clone());
+    let joined = Joined { device, device_name, host, host_name, windows: found_at.len() };
     Ok((engine, joined))
 }
 
 /// Statements from the host must be this journal's, lack none that one of them names, and make both devices members, or
-/// nothing is founded on them.
+/// nothing is founded on them. With them comes the name that the host was added under: what it calls itself is not asked.
 fn check_statements(
     encoded: &[Vec<u8>],
     journal: &JournalId,
     device: &DeviceId,
     host: &DeviceId,
-) -> Result<Vec<Statement>> {
+) -> Result<(Vec<Statement>, String)> {
     let decoded = encoded.iter().map(|bytes| Statement::decode(bytes)).collect::<Result<Vec<_>, _>>()?;
     let mut set = Statements::new(decoded.first().cloned().ok_or_else(misfit)?)?;
     for statement in decoded.iter().skip(1).cloned() {
         set.insert(statement)?;
     }
-    let both = set.state().is_member(device) && set.state().is_member(host);
+    let state = set.state();
+    let host = state.member(host).filter(|_| state.is_member(device)).ok_or_else(misfit)?;
     // Whoever lacks what its own add names can sign no keep that counts.
-    let right = set.journal() == *journal && both && set.all_complete();
-    if right { Ok(decoded) } else { Err(misfit()) }
+    let right = set.journal() == *journal && set.all_complete();
+    if right { Ok((decoded, host.name.clone())) } else { Err(misfit()) }
 }
 
 async fn session(
@@ -358,10 +372,7 @@ async fn session(
     host: DeviceId,
     told: &mut (dyn FnMut(Told) + Send),
 ) -> Result<()> {
-    let connection: Connection = members.connect(address).await?;
-    if connection.peer() != host {
-        return Err(misfit());
-    }
+    let connection = members.connect(address, host).await?;
     let (_stop, stopped) = watch::channel(false);
     let (tell, mut hear) = mpsc::unbounded_channel();
     let running = driver::run(engine.shared.clone(), connection, Mode::Once, engine.shared.news(), stopped, tell);
@@ -377,28 +388,6 @@ async fn session(
         None if outcome.equal.is_some() => Ok(()),
         None => Err(gone()),
     }
-}
-
-async fn find_host(invitation: &Invitation, patience: Duration, environment: &Environment) -> Result<SocketAddr> {
-    let nameplate = invitation.nameplate();
-    let nowhere = || {
-        Error::new(
-            Code::Unreachable,
-            "no open pairing window was found on this network",
-            "check that the other device still shows the code, or name its address with --peer",
-        )
-    };
-    let discovery = environment.finder.discovery(&mut environment.entropy.clone()).ok_or_else(nowhere)?;
-    let mut watch = discovery.watch(ServiceKind::Pairings)?;
-    let looking = async {
-        while let Some(sighting) = watch.next().await {
-            if matches!(sighting.service, Service::Pairing { nameplate: seen } if Some(seen) == nameplate) {
-                return Some(sighting.address);
-            }
-        }
-        None
-    };
-    tokio::time::timeout(patience, looking).await.ok().flatten().ok_or_else(nowhere)
 }
 
 fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>> {
@@ -450,7 +439,7 @@ mod golden {
     /// What is said on the paired channel, byte for byte; the newcomer is a part of the add statement's vector.
     #[test]
     fn what_is_said_on_the_paired_channel_is_these_bytes() {
-        let offer = Offer { journal: JournalId::from_bytes([10; 16]), host: "Zoë's laptop".to_owned() };
+        let offer = Offer { journal: JournalId::from_bytes([10; 16]) };
         let welcome =
             Welcome { statements: vec![b"genesis".to_vec()], secret: Secret::from_bytes([0x5e; 32]), port: 300 };
         let hex = |bytes: Vec<u8>| HEXLOWER.encode(&bytes);
@@ -462,13 +451,16 @@ mod golden {
 
     #[test]
     fn what_a_later_version_says_behind_them_is_passed_over() {
-        let offer =
-            encode(&Offer { journal: JournalId::from_bytes([10; 16]), host: "Zoë's laptop".to_owned() }).unwrap();
-        let read = |behind: &[u8]| decode::<Offer>(&[&offer[..], behind].concat()).map(|offer| offer.host);
+        let journal = JournalId::from_bytes([10; 16]);
+        let offer = encode(&Offer { journal }).unwrap();
+        let read = |behind: &[u8]| decode::<Offer>(&[&offer[..], behind].concat()).map(|offer| offer.journal);
         let later = encode(&vec![(3_u32, &b"more"[..]), (300, b"")]).unwrap();
-        assert_eq!(read(&later).unwrap(), "Zoë's laptop");
+        assert_eq!(read(&later).unwrap(), journal);
         assert!(read(b"").is_ok());
         assert!(read(&later[..later.len() - 1]).is_err() && read(&[0]).is_err());
         assert!(decode::<Offer>(&offer[..offer.len() - 1]).is_err());
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! Staying up: answers members, finds them, keeps a live session with each, and derives what comes.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -184,8 +185,12 @@ async fn stay(server: Arc<Server>, connection: Connection, dialed: Option<Socket
     while let Ok(told) = hear.try_recv() {
         heard(&server, device, told, &mut said);
     }
-    if let Some(count) = lock(&server.table).live.get_mut(&device) {
-        *count = count.saturating_sub(1);
+    if let Entry::Occupied(mut live) = lock(&server.table).live.entry(device) {
+        *live.get_mut() -= 1;
+        if *live.get() == 0 {
+            // Nobody is remembered for having come: anybody may.
+            live.remove();
+        }
     }
     if outcome.equal.is_some() && outcome.error.as_ref().is_none_or(|error| error.code == Code::Unreachable) {
         // A device that leaves a live session is no trouble.
@@ -325,14 +330,14 @@ async fn dial(server: &Arc<Server>, candidate: Candidate) {
     let now = Instant::now();
     {
         let table = lock(&server.table);
-        let connected = candidate.device.is_some_and(|device| table.live.get(&device).is_some_and(|count| *count > 0));
+        let connected = candidate.device.is_some_and(|device| table.live.contains_key(&device));
         // Of two that see each other, the one with the lower id dials at once and the other a little later.
         let early = table.pauses.get(&candidate.address).is_some_and(|(until, _)| now < *until);
         if connected || early {
             return;
         }
     }
-    match server.endpoint.connect(candidate.address).await {
+    match network::connect(&server.shared, &server.endpoint, candidate).await {
         Ok(connection) => {
             let server_for_session = server.clone();
             let address = candidate.address;

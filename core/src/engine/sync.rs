@@ -235,9 +235,9 @@ async fn try_one(
         derived: Deriving::default(),
         error: Some(error),
     };
-    let connection = match tokio::time::timeout(timeout, endpoint.connect(candidate.address)).await {
+    let connection = match tokio::time::timeout(timeout, network::connect(shared, endpoint, candidate)).await {
         Ok(Ok(connection)) => connection,
-        Ok(Err(error)) => return Some(unreached(error.into())),
+        Ok(Err(error)) => return Some(unreached(error)),
         Err(_) => return Some(unreached(not_found())),
     };
     let peer = connection.peer();

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use quinn::{ConnectionError, RecvStream, SendStream, VarInt};
 
+use super::admission::Place;
 use super::meter::Meter;
 use super::tls;
 use crate::error::Error;
@@ -17,6 +18,9 @@ const BLOB_PRIORITY: i32 = 0;
 /// quinn does not count the datagram that a server begins a connection with. Our dialers pad it to exactly this
 /// (RFC 9000, 14.1).
 pub(super) const FIRST_DATAGRAM: u64 = 1200;
+/// The code a connection is closed with by a side that was told to stop, or has no place for it: nothing is wrong, and
+/// the other may dial again.
+pub const STOPPED: u32 = 6;
 /// How long [`Connection::finish`] waits for its last datagram to leave.
 const LEAVE: Duration = Duration::from_millis(250);
 
@@ -36,24 +40,39 @@ pub struct Wire {
     pub handshake_bytes: u64,
 }
 
-/// An authenticated connection. It closes when the last clone and stream of it are gone.
+/// An authenticated connection. It closes when the last clone of it is gone, a dialed one when the last stream is as well.
+///
+/// One that was accepted is closed a while after its first packet, unless it was [admitted](Self::admit).
 #[derive(Debug, Clone)]
 pub struct Connection {
     peer: DeviceId,
     inner: quinn::Connection,
     meter: Arc<Meter>,
+    /// Of an accepted one.
+    place: Option<Arc<Place>>,
     /// The socket of a dialed connection lives as long as the connection.
     _dialer: Option<Arc<quinn::Endpoint>>,
 }
 
 impl Connection {
-    pub(super) fn new(
+    pub(super) fn dialed(
         inner: quinn::Connection,
         meter: Arc<Meter>,
-        dialer: Option<Arc<quinn::Endpoint>>,
+        dialer: Arc<quinn::Endpoint>,
     ) -> Result<Self, Error> {
-        let peer = peer(&inner).ok_or_else(|| Error::internal("a handshake ended without the peer's key"))?;
-        Ok(Self { peer, inner, meter, _dialer: dialer })
+        Ok(Self { peer: peer(&inner)?, inner, meter, place: None, _dialer: Some(dialer) })
+    }
+
+    pub(super) fn accepted(inner: quinn::Connection, meter: Arc<Meter>, place: Place) -> Result<Self, Error> {
+        Ok(Self { peer: peer(&inner)?, inner, meter, place: Some(Arc::new(place)), _dialer: None })
+    }
+
+    /// Says that the peer's key is a member's. Until then an accepted connection gives way to others, and lives for the
+    /// time of [`Options::handshake`](super::Options::handshake) at most.
+    pub fn admit(&self) {
+        if let Some(place) = &self.place {
+            place.admit(self.peer);
+        }
     }
 
     /// The device whose key signed the handshake. Whether it is a member is for the store to say.
@@ -163,8 +182,11 @@ pub(super) fn exporter(connection: &quinn::Connection, label: &[u8], context: &[
     Some(out)
 }
 
-fn peer(connection: &quinn::Connection) -> Option<DeviceId> {
-    let identity = connection.peer_identity()?;
-    let entries = identity.downcast_ref::<Vec<rustls::pki_types::CertificateDer<'static>>>()?;
-    Some(tls::split_spki(entries.first()?)?.0)
+fn peer(connection: &quinn::Connection) -> Result<DeviceId, Error> {
+    let key = || {
+        let identity = connection.peer_identity()?;
+        let entries = identity.downcast_ref::<Vec<rustls::pki_types::CertificateDer<'static>>>()?;
+        Some(tls::split_spki(entries.first()?)?.0)
+    };
+    key().ok_or_else(|| Error::internal("a handshake ended without the peer's key"))
 }

@@ -3,7 +3,11 @@
 //! A member is announced under a *tag* that changes daily: `MAC_k("afterword day tag v1\0" ‖ day ‖ device)[..8]`, k the
 //! journal's discovery secret, day the days since 1970-01-01 UTC in 8 bytes, big-endian. Members know each other's tags;
 //! nobody else can tell whose a tag is, or that two days' tags are one device's. Clocks differ, so the tags of yesterday
-//! and tomorrow are known too. A pairing window is announced with its public nameplate.
+//! and tomorrow are known too. A pairing window is announced with its public nameplate: its guests share no key with it.
+//!
+//! Both are announced under [`SERVICE_TYPE`], which names no program: a phone's system wants the type as a constant of the
+//! app, so it can't be keyed, and this one is what libp2p's programs look for each other under. Theirs are not ours, by
+//! their names, and ours not theirs. Who knows this format can still tell one of ours by the shape of its name.
 //!
 //! An announcement proves nothing: anybody can repeat one. It only says where to dial.
 
@@ -28,7 +32,9 @@ pub(super) const NAMEPLATE: &str = "n";
 /// Sightings that wait to be looked at; a crowd or a prankster costs no more than this.
 pub(super) const WAITING: usize = 64;
 /// One announcement may name this many addresses.
-pub(super) const MOST_ADDRESSES: usize = 8;
+const MOST_ADDRESSES: usize = 8;
+/// The type under which services of both kinds are announced (RFC 6763).
+pub(super) const SERVICE_TYPE: &str = "_p2p._udp";
 const TAG_LEN: usize = 8;
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// How often a beacon looks whether a new day began.
@@ -119,20 +125,26 @@ pub enum ServiceKind {
 }
 
 impl ServiceKind {
-    /// The type under which services are announced (RFC 6763).
-    pub(super) fn service_type(self) -> &'static str {
-        match self {
-            Self::Members => "_afterword._udp",
-            Self::Pairings => "_afterword-pair._udp",
-        }
-    }
-
-    /// What an instance of this type is, by its name and what it says under [`NAMEPLATE`]: nothing, if it is not ours.
-    pub(super) fn read(self, name: &str, nameplate: Option<&str>) -> Option<Service> {
-        match self {
-            Self::Members => name.parse().ok().map(Service::Member),
-            Self::Pairings => nameplate?.parse().ok().map(|nameplate| Service::Pairing { nameplate }),
-        }
+    /// What an instance is, by its name and what it says under [`NAMEPLATE`], and where: nothing, if it is not ours or not
+    /// this.
+    pub(super) fn read(
+        self,
+        name: &str,
+        nameplate: Option<&str>,
+        addresses: impl Iterator<Item = SocketAddr>,
+    ) -> Vec<Sighting> {
+        // A window's name has a tag's shape.
+        let Ok(instance) = name.parse::<Tag>() else { return Vec::new() };
+        let service = match (self, nameplate) {
+            (Self::Members, None) => Service::Member(instance),
+            (Self::Pairings, Some(number)) => match number.parse() {
+                Ok(nameplate) => Service::Pairing { nameplate },
+                Err(_) => return Vec::new(),
+            },
+            _ => return Vec::new(),
+        };
+        let seen = addresses.take(MOST_ADDRESSES);
+        seen.map(|address| Sighting { service, instance: instance.0, address }).collect()
     }
 }
 
@@ -141,6 +153,8 @@ impl ServiceKind {
 pub struct Sighting {
     /// What it says it is.
     pub service: Service,
+    /// Which announcement said so; one may name many addresses.
+    pub instance: [u8; 8],
     /// Where to dial.
     pub address: SocketAddr,
 }

@@ -18,16 +18,16 @@ use quinn::{
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
-use super::admission;
+use super::admission::{Door, MAX_UNPROVED};
 use super::connection::Connection;
-use super::gate;
+use super::gate::{self, Gate};
 use super::meter::Metered;
 use super::tls::{self, Answer, Expected, Identity};
 use crate::crypto::Derived;
 use crate::crypto::{DeviceKey, HashKey};
 use crate::error::{Code, Error};
 use crate::id::DeviceId;
-use crate::time::{Entropy, random};
+use crate::time::{Clock, Entropy, random};
 
 /// Never sent (SNI is off); the API asks for a name.
 pub(super) const SERVER_NAME: &str = "afterword.invalid";
@@ -40,8 +40,6 @@ const CONNECTION_WINDOW: u32 = 8 << 20;
 /// acknowledges after 25 ms, and one that misses a packet at once.
 const UNACKNOWLEDGED: u32 = 9;
 const IDLE: Duration = Duration::from_secs(30);
-/// Finished connections that nobody has asked for yet; more are turned away.
-const WAITING: usize = 32;
 const REBIND_TRIES: u32 = 5;
 const REBIND_PAUSE: Duration = Duration::from_millis(100);
 
@@ -50,7 +48,8 @@ const REBIND_PAUSE: Duration = Duration::from_millis(100);
 pub struct Options {
     /// Sent on a quiet connection to keep it; `serve` uses 10 s, one `sync` none.
     pub keep_alive: Option<Duration>,
-    /// How long a handshake may take, ours or a dialer's.
+    /// How long a handshake may take. A dialer's key must be [known](Connection::admit) to be a member's within the same
+    /// time, from its first packet on.
     pub handshake: Duration,
     /// Whether to look for larger datagrams than 1200 bytes. Costs 7 kB of probes after each handshake.
     pub mtu_discovery: bool,
@@ -69,10 +68,14 @@ pub enum ConnectError {
     /// Nothing answered in time.
     #[error("no device answers at {0}")]
     Unreachable(SocketAddr),
-    /// What answers does not know this journal, or we do not know what answers.
+    /// The gate stayed shut: what answers is not the device that was dialed, or reads the time otherwise, or is no device
+    /// of this journal at all. It can't be asked which.
+    #[error("the device at {0} does not let this one in")]
+    NotAdmitted(SocketAddr),
+    /// What answers is not what we dialed.
     #[error("what answers at {0} is not a device of this journal")]
     Refused(SocketAddr),
-    /// What answers speaks no protocol that we do.
+    /// What answers speaks no version of QUIC that we do.
     #[error("the device at {0} runs another version of Afterword")]
     Version(SocketAddr),
     /// This endpoint was closed.
@@ -89,6 +92,11 @@ impl From<ConnectError> for Error {
             ConnectError::Unreachable(_) => {
                 (Code::Unreachable, "check that `afterword serve` runs there and that both are on one network")
             }
+            ConnectError::NotAdmitted(_) => (
+                Code::Unreachable,
+                "check the address, and the date and time of both devices, which may differ by an hour; if the two have not \
+                 heard of each other yet, sync from the other one, or with a third first",
+            ),
             ConnectError::Refused(_) => (Code::Refused, "check the address, or pair the two devices again"),
             ConnectError::Version(_) => (Code::TooNew, "update Afterword on the older of the two devices"),
             ConnectError::Closed => (Code::Cancelled, "start again"),
@@ -98,19 +106,30 @@ impl From<ConnectError> for Error {
     }
 }
 
-/// TLS alerts travel in QUIC as 0x100 + alert (RFC 9001, 4.8).
-const NO_APPLICATION_PROTOCOL: u64 = 0x100 + 120;
+/// TLS alerts travel in QUIC as 0x100 + alert (RFC 9001, 4.8); this one is `access_denied`.
+const ACCESS_DENIED: u64 = 0x100 + 49;
+/// Codes of QUIC's own (RFC 9000, 20.1).
+const CONNECTION_REFUSED: u64 = 0x2;
+/// What an application's close is called as long as the handshake is not over.
+const APPLICATION_ERROR: u64 = 0xc;
 
 pub(super) fn failed(address: SocketAddr, error: &ConnectionError) -> ConnectError {
     let code = match error {
-        ConnectionError::TransportError(error) => u64::from(error.code),
         ConnectionError::ConnectionClosed(close) => u64::from(close.error_code),
-        ConnectionError::ApplicationClosed(_) => return ConnectError::Refused(address),
+        // What it showed was not what we went on with.
+        ConnectionError::TransportError(_) | ConnectionError::ApplicationClosed(_) => {
+            return ConnectError::Refused(address);
+        }
         ConnectionError::VersionMismatch => return ConnectError::Version(address),
         ConnectionError::LocallyClosed => return ConnectError::Closed,
         _ => return ConnectError::Unreachable(address),
     };
-    if code == NO_APPLICATION_PROTOCOL { ConnectError::Version(address) } else { ConnectError::Refused(address) }
+    match code {
+        CONNECTION_REFUSED | ACCESS_DENIED => ConnectError::NotAdmitted(address),
+        // It gave way to others, or was too slow.
+        APPLICATION_ERROR => ConnectError::Unreachable(address),
+        _ => ConnectError::Refused(address),
+    }
 }
 
 /// Where a device listens and dials from.
@@ -121,6 +140,8 @@ pub struct Endpoint(Arc<Shared>);
 struct Shared {
     identity: Identity,
     secret: HashKey,
+    gate: Arc<Gate>,
+    clock: Arc<dyn Clock>,
     entropy: Mutex<Box<dyn Entropy>>,
     options: Options,
     state: Mutex<State>,
@@ -151,10 +172,11 @@ impl Endpoint {
         address: SocketAddr,
         identity: &DeviceKey,
         discovery: &HashKey,
+        clock: Arc<dyn Clock>,
         entropy: Box<dyn Entropy>,
         options: Options,
     ) -> Result<Self, Error> {
-        let endpoint = Self::dialer(identity, discovery, entropy, options)?;
+        let endpoint = Self::dialer(identity, discovery, clock, entropy, options)?;
         endpoint.listen(address)?;
         Ok(endpoint)
     }
@@ -163,13 +185,17 @@ impl Endpoint {
     pub fn dialer(
         identity: &DeviceKey,
         discovery: &HashKey,
+        clock: Arc<dyn Clock>,
         entropy: Box<dyn Entropy>,
         options: Options,
     ) -> Result<Self, Error> {
-        let (sender, receiver) = mpsc::channel(WAITING);
+        // As many as there can be that nobody knows yet.
+        let (sender, receiver) = mpsc::channel(MAX_UNPROVED);
         Ok(Self(Arc::new(Shared {
             identity: Identity::new(identity)?,
             secret: discovery.clone(),
+            gate: Arc::new(Gate::new(discovery.clone(), identity.id(), clock.clone())),
+            clock,
             entropy: Mutex::new(entropy),
             options,
             state: Mutex::new(State { address: None, listener: None, dialers: Vec::new(), sender: Some(sender) }),
@@ -182,24 +208,16 @@ impl Endpoint {
     }
 
     fn listen(&self, address: SocketAddr) -> Result<(), Error> {
-        let answer = Answer::Members(self.0.identity.clone(), self.0.secret.clone());
-        let config = server_config(tls::server(answer, gate::PROTOCOL)?, &self.0.options)?;
+        let answer = Answer::Members(self.0.identity.clone(), self.0.gate.clone());
+        let config = server_config(tls::server(answer)?, &self.0.options)?;
         let ids = Derived::new(self.0.entropy.lock().unwrap_or_else(PoisonError::into_inner).as_mut());
         let (endpoint, runtime) = listening(address, ids, config)?;
         let address = endpoint.local_addr().map_err(|error| no_socket(address, &error))?;
         let sender = self.state().sender.clone().ok_or_else(closed)?;
-        let secret = self.0.secret.clone();
-        let door = admission::Door {
-            endpoint: endpoint.clone(),
-            runtime,
-            handshake: self.0.options.handshake,
-            knocks: Box::new(move |id| gate::knocks(&secret, id)),
-        };
-        let task = tokio::spawn(door.run(move |connection, meter| {
-            let Ok(connection) = Connection::new(connection, meter, None) else { return };
-            if let Err(refused) = sender.try_send(connection) {
-                refused.into_inner().close(0, b"busy");
-            }
+        let door = Door::new(endpoint.clone(), runtime, self.0.options.handshake, Some(self.0.gate.clone()));
+        let task = tokio::spawn(door.run(move |connection, meter, place| {
+            // Where nobody asks for it any more, it closes.
+            let _ = Connection::accepted(connection, meter, place).map(|connection| sender.try_send(connection));
         }));
         let mut state = self.state();
         state.address = Some(address);
@@ -217,26 +235,29 @@ impl Endpoint {
         self.state().address
     }
 
-    /// Waits for the next device that dialed and passed the gate. `None` once the endpoint is closed.
+    /// Waits for the next device that dialed and passed the gate, to be [admitted](Connection::admit). `None` once the
+    /// endpoint is closed.
     pub async fn accept(&self) -> Option<Connection> {
         self.0.accepted.lock().await.recv().await
     }
 
-    /// Dials `address`. Answers within the time that [`Options::handshake`] allows.
-    pub async fn connect(&self, address: SocketAddr) -> Result<Connection, ConnectError> {
+    /// Dials `device` at `address`; nobody else's answer will do. Answers within the time that [`Options::handshake`]
+    /// allows.
+    pub async fn connect(&self, address: SocketAddr, device: DeviceId) -> Result<Connection, ConnectError> {
         let local = |error: String| ConnectError::Local(address, error);
         if self.state().sender.is_none() {
             return Err(ConnectError::Closed);
         }
+        let now = self.0.clock.now();
         let (pass, nonce, knock) = {
             let mut entropy = self.0.entropy.lock().unwrap_or_else(PoisonError::into_inner);
-            let (pass, nonce) = gate::pass(&self.0.secret, entropy.as_mut());
-            (pass, nonce, gate::knock(&self.0.secret, entropy.as_mut()))
+            let (pass, nonce) = gate::pass(&self.0.secret, now, &device, entropy.as_mut());
+            (pass, nonce, gate::knock(&self.0.secret, now, &device, entropy.as_mut()))
         };
         let tls = tls::client(
             Some(self.0.identity.clone()),
-            Expected::Member(self.0.secret.clone(), nonce),
-            vec![gate::PROTOCOL.to_vec(), pass],
+            Expected::Member(device, self.0.secret.clone(), nonce),
+            Some(pass),
         )
         .map_err(|error| local(error.message))?;
         let mut config = client_config(tls, &self.0.options).map_err(|error| local(error.message))?;
@@ -249,14 +270,14 @@ impl Endpoint {
             state.dialers.retain(|dialer| dialer.strong_count() > 0);
             state.dialers.push(Arc::downgrade(&socket));
         }
-        let (connecting, meter) = runtime.start(|| socket.connect_with(config, address, SERVER_NAME));
+        let (connecting, meter) = runtime.start(None, || socket.connect_with(config, address, SERVER_NAME));
         let connecting = connecting.map_err(|error| local(error.to_string()))?;
         let connection = tokio::time::timeout(self.0.options.handshake, connecting)
             .await
             .map_err(|_| ConnectError::Unreachable(address))?
             .map_err(|error| failed(address, &error))?;
         meter.watch(&connection);
-        Connection::new(connection, meter, Some(socket)).map_err(|error| local(error.message))
+        Connection::dialed(connection, meter, socket).map_err(|error| local(error.message))
     }
 
     /// After a change of network: gives every dialed connection a new socket, so that it goes on from the new address, and
@@ -437,7 +458,7 @@ pub(super) fn server_config(tls: rustls::ServerConfig, options: &Options) -> Res
     config
         .transport_config(transport(options))
         .validation_token_config(tokens)
-        .max_incoming(admission::MOST_PENDING)
+        .max_incoming(MAX_UNPROVED)
         .incoming_buffer_size(16 << 10)
         .incoming_buffer_size_total(1 << 20);
     Ok(config)

@@ -1,7 +1,7 @@
 //! Discovery by multicast DNS (RFC 6762, RFC 6763) on the local network.
 //!
-//! - Members: `TAG._afterword._udp.local.`, no TXT.
-//! - Pairing windows: `RANDOM._afterword-pair._udp.local.`, TXT `n=NAMEPLATE`.
+//! - Members: `TAG._p2p._udp.local.`, no TXT.
+//! - Pairing windows: `RANDOM._p2p._udp.local.`, TXT `n=NAMEPLATE`.
 //!
 //! RANDOM and every host name are 16 random hexadecimal digits, fresh for each announcement. No device name is ever said.
 
@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use super::discovery::{
-    Announcement, Discovery, MOST_ADDRESSES, NAMEPLATE, Service, ServiceKind, Sighting, WAITING, Watch,
+    Announcement, Discovery, NAMEPLATE, SERVICE_TYPE, Service, ServiceKind, Sighting, WAITING, Watch,
 };
 use crate::crypto::Derived;
 use crate::error::{Code, Error};
@@ -41,8 +41,8 @@ fn failed(error: &mdns_sd::Error) -> Error {
 }
 
 /// The type's name on the local network.
-fn local(kind: ServiceKind) -> String {
-    format!("{}.local.", kind.service_type())
+fn local() -> String {
+    format!("{SERVICE_TYPE}.local.")
 }
 
 impl MdnsDiscovery {
@@ -78,24 +78,21 @@ impl Drop for Registered {
 
 struct Browsing {
     daemon: ServiceDaemon,
-    kind: ServiceKind,
     task: AbortHandle,
 }
 
 impl Drop for Browsing {
     fn drop(&mut self) {
         self.task.abort();
-        let _ = self.daemon.stop_browse(&local(self.kind));
+        let _ = self.daemon.stop_browse(&local());
     }
 }
 
 impl Discovery for MdnsDiscovery {
     fn announce(&self, service: Service, address: SocketAddr) -> Result<Announcement, Error> {
-        let (kind, instance, text) = match service {
-            Service::Member(tag) => (ServiceKind::Members, tag.to_string(), None),
-            Service::Pairing { nameplate } => {
-                (ServiceKind::Pairings, self.random_name(), Some((NAMEPLATE, nameplate.to_string())))
-            }
+        let (instance, text) = match service {
+            Service::Member(tag) => (tag.to_string(), None),
+            Service::Pairing { nameplate } => (self.random_name(), Some((NAMEPLATE, nameplate.to_string()))),
         };
         let host = format!("{}.local.", self.random_name());
         let (wildcard, ip) = match address.ip() {
@@ -103,7 +100,7 @@ impl Discovery for MdnsDiscovery {
             ip => (false, ip.to_string()),
         };
         let text: Vec<_> = text.into_iter().collect();
-        let mut info = ServiceInfo::new(&local(kind), &instance, &host, ip, address.port(), &text[..])
+        let mut info = ServiceInfo::new(&local(), &instance, &host, ip, address.port(), &text[..])
             .map_err(|error| failed(&error))?;
         if wildcard {
             info = info.enable_addr_auto();
@@ -116,8 +113,9 @@ impl Discovery for MdnsDiscovery {
         Ok(Announcement::new(Registered { daemon: self.daemon.clone(), name }))
     }
 
+    // One at a time: a daemon tells what it sees of a type to whoever asked last.
     fn watch(&self, kind: ServiceKind) -> Result<Watch, Error> {
-        let events = self.daemon.browse(&local(kind)).map_err(|error| failed(&error))?;
+        let events = self.daemon.browse(&local()).map_err(|error| failed(&error))?;
         let (sender, sightings) = mpsc::channel(WAITING);
         let task = tokio::spawn(async move {
             while let Ok(event) = events.recv_async().await {
@@ -128,21 +126,19 @@ impl Discovery for MdnsDiscovery {
                 }
             }
         });
-        let guard = Browsing { daemon: self.daemon.clone(), kind, task: task.abort_handle() };
+        let guard = Browsing { daemon: self.daemon.clone(), task: task.abort_handle() };
         Ok(Watch::new(sightings, guard))
     }
 }
 
 /// What an announcement says, if it is one of ours.
 fn read(kind: ServiceKind, service: &ResolvedService) -> Vec<Sighting> {
-    let kind_name = format!(".{}", local(kind));
+    let kind_name = format!(".{}", local());
     let name = service.fullname.strip_suffix(&kind_name).unwrap_or_default();
-    let found = kind.read(name, service.get_property_val_str(NAMEPLATE));
-    let Some(found) = found else { return Vec::new() };
     let mut addresses: Vec<SocketAddr> = service.addresses.iter().map(|ip| address(ip, service.port)).collect();
     // IPv4 first: it needs no scope, and most home networks have it.
     addresses.sort();
-    addresses.into_iter().take(MOST_ADDRESSES).map(|address| Sighting { service: found, address }).collect()
+    kind.read(name, service.get_property_val_str(NAMEPLATE), addresses.into_iter())
 }
 
 fn address(ip: &ScopedIp, port: u16) -> SocketAddr {

@@ -10,6 +10,7 @@
 //!   counted to the end of the turn, so a datagram that came right behind HANDSHAKE_DONE and was taken in with it counts
 //!   as handshake.
 
+use std::fmt;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -96,19 +97,30 @@ fn until_done(side: Side, stats: &ConnectionStats, sent_before: u64) -> Option<u
 }
 
 /// tokio, with a look at the next driver that is spawned.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Metered {
-    next: Mutex<Option<Arc<Meter>>>,
+    next: Mutex<Option<(Arc<Meter>, Presence)>>,
+}
+
+/// Whatever is to be dropped when QUIC has nothing more to do with a connection, which is some time after its end.
+pub(super) type Presence = Option<Box<dyn Send>>;
+
+impl fmt::Debug for Metered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Metered")
+    }
 }
 
 impl Metered {
-    /// Runs `start`, which spawns one connection's driver before it returns, with a meter on that driver.
-    pub(super) fn start<T>(&self, start: impl FnOnce() -> T) -> (T, Arc<Meter>) {
+    /// Runs `start`, which spawns one connection's driver before it returns, with a meter on that driver, which drops
+    /// `presence` when it ends.
+    pub(super) fn start<T>(&self, presence: Presence, start: impl FnOnce() -> T) -> (T, Arc<Meter>) {
         let meter = Arc::new(Meter::default());
-        *self.next.lock().unwrap_or_else(PoisonError::into_inner) = Some(meter.clone());
+        *self.next.lock().unwrap_or_else(PoisonError::into_inner) = Some((meter.clone(), presence));
         let started = start();
         // Nothing was spawned if the start failed.
-        *self.next.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let unused = self.next.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(unused);
         (started, meter)
     }
 }
@@ -120,7 +132,7 @@ impl Runtime for Metered {
 
     fn spawn(&self, future: Pin<Box<dyn Future<Output = ()> + Send>>) {
         match self.next.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            Some(meter) => drop(tokio::spawn(Driver { future, meter })),
+            Some((meter, presence)) => drop(tokio::spawn(Driver { future, meter, _presence: presence })),
             None => drop(tokio::spawn(future)),
         }
     }
@@ -133,6 +145,7 @@ impl Runtime for Metered {
 struct Driver {
     future: Pin<Box<dyn Future<Output = ()> + Send>>,
     meter: Arc<Meter>,
+    _presence: Presence,
 }
 
 impl Future for Driver {

@@ -28,7 +28,7 @@ mod tls;
 #[cfg(test)]
 mod tests;
 
-pub use connection::{Connection, Wire};
+pub use connection::{Connection, STOPPED, Wire};
 pub use discovery::{Announcement, Beacon, Discovery, Finder, Service, ServiceKind, Sighting, Tag, Watch};
 pub use endpoint::{ConnectError, Endpoint, Options, dialable};
 pub use mdns::MdnsDiscovery;

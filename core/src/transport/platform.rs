@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
 
 use super::discovery::{
-    Announcement, Discovery, MOST_ADDRESSES, NAMEPLATE, Service, ServiceKind, Sighting, WAITING, Watch,
+    Announcement, Discovery, NAMEPLATE, SERVICE_TYPE, Service, ServiceKind, Sighting, WAITING, Watch,
 };
 use crate::crypto::Derived;
 use crate::error::Error;
@@ -20,7 +20,7 @@ use crate::time::{Entropy, random};
 /// What is to be announced, on every network that the system has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Announced {
-    /// The service's type, like `_afterword._udp`.
+    /// The service's type, like `_p2p._udp`.
     pub service_type: &'static str,
     /// The instance's name. It says nothing of the device to who does not know the journal.
     pub name: String,
@@ -52,10 +52,9 @@ pub struct Sightings {
 impl Sightings {
     /// An instance, what its TXT record says under our key, and where it answers. What is not ours is nothing.
     pub fn seen(&self, name: &str, text: Option<&str>, addresses: &[SocketAddr]) {
-        let Some(service) = self.kind.read(name, text) else { return };
-        for address in addresses.iter().take(MOST_ADDRESSES) {
+        for sighting in self.kind.read(name, text, addresses.iter().copied()) {
             // A full queue drops what comes; it will be seen again.
-            let _ = self.sender.try_send(Sighting { service, address: *address });
+            let _ = self.sender.try_send(sighting);
         }
     }
 
@@ -98,23 +97,23 @@ impl Drop for Ending {
 
 impl Discovery for SystemDiscovery {
     fn announce(&self, service: Service, address: SocketAddr) -> Result<Announcement, Error> {
-        let (kind, name, text) = match service {
-            Service::Member(tag) => (ServiceKind::Members, tag.to_string(), None),
+        let (name, text) = match service {
+            Service::Member(tag) => (tag.to_string(), None),
             Service::Pairing { nameplate } => {
                 let mut entropy = self.entropy.lock().unwrap_or_else(PoisonError::into_inner);
                 let name = data_encoding::HEXLOWER.encode(&random::<8>(&mut *entropy));
-                (ServiceKind::Pairings, name, Some((NAMEPLATE, nameplate.to_string())))
+                (name, Some((NAMEPLATE, nameplate.to_string())))
             }
         };
         let (platform, number) = (self.platform.clone(), self.next.fetch_add(1, Ordering::Relaxed));
-        platform.announce(number, Announced { service_type: kind.service_type(), name, port: address.port(), text })?;
+        platform.announce(number, Announced { service_type: SERVICE_TYPE, name, port: address.port(), text })?;
         Ok(Announcement::new(Ending { platform, number, end: |platform, number| platform.withdraw(number) }))
     }
 
     fn watch(&self, kind: ServiceKind) -> Result<Watch, Error> {
         let (sender, sightings) = mpsc::channel(WAITING);
         let (platform, number) = (self.platform.clone(), self.next.fetch_add(1, Ordering::Relaxed));
-        platform.look(number, kind.service_type(), Sightings { kind, sender })?;
+        platform.look(number, SERVICE_TYPE, Sightings { kind, sender })?;
         Ok(Watch::new(sightings, Ending { platform, number, end: |platform, number| platform.stop_looking(number) }))
     }
 }

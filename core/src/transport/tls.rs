@@ -14,7 +14,7 @@ use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::{CertifiedKey, SigningKey};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, SignatureScheme};
 
-use super::gate::{self, Nonce};
+use super::gate::{self, Gate, Nonce};
 use crate::crypto::{DeviceKey, HashKey};
 use crate::error::Error;
 use crate::id::DeviceId;
@@ -74,7 +74,7 @@ impl Identity {
 #[derive(Debug)]
 pub(super) enum Answer {
     /// Members only: who shows a pass gets the key and a proof.
-    Members(Identity, HashKey),
+    Members(Identity, Arc<Gate>),
     /// Anyone: a throw-away key.
     Anyone(Identity),
 }
@@ -82,9 +82,9 @@ pub(super) enum Answer {
 impl ResolvesServerCert for Answer {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         match self {
-            Self::Members(identity, secret) => {
-                let nonce = gate::admits(secret, hello.alpn()?)?;
-                Some(identity.certified(&gate::proof(secret, &nonce, &spki(&identity.id))))
+            Self::Members(identity, gate) => {
+                let nonce = gate.admits(hello.alpn()?)?;
+                Some(identity.certified(&gate.proof(&nonce, &spki(&identity.id))))
             }
             Self::Anyone(identity) => Some(identity.certified(&[])),
         }
@@ -112,8 +112,8 @@ impl ResolvesClientCert for Identity {
 /// Which server a dialer goes on with.
 #[derive(Debug)]
 pub(super) enum Expected {
-    /// Whoever proves the discovery secret for this connection's pass.
-    Member(HashKey, Nonce),
+    /// This device, if it proves the discovery secret for this connection's pass.
+    Member(DeviceId, HashKey, Nonce),
     /// Exactly this throw-away key, read from a QR.
     Key(DeviceId),
     /// Any throw-away key; what follows in the stream tells them apart.
@@ -190,7 +190,7 @@ impl ServerCertVerifier for RawKeys {
     ) -> Result<ServerCertVerified, rustls::Error> {
         let (id, rest) = split_spki(entry).filter(|_| more.is_empty()).ok_or_else(refused)?;
         let known = match &self.expected {
-            Expected::Member(secret, nonce) => gate::proves(secret, nonce, &spki(&id), rest),
+            Expected::Member(device, secret, nonce) => id == *device && gate::proves(secret, nonce, &spki(&id), rest),
             Expected::Key(key) => rest.is_empty() && id == *key,
             Expected::Any => rest.is_empty(),
         };
@@ -223,8 +223,8 @@ fn configuration(error: impl std::fmt::Display) -> Error {
     Error::internal(format_args!("TLS can't be configured: {error}"))
 }
 
-/// A server that speaks `protocol`. Dialers must show a raw key unless it answers anyone.
-pub(super) fn server(answer: Answer, protocol: &[u8]) -> Result<rustls::ServerConfig, Error> {
+/// A server. Dialers must show a raw key unless it answers anyone.
+pub(super) fn server(answer: Answer) -> Result<rustls::ServerConfig, Error> {
     let builder = rustls::ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(configuration)?;
@@ -233,18 +233,18 @@ pub(super) fn server(answer: Answer, protocol: &[u8]) -> Result<rustls::ServerCo
         Answer::Anyone(_) => builder.with_no_client_auth(),
     };
     let mut config = builder.with_cert_resolver(Arc::new(answer));
-    config.alpn_protocols = vec![protocol.to_vec()];
+    config.alpn_protocols = vec![gate::PROTOCOL.to_vec()];
     config.send_tls13_tickets = 0;
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.max_early_data_size = 0;
     Ok(config)
 }
 
-/// A dialer that offers `protocols`, shows `identity` if it has one, and goes on only with `expected`.
+/// A dialer that shows `pass` beside the protocol and `identity`, where it has them, and goes on only with `expected`.
 pub(super) fn client(
     identity: Option<Identity>,
     expected: Expected,
-    protocols: Vec<Vec<u8>>,
+    pass: Option<Vec<u8>>,
 ) -> Result<rustls::ClientConfig, Error> {
     let builder = rustls::ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13])
@@ -255,7 +255,7 @@ pub(super) fn client(
         Some(identity) => builder.with_client_cert_resolver(Arc::new(identity)),
         None => builder.with_no_client_auth(),
     };
-    config.alpn_protocols = protocols;
+    config.alpn_protocols = [gate::PROTOCOL.to_vec()].into_iter().chain(pass).collect();
     config.resumption = Resumption::disabled();
     config.enable_early_data = false;
     config.enable_sni = false;

@@ -37,7 +37,7 @@ fn a_device_added_behind_ones_back_is_accepted_when_it_shows_its_add() {
 }
 
 #[test]
-fn a_device_dialed_that_the_dialer_never_heard_of_is_accepted_too() {
+fn a_device_that_the_dialer_never_heard_of_must_dial_itself() {
     let (a, _) = Home::init("a");
     let b = Home::join(&a);
     let c = Home::join(&a);
@@ -48,13 +48,13 @@ fn a_device_dialed_that_the_dialer_never_heard_of_is_accepted_too() {
         serving.interrupt(SOON).expect_code(0);
         report
     };
-    // The dialer may need the other to introduce itself; what it must not do is break or lose anything.
-    if report.code == Some(0) {
-        assert_eq!(body(&b, &entry), "Dialed by a device that does not know it.");
-    } else {
-        assert_eq!(report.json()["peers"][0]["error"]["code"], "refused", "{}", report.stdout);
-        meet(&c, &b);
-    }
+    // A gate opens to who names its device: the one that is not known yet must dial, and introduces itself.
+    let report = report.expect_code(1).json();
+    let error = &report["peers"][0]["error"];
+    assert_eq!(error["code"], "unreachable", "{report}");
+    assert!(error["hint"].as_str().unwrap().contains("sync from the other one"), "{report}");
+    meet(&c, &b);
+    assert_eq!(body(&b, &entry), "Dialed by a device that does not know it.");
     assert_same(&[&b, &c]);
 }
 

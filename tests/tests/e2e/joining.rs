@@ -1,7 +1,10 @@
 //! Pairing: codes that are wrong or used up, and joining with a journal of one's own.
 
-use afterword_tests::Home;
+use afterword_core::crypto::DeviceKey;
+use afterword_core::transport::{Invitation, PairingEvent, PairingHost, PairingOptions, pair};
+use afterword_tests::clock::environment;
 use afterword_tests::home::text;
+use afterword_tests::{Home, Seeded};
 
 use super::support::{SOON, assert_same, body, device, ids, meet};
 
@@ -77,26 +80,66 @@ fn a_wrong_word_burns_the_code_and_the_next_one_works() {
     assert_same(&[&host, &guest]);
 }
 
+/// Each wrong word makes the next wait a little longer; whoever has the picture is never kept waiting.
 #[test]
-fn five_wrong_guesses_are_all_there_are() {
+fn wrong_words_end_no_window() {
     let (host, _) = Home::init("host");
     let mut pairing = host.start(&["pair", "--listen", "127.0.0.1:0"]);
     let guest = Home::new();
-    let (mut code, mut address) = (String::new(), String::new());
-    for left in (0..5).rev() {
-        let event = pairing.event("code", SOON);
-        (code, address) = (text(&event, "code"), text(&event, "address"));
-        let (number, words) = code.split_once('-').unwrap();
+    let mut code = pairing.event("code", SOON);
+    for left in [4, 3] {
+        let (number, words) = text(&code, "code").split_once('-').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
         let (first, second) = words.split_once('-').unwrap();
-        let failure = guest.fails(&["pair", &format!("{number}-{second}-{first}"), "--peer", &address]);
+        let swapped = format!("{number}-{second}-{first}");
+        let failure = guest.fails(&["pair", &swapped, "--peer", &text(&code, "address")]);
         assert_eq!(failure.code, "refused", "{failure:?}");
         assert_eq!(pairing.event("wrong_guess", SOON)["left"], left);
+        code = pairing.event("code", SOON);
     }
-    // The right words of the last one are no better now; only the picture still is.
-    guest.fails(&["pair", &code, "--peer", &address]);
-    assert!(pairing.is_up());
-    let said = pairing.kill9();
-    assert!(said.json_lines().iter().all(|event| event["event"] != "joined"), "{said:?}");
+    // From where the wrong ones came.
+    let printed = guest.run_json(&["pair", &text(&code, "qr")]).expect_code(0).json_lines();
+    assert_eq!(printed.last().unwrap()["event"], "joined");
+    let said = pairing.wait(SOON).expect_code(0);
+    let guesses = said.json_lines().iter().filter(|event| event["event"] == "wrong_guess").count();
+    assert_eq!(guesses, 2, "{said:?}");
+    assert_same(&[&host, &guest]);
+}
+
+/// Whoever knows the code and then says nothing: the other side hears a signal, and has no more patience than a moment.
+#[test]
+fn who_says_nothing_holds_nobody() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let mut entropy = Seeded::new(1);
+    let mut id = || DeviceKey::generate(&mut entropy).id();
+    let (mute, other) = (id(), id());
+
+    let (host, _) = Home::init("host");
+    let mut pairing = host.start(&["pair", "--listen", "127.0.0.1:0"]);
+    let code = pairing.event("code", SOON);
+    let invitation = Invitation::parse(&text(&code, "code")).unwrap();
+    let address = text(&code, "address").parse().unwrap();
+    let mut channel =
+        runtime.block_on(pair(&invitation, address, mute, &mut Seeded::new(2), &PairingOptions::default())).unwrap();
+    // It has said what it says first, and waits.
+    runtime.block_on(channel.recv(1 << 10)).unwrap();
+    let said = pairing.interrupt(SOON).expect_code(1);
+    assert_eq!(said.json_lines().last().unwrap()["error"]["code"], "cancelled", "{said:?}");
+    drop(channel);
+
+    // And a host that says nothing.
+    let environment = environment(3);
+    let (mut window, shown) = runtime
+        .block_on(async {
+            let options = PairingOptions::default();
+            let any = "127.0.0.1:0".parse().unwrap();
+            PairingHost::open(any, other, environment.clock.as_ref(), &mut Seeded::new(4), options)
+        })
+        .unwrap();
+    let guest = Home::new();
+    let joining = guest.start(&["pair", &shown.code, "--peer", &shown.address.to_string()]);
+    let Some(PairingEvent::Joined(_channel)) = runtime.block_on(window.next_event()) else { panic!("it did not come") };
+    let said = joining.interrupt(SOON).expect_code(1);
+    assert_eq!(said.json_lines().last().unwrap()["error"]["code"], "cancelled", "{said:?}");
     assert!(!guest.path().join("journal.db").exists());
 }
 

@@ -4,6 +4,7 @@ mod arriving;
 mod attachments;
 mod canary;
 mod costs;
+mod crowd;
 mod cutoff;
 mod demo;
 mod devices;

@@ -17,6 +17,7 @@ use crate::crypto::Derived;
 use crate::crypto::{ChunkKey, chunk_overhead};
 use crate::error::{Code, Error};
 use crate::id::DeviceId;
+use crate::transport::admission::Place;
 
 /// How long a channel waits, when it ends, for the peer to have all.
 const LINGER: Duration = Duration::from_secs(2);
@@ -55,6 +56,8 @@ pub(super) async fn read_frame(stream: &mut RecvStream, most: usize) -> Result<V
 pub struct PairedChannel {
     peer: DeviceId,
     connection: quinn::Connection,
+    /// Of a host's channel; closes the connection when it goes.
+    _place: Option<Place>,
     send: SendStream,
     receive: RecvStream,
     seal: ChunkKey,
@@ -83,6 +86,7 @@ fn garbled() -> Error {
 impl PairedChannel {
     pub(super) fn new(
         connection: quinn::Connection,
+        place: Option<Place>,
         (send, receive): (SendStream, RecvStream),
         keys: Keys,
         entropy: Derived,
@@ -91,7 +95,7 @@ impl PairedChannel {
         let guest = connection.side().is_client();
         let (peer, seal, open) =
             if guest { (keys.host, keys.to_host, keys.to_guest) } else { (keys.guest, keys.to_guest, keys.to_host) };
-        Self { peer, connection, send, receive, seal, open, sent: 0, received: 0, entropy, patience }
+        Self { peer, connection, _place: place, send, receive, seal, open, sent: 0, received: 0, entropy, patience }
     }
 
     /// The device that proved the code, by the key it named. That it holds the key is shown by what it signs later.
@@ -115,16 +119,19 @@ impl PairedChannel {
             .map_err(|_| broken())
     }
 
-    /// Waits for one message of at most `most` bytes.
+    /// Waits for one message of at most `most` bytes, for as long as a message may take.
     pub async fn recv(&mut self, most: usize) -> Result<Zeroizing<Vec<u8>>, Error> {
+        tokio::time::timeout(self.patience, self.recv_at_last(most)).await.map_err(|_| broken())?
+    }
+
+    /// The same without an end of its own: for whoever waits for other things as well, and decides for how long. It must
+    /// not be dropped and called again: half a message may be read.
+    pub async fn recv_at_last(&mut self, most: usize) -> Result<Zeroizing<Vec<u8>>, Error> {
         let most = most.saturating_add(chunk_overhead());
-        let sealed = tokio::time::timeout(self.patience, read_frame(&mut self.receive, most))
-            .await
-            .map_err(|_| broken())?
-            .map_err(|error| match error {
-                FrameError::TooLong => garbled(),
-                FrameError::Ended => broken(),
-            })?;
+        let sealed = read_frame(&mut self.receive, most).await.map_err(|error| match error {
+            FrameError::TooLong => garbled(),
+            FrameError::Ended => broken(),
+        })?;
         let message = self.open.open(&self.received.to_be_bytes(), &sealed).map_err(|_| garbled())?;
         self.received += 1;
         Ok(message)

@@ -265,6 +265,11 @@ impl Host {
 }
 
 impl HostProved {
+    /// Who the guest says it is.
+    pub(super) fn guest(&self) -> DeviceId {
+        self.keys.guest
+    }
+
     /// Takes m5; the channel is open.
     pub(super) fn finish(self, m5: &[u8]) -> Result<Keys, ProofError> {
         same(m5, &self.expected)?;

@@ -8,12 +8,12 @@ use quinn::{ConnectionError, RecvStream, SendStream};
 use super::channel::{FrameError, PairedChannel, read_frame, write_frame};
 use super::code::{Invitation, Kind};
 use super::exchange::{EXPORTER_LABEL, Guest, Hello, Keys, MODE_QR, MODE_SHORT, MOST, ProofError, VERSION};
-use super::{PAIRING_PROTOCOL, PairingOptions, reason};
+use super::{PairingOptions, reason};
 use crate::crypto::Derived;
 use crate::error::{Code, Error};
 use crate::id::DeviceId;
 use crate::time::Entropy;
-use crate::transport::connection::exporter;
+use crate::transport::connection::{STOPPED, exporter};
 use crate::transport::endpoint::{ConnectError, Options, SERVER_NAME, client_config, dialing, failed};
 use crate::transport::tls::{self, Expected};
 
@@ -63,6 +63,17 @@ async fn ended(address: SocketAddr, connection: &quinn::Connection) -> Error {
             "start pairing again on the other device and use the code it shows then",
         )
         .about("code_over"),
+        reason::LATER => Error::new(
+            Code::Refused,
+            "wrong codes were tried, so the other device takes none for a while",
+            "wait half a minute and use the code that it shows then, or scan its picture",
+        )
+        .about("code_later"),
+        STOPPED => Error::new(
+            Code::Unreachable,
+            "the other device had too many others at its door",
+            "try again with the same code",
+        ),
         reason::VERSION => Error::new(
             Code::TooNew,
             "the other device runs another version of Afterword",
@@ -98,7 +109,7 @@ async fn prove(
         Kind::Qr(ticket) => (ticket.secret.to_vec(), MODE_QR, 0, Expected::Key(ticket.key)),
     };
     let password = zeroize::Zeroizing::new(password);
-    let tls = tls::client(None, expected, vec![PAIRING_PROTOCOL.to_vec()])?;
+    let tls = tls::client(None, expected, None)?;
     let config = client_config(tls, &Options::default())?;
     let (socket, _) = dialing(address).map_err(|_| unreachable(address))?;
     let connection = socket
@@ -110,7 +121,7 @@ async fn prove(
 
     let steps = steps(&connection, (password.as_slice(), mode, nameplate), session, device, &mut entropy).await;
     match steps {
-        Ok((streams, keys)) => Ok(PairedChannel::new(connection, streams, keys, entropy, options.message)),
+        Ok((streams, keys)) => Ok(PairedChannel::new(connection, None, streams, keys, entropy, options.message)),
         Err(Step::Proof(error)) => Err(proof(error)),
         Err(Step::Stream) => Err(ended(address, &connection).await),
     }
@@ -155,7 +166,7 @@ async fn steps(
 
 fn refused(address: SocketAddr, error: ConnectError) -> Error {
     match error {
-        ConnectError::Unreachable(_) => unreachable(address),
+        ConnectError::Unreachable(_) | ConnectError::NotAdmitted(_) => unreachable(address),
         ConnectError::Refused(_) => Error::new(
             Code::Refused,
             format!("the device at {address} is not the one that showed this code, or shows none now"),

@@ -1,30 +1,31 @@
 //! The host's side: a window with a code in it, and who comes to it.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use quinn::{RecvStream, SendStream};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
+use zeroize::Zeroizing;
 
 use super::channel::{PairedChannel, read_frame, write_frame};
 use super::code::{ShortCode, Ticket};
-use super::exchange::{EXPORTER_LABEL, Hello, Host, MODE_QR, MODE_SHORT, MOST, ProofError, VERSION};
-use super::{PAIRING_PROTOCOL, PairingOptions, reason};
+use super::exchange::{EXPORTER_LABEL, Hello, Host, Keys, MODE_QR, MODE_SHORT, MOST, ProofError, VERSION};
+use super::{PairingOptions, reason};
 use crate::crypto::Derived;
 use crate::crypto::DeviceKey;
 use crate::error::Error;
 use crate::id::DeviceId;
 use crate::time::{Clock, Entropy, Timestamp, random};
-use crate::transport::admission::{Door, Places};
+use crate::transport::admission::{Door, Place};
 use crate::transport::connection::exporter;
 use crate::transport::endpoint::{Options, dialable, listening, server_config};
 use crate::transport::tls::{self, Answer, Identity};
 
-/// Guests that prove at one time; the oldest gives way.
-const MOST_GUESTS: usize = 16;
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
 /// A code to show.
@@ -72,6 +73,7 @@ struct Window {
     /// Counts codes, so that of all who dialed for one code only the first proof is looked at.
     generation: u64,
     left: u8,
+    pauses: Pauses,
     open: bool,
     /// A guest has proved; nobody else is looked at unless it fails.
     taken: bool,
@@ -106,8 +108,9 @@ impl Window {
         }
     }
 
-    fn wrong(&mut self) {
+    fn wrong(&mut self, from: IpAddr) {
         self.left = self.left.saturating_sub(1);
+        self.pauses.wrong(from, Instant::now());
         self.say(PairingEvent::WrongGuess { left: self.left });
         self.next_code();
     }
@@ -115,6 +118,36 @@ impl Window {
     fn say(&self, event: PairingEvent) {
         // Nobody listens once the host is dropped.
         let _ = self.events.send(event);
+    }
+}
+
+/// How long after wrong proofs no other is looked at.
+#[derive(Debug)]
+struct Pauses {
+    first: Duration,
+    /// After the last wrong one: how many there were, and until when everybody waits.
+    all: (u32, Option<Instant>),
+    /// The same for each address that one came from; there are no more than codes.
+    by_address: BTreeMap<IpAddr, (u32, Instant)>,
+}
+
+impl Pauses {
+    fn new(first: Duration) -> Self {
+        Self { first, all: (0, None), by_address: BTreeMap::new() }
+    }
+
+    fn wrong(&mut self, from: IpAddr, now: Instant) {
+        let pause = |count: u32| self.first.saturating_mul(2u32.saturating_pow(count));
+        let (own, _) = self.by_address.get(&from).copied().unwrap_or((0, now));
+        self.by_address.insert(from, (own + 1, now + pause(own + 1)));
+        let (count, _) = self.all;
+        self.all = (count + 1, Some(now + pause(count)));
+    }
+
+    /// When the next proof that comes `from` there is looked at, if not now.
+    fn until(&self, from: IpAddr, now: Instant) -> Option<Instant> {
+        let own = self.by_address.get(&from).map(|(_, until)| *until);
+        own.into_iter().chain(self.all.1).max().filter(|until| *until > now)
     }
 }
 
@@ -148,7 +181,7 @@ impl PairingHost {
     ) -> Result<(Self, ShownCode), Error> {
         let mut entropy = Derived::new(entropy);
         let key = DeviceKey::generate(&mut entropy);
-        let tls = tls::server(Answer::Anyone(Identity::new(&key)?), PAIRING_PROTOCOL)?;
+        let tls = tls::server(Answer::Anyone(Identity::new(&key)?))?;
         // The host's owner may have to think between two messages.
         let quic = Options { handshake: options.proof, keep_alive: Some(KEEP_ALIVE), ..Options::default() };
         let ids = Derived::new(&mut entropy);
@@ -161,6 +194,7 @@ impl PairingHost {
             code: Some(ShortCode::generate(&mut entropy, 0)),
             generation: 0,
             left: options.codes.max(1),
+            pauses: Pauses::new(options.pause),
             open: true,
             taken: false,
             ticket: Ticket { address: dialable(address), secret: random(&mut entropy), key: key.id() },
@@ -173,12 +207,11 @@ impl PairingHost {
         let shown = window.shown().ok_or_else(|| Error::internal("a pairing window without a code"))?;
         let window = Arc::new(Mutex::new(window));
 
-        let guests = Arc::new(Mutex::new(Places::new(MOST_GUESTS)));
-        let door = Door { endpoint: endpoint.clone(), runtime, handshake: options.proof, knocks: Box::new(|_| true) };
+        let door = Door::new(endpoint.clone(), runtime, options.proof, None);
         let shared = window.clone();
-        let door = tokio::spawn(door.run(move |connection, _| {
-            let task = tokio::spawn(receive(connection, shared.clone()));
-            guests.lock().unwrap_or_else(PoisonError::into_inner).push(task.abort_handle());
+        let door = tokio::spawn(door.run(move |connection, _, place| {
+            // Ends when the guest gives way: its connection is closed.
+            tokio::spawn(receive(connection, place, shared.clone()));
         }));
         let deadline = Instant::now() + options.window;
         let host = Self { window, events, endpoint, door: door.abort_handle(), deadline, over: false };
@@ -228,10 +261,15 @@ impl Drop for PairingHost {
 }
 
 /// One guest's connection, from its first stream to the channel or the end.
-async fn receive(connection: quinn::Connection, window: Shared) {
+async fn receive(connection: quinn::Connection, place: Place, window: Shared) {
     let limit = lock(&window).options.proof;
-    match tokio::time::timeout(limit, prove(&connection, &window)).await {
-        Ok(Ok(channel)) => lock(&window).say(PairingEvent::Joined(channel)),
+    match tokio::time::timeout(limit, prove(&connection, &place, &window)).await {
+        Ok(Ok((streams, keys, entropy))) => {
+            let window = lock(&window);
+            let patience = window.options.message;
+            let channel = PairedChannel::new(connection, Some(place), streams, keys, entropy, patience);
+            window.say(PairingEvent::Joined(channel));
+        }
         Ok(Err(reason)) => connection.close(reason.into(), b""),
         Err(_) => connection.close(reason::GARBAGE.into(), b""),
     }
@@ -239,9 +277,9 @@ async fn receive(connection: quinn::Connection, window: Shared) {
 
 /// The window's one place, held by a guest that knew the code. If it goes away before the channel is open, the code is
 /// spent and the window free again.
-struct Place<'a>(Option<&'a Shared>);
+struct Guest<'a>(Option<&'a Shared>);
 
-impl Drop for Place<'_> {
+impl Drop for Guest<'_> {
     fn drop(&mut self) {
         if let Some(window) = self.0 {
             let mut window = lock(window);
@@ -254,7 +292,10 @@ impl Drop for Place<'_> {
     }
 }
 
-async fn prove(connection: &quinn::Connection, window: &Shared) -> Result<PairedChannel, u32> {
+/// A guest's streams, what both sides hold now, and randomness for what follows.
+type Proved = ((SendStream, RecvStream), Keys, Derived);
+
+async fn prove(connection: &quinn::Connection, place: &Place, window: &Shared) -> Result<Proved, u32> {
     let garbage = |_| reason::GARBAGE;
     let session = exporter(connection, EXPORTER_LABEL, b"").ok_or(reason::GARBAGE)?;
     let (mut send, mut receive) = connection.accept_bi().await.map_err(|_| reason::GARBAGE)?;
@@ -263,29 +304,28 @@ async fn prove(connection: &quinn::Connection, window: &Shared) -> Result<Paired
     if hello.version != VERSION {
         return Err(reason::VERSION);
     }
-    let (host, m2, generation, mut entropy) = {
-        let mut window = lock(window);
-        if window.taken {
-            return Err(reason::OVER);
-        }
-        let password = zeroize::Zeroizing::new(match hello.mode {
-            MODE_SHORT => {
-                let code = window.code.as_ref().ok_or(reason::OVER)?;
-                if code.nameplate() != hello.nameplate {
-                    return Err(reason::NAMEPLATE);
+    let from = connection.remote_address().ip().to_canonical();
+    let (host, m2, generation, mut entropy) = loop {
+        let until = {
+            let mut window = lock(window);
+            let password = password(&window, hello)?;
+            let pause = window.pauses.until(from, Instant::now()).filter(|_| hello.mode == MODE_SHORT);
+            match pause {
+                None => {
+                    let mut entropy = Derived::new(&mut window.entropy);
+                    let started = Host::start(&password, &m1, session, &mut entropy);
+                    let (host, m2) = started.map_err(|_| reason::GARBAGE)?;
+                    break (host, m2, window.generation, entropy);
                 }
-                code.text().into_bytes()
+                Some(until) if until - Instant::now() < window.options.proof / 2 => until,
+                Some(_) => return Err(reason::LATER),
             }
-            MODE_QR => window.ticket.secret.to_vec(),
-            _ => return Err(reason::GARBAGE),
-        });
-        let mut entropy = Derived::new(&mut window.entropy);
-        let (host, m2) = Host::start(&password, &m1, session, &mut entropy).map_err(|_| reason::GARBAGE)?;
-        (host, m2, window.generation, entropy)
+        };
+        tokio::time::sleep_until(until).await;
     };
     write_frame(&mut send, &m2).await.map_err(garbage)?;
     let m3 = read_frame(&mut receive, MOST).await.map_err(garbage)?;
-    let (host, m4, mut place) = {
+    let (host, m4, mut guest) = {
         let shared = window;
         let mut window = lock(window);
         if window.taken {
@@ -298,21 +338,40 @@ async fn prove(connection: &quinn::Connection, window: &Shared) -> Result<Paired
         match host.prove(&m3, window.device, &mut entropy) {
             Ok((host, m4)) => {
                 window.taken = true;
-                (host, m4, Place(Some(shared)))
+                (host, m4, Guest(Some(shared)))
             }
             // Anything but the right proof is a guess, nonsense too.
             Err(ProofError::Wrong | ProofError::Garbage) => {
                 if hello.mode == MODE_SHORT {
-                    window.wrong();
+                    window.wrong(from);
                 }
                 return Err(reason::WRONG);
             }
         }
     };
+    // Nobody who knows less takes its place from now on.
+    place.admit(host.guest());
     write_frame(&mut send, &m4).await.map_err(garbage)?;
     let m5 = read_frame(&mut receive, MOST).await.map_err(garbage)?;
     let keys = host.finish(&m5).map_err(|_| reason::WRONG)?;
-    let patience = lock(window).options.message;
-    place.0 = None;
-    Ok(PairedChannel::new(connection.clone(), (send, receive), keys, entropy, patience))
+    guest.0 = None;
+    Ok(((send, receive), keys, entropy))
+}
+
+/// What a guest that says `hello` must know.
+fn password(window: &Window, hello: Hello) -> Result<Zeroizing<Vec<u8>>, u32> {
+    if window.taken {
+        return Err(reason::OVER);
+    }
+    match hello.mode {
+        MODE_SHORT => {
+            let code = window.code.as_ref().ok_or(reason::OVER)?;
+            if code.nameplate() != hello.nameplate {
+                return Err(reason::NAMEPLATE);
+            }
+            Ok(Zeroizing::new(code.text().into_bytes()))
+        }
+        MODE_QR => Ok(Zeroizing::new(window.ticket.secret.to_vec())),
+        _ => Err(reason::GARBAGE),
+    }
 }

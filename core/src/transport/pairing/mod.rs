@@ -21,9 +21,6 @@ pub use exchange::{accepts, script};
 pub use guest::pair;
 pub use host::{PairingEvent, PairingHost, ShownCode};
 
-/// The ALPN value of a pairing endpoint.
-pub(super) const PAIRING_PROTOCOL: &[u8] = b"afterword-pair/1";
-
 /// How long things may take.
 #[derive(Debug, Clone)]
 pub struct PairingOptions {
@@ -35,6 +32,8 @@ pub struct PairingOptions {
     pub proof: Duration,
     /// How long one message of the paired channel may take.
     pub message: Duration,
+    /// How long after the first wrong proof no other is looked at; doubled with each further one.
+    pub pause: Duration,
 }
 
 impl Default for PairingOptions {
@@ -44,6 +43,7 @@ impl Default for PairingOptions {
             codes: 5,
             proof: Duration::from_secs(10),
             message: Duration::from_secs(30),
+            pause: Duration::from_secs(1),
         }
     }
 }
@@ -62,4 +62,7 @@ mod reason {
     pub(super) const GARBAGE: u32 = 4;
     /// A version that this side does not speak.
     pub(super) const VERSION: u32 = 5;
+    // 6 is `transport::STOPPED`.
+    /// Wrong proofs were made; the next is looked at later.
+    pub(super) const LATER: u32 = 7;
 }

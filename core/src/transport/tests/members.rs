@@ -6,25 +6,18 @@ use std::time::Duration;
 
 use quinn::crypto::rustls::QuicClientConfig;
 use quinn::{ConnectionError, ConnectionId};
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::NamedGroup;
 use rustls::client::{ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::ServerName;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use rustls::{DigitallySignedStruct, NamedGroup, SignatureScheme};
 
 use super::super::endpoint::{SERVER_NAME, client_config, dialing, listening, server_config};
 use super::super::gate;
 use super::super::tls::{self, Answer, Expected, Identity};
-use super::super::{ConnectError, Connection, Endpoint};
+use super::super::{ConnectError, Endpoint};
 use super::*;
 use crate::crypto::Derived;
-
-async fn meet(server: &Endpoint, dialer: &Endpoint) -> (Connection, Connection) {
-    let address = server.local_addr().unwrap();
-    let (accepted, dialed) = within(async { tokio::join!(server.accept(), dialer.connect(address)) }).await;
-    (accepted.unwrap(), dialed.unwrap())
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn members_meet_and_know_each_other_by_key() {
@@ -87,75 +80,16 @@ async fn a_session_with_nothing_to_say_costs_at_most_256_bytes() {
     assert_eq!((ours.received_bytes, ours.received_datagrams), (theirs.sent_bytes, theirs.sent_datagrams));
 }
 
-/// What a stranger sees of a server: whether a certificate came, and whether its verifier was asked at all.
-#[derive(Debug, Default)]
-struct Eyes(AtomicUsize);
-
-impl ServerCertVerifier for Eyes {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        self.0.fetch_add(1, Ordering::SeqCst);
-        Ok(ServerCertVerified::assertion())
-    }
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        vec![SignatureScheme::ED25519]
-    }
-    fn requires_raw_public_keys(&self) -> bool {
-        true
-    }
-}
-
-/// Dials as a stranger would, with what it may have seen or made up; says how often a certificate reached it.
-async fn stranger(
-    server: &Endpoint,
-    protocols: Vec<Vec<u8>>,
-    knock: Option<[u8; 20]>,
-) -> (usize, Result<quinn::Connection, ConnectionError>) {
-    let eyes = Arc::new(Eyes::default());
-    let identity = Identity::new(&device(99)).unwrap();
-    let mut tls = tls::client(Some(identity), Expected::Any, protocols).unwrap();
-    tls.dangerous().set_certificate_verifier(eyes.clone());
-    let mut config = client_config(tls, &quick()).unwrap();
-    if let Some(knock) = knock {
-        config.initial_dst_cid_provider(Arc::new(move || ConnectionId::new(&knock)));
-    }
-    let address = server.local_addr().unwrap();
-    let (socket, _) = dialing(address).unwrap();
-    let outcome = within(socket.connect_with(config, address, SERVER_NAME).unwrap()).await;
-    (eyes.0.load(Ordering::SeqCst), outcome)
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stranger_learns_nothing() {
     let server = server(5, 1);
+    let (id, at) = (server.device(), server.local_addr().unwrap());
     let mut entropy = Seeded::new(6);
-    let (other_pass, _) = gate::pass(&secret(2), &mut entropy);
-    let other_knock = gate::knock(&secret(2), &mut entropy);
-    let mut bent = gate::pass(&secret(1), &mut entropy).0;
+    let (other_pass, _) = gate::pass(&secret(2), NOW, &id, &mut entropy);
+    let other_knock = gate::knock(&secret(2), NOW, &id, &mut entropy);
+    let mut bent = gate::pass(&secret(1), NOW, &id, &mut entropy).0;
     bent[30] ^= 1;
-    let mut knock = || Some(gate::knock(&secret(1), &mut entropy));
+    let mut knock = || Some(gate::knock(&secret(1), NOW, &id, &mut entropy));
     let protocol = gate::PROTOCOL.to_vec();
     for (protocols, knock) in [
         // Nothing known; a pass of another journal; with a knock that was overheard: no pass, garbage, nearly right.
@@ -167,60 +101,51 @@ async fn a_stranger_learns_nothing() {
         (vec![protocol.clone(), bent], knock()),
         (vec![], knock()),
     ] {
-        let (certificates, outcome) = stranger(&server, protocols.clone(), knock).await;
+        let (certificates, outcome) = Stranger { key: 99, knock, protocols: protocols.clone() }.dial(at).await;
         assert!(outcome.is_err(), "{protocols:?}");
         assert_eq!(certificates, 0, "{protocols:?}");
     }
     // And our own dialer from another journal gets a clear word.
-    let refused = within(dialer(7, 2).connect(server.local_addr().unwrap())).await.unwrap_err();
-    assert_eq!(refused, ConnectError::Refused(server.local_addr().unwrap()));
+    let refused = dial(&dialer(7, 2), &server).await.unwrap_err();
+    assert_eq!(refused, ConnectError::NotAdmitted(at));
 
     // The members' way in was open all along.
     meet(&server, &dialer(8, 1)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_replayed_gate_yields_the_device_key_and_no_more() {
-    let genuine = server(9, 1);
-    let mut entropy = Seeded::new(10);
-    let (pass, _) = gate::pass(&secret(1), &mut entropy);
-    let knock = gate::knock(&secret(1), &mut entropy);
-    let protocols = vec![gate::PROTOCOL.to_vec(), pass];
-    // The stranger gets the certificate, and is then itself a device that no journal knows.
-    let (certificates, outcome) = stranger(&genuine, protocols, Some(knock)).await;
-    assert_eq!(certificates, 1);
-    let connection = outcome.unwrap();
-    assert_eq!(within(genuine.accept()).await.unwrap().peer(), device(99).id());
-    drop(connection);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dialer_shows_its_key_to_no_server_without_proof() {
-    // One that has a key, and one that even has another journal's secret, answer whoever comes.
-    for proof in [vec![], gate::proof(&secret(2), &[0; gate::NONCE_LEN], &tls::spki(&device(11).id())).to_vec()] {
-        let eyes = Arc::new(Greedy { identity: Identity::new(&device(11)).unwrap(), proof });
-        let mut tls = tls::server(Answer::Anyone(eyes.identity.clone()), gate::PROTOCOL).unwrap();
+    // One that has a key, and one that even has another journal's secret, answer whoever comes. So does one that knows this
+    // journal's, and is not who was dialed.
+    let stale = gate::proof(&secret(2), &[0; gate::NONCE_LEN], &tls::spki(&device(11).id())).to_vec();
+    for (key, secret, proof) in [(11, None, vec![]), (11, None, stale), (12, Some(secret(1)), vec![])] {
+        let eyes = Arc::new(Greedy { identity: Identity::new(&device(key)).unwrap(), secret, proof });
+        let mut tls = tls::server(Answer::Anyone(eyes.identity.clone())).unwrap();
         tls.cert_resolver = eyes;
         let config = server_config(tls, &quick()).unwrap();
         let (endpoint, _) = listening(ANY_PORT, Derived::new(&mut Seeded::new(45)), config).unwrap();
         let address = endpoint.local_addr().unwrap();
         let answering = tokio::spawn(async move { endpoint.accept().await.unwrap().await });
-        let error = within(dialer(46, 1).connect(address)).await.unwrap_err();
+        let error = within(dialer(46, 1).connect(address, device(11).id())).await.unwrap_err();
         assert_eq!(error, ConnectError::Refused(address));
         assert!(within(answering).await.unwrap().is_err());
     }
 }
 
-/// Answers any hello with a key and whatever proof it has.
+/// Answers any hello with a key and whatever proof it has, or makes one.
 #[derive(Debug)]
 struct Greedy {
     identity: Identity,
+    secret: Option<HashKey>,
     proof: Vec<u8>,
 }
 
 impl ResolvesServerCert for Greedy {
-    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let entry = [&tls::spki(&self.identity.id)[..], &self.proof].concat();
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let spki = tls::spki(&self.identity.id);
+        let nonce = hello.alpn()?.nth(1)?.first_chunk()?;
+        let made = self.secret.as_ref().map(|secret| gate::proof(secret, nonce, &spki).to_vec());
+        let entry = [&spki[..], made.as_ref().unwrap_or(&self.proof)].concat();
         Some(Arc::new(CertifiedKey::new(vec![entry.into()], self.identity.key.clone())))
     }
     fn only_raw_public_keys(&self) -> bool {
@@ -265,21 +190,20 @@ impl ClientSessionStore for Hoping {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_ever_resumed() {
     let server = server(12, 1);
+    let (id, address) = (server.device(), server.local_addr().unwrap());
     let eyes = Arc::new(Eyes::default());
     let mut entropy = Seeded::new(13);
-    let (pass, _) = gate::pass(&secret(1), &mut entropy);
-    let identity = Identity::new(&device(14)).unwrap();
-    let mut tls = tls::client(Some(identity), Expected::Any, vec![gate::PROTOCOL.to_vec(), pass]).unwrap();
-    tls.dangerous().set_certificate_verifier(eyes.clone());
     // A dialer that would love to resume: the server must give it nothing to do so with.
     let hoping = Arc::new(Hoping::default());
-    tls.resumption = Resumption::store(hoping.clone());
-    tls.enable_early_data = true;
-    let crypto = Arc::new(QuicClientConfig::try_from(tls).unwrap());
-    let address = server.local_addr().unwrap();
     for round in 1..=3 {
-        let mut config = quinn::ClientConfig::new(crypto.clone());
-        let knock = gate::knock(&secret(1), &mut entropy);
+        let (pass, _) = gate::pass(&secret(1), NOW, &id, &mut entropy);
+        let identity = Identity::new(&device(14)).unwrap();
+        let mut tls = tls::client(Some(identity), Expected::Any, Some(pass)).unwrap();
+        tls.dangerous().set_certificate_verifier(eyes.clone());
+        tls.resumption = Resumption::store(hoping.clone());
+        tls.enable_early_data = true;
+        let mut config = quinn::ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()));
+        let knock = gate::knock(&secret(1), NOW, &id, &mut entropy);
         config.initial_dst_cid_provider(Arc::new(move || ConnectionId::new(&knock)));
         let (socket, _) = dialing(address).unwrap();
         let connecting = match socket.connect_with(config, address, SERVER_NAME).unwrap().into_0rtt() {
@@ -300,8 +224,7 @@ async fn nothing_is_ever_resumed() {
 /// Planted: resumption on. A server that gives tickets is seen by what the test above looks at.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn planted_resumption_is_caught() {
-    let protocol = b"planted".to_vec();
-    let mut tls = tls::server(Answer::Anyone(Identity::new(&device(60)).unwrap()), &protocol).unwrap();
+    let mut tls = tls::server(Answer::Anyone(Identity::new(&device(60)).unwrap())).unwrap();
     tls.send_tls13_tickets = 2;
     tls.session_storage = rustls::server::ServerSessionMemoryCache::new(8);
     let config = server_config(tls, &super::super::Options::default()).unwrap();
@@ -310,7 +233,7 @@ async fn planted_resumption_is_caught() {
     let serving = tokio::spawn(async move { careless.accept().await.unwrap().await.unwrap().closed().await });
 
     let hoping = Arc::new(Hoping::default());
-    let mut tls = tls::client(None, Expected::Any, vec![protocol]).unwrap();
+    let mut tls = tls::client(None, Expected::Any, None).unwrap();
     tls.resumption = Resumption::store(hoping.clone());
     let (socket, _) = dialing(address).unwrap();
     let config = client_config(tls, &super::super::Options::default()).unwrap();
@@ -345,7 +268,7 @@ async fn a_connection_lives_on_after_its_socket_changed() {
 
     dialer.close();
     assert!(dialer.rebind().await.is_err());
-    assert_eq!(dialer.connect(server.local_addr().unwrap()).await.unwrap_err(), ConnectError::Closed);
+    assert_eq!(dial(&dialer, &server).await.unwrap_err(), ConnectError::Closed);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -367,7 +290,8 @@ async fn members_meet_over_ipv6() {
         println!("not run: no IPv6 here");
         return;
     }
-    let server = Endpoint::bind(any, &device(43), &secret(1), Box::new(Seeded::new(43)), quick()).unwrap();
+    let clock = Arc::new(Still(NOW));
+    let server = Endpoint::bind(any, &device(43), &secret(1), clock, Box::new(Seeded::new(43)), quick()).unwrap();
     let (accepted, dialed) = meet(&server, &dialer(44, 1)).await;
     assert_eq!((dialed.peer(), accepted.peer()), (device(43).id(), device(44).id()));
 }
@@ -377,32 +301,9 @@ async fn nobody_there_is_unreachable_in_time() {
     let silent = std::net::UdpSocket::bind(ANY_PORT).unwrap();
     let address = silent.local_addr().unwrap();
     let options = Options { handshake: Duration::from_millis(300), ..Options::default() };
-    let dialer = Endpoint::dialer(&device(17), &secret(1), Box::new(Seeded::new(18)), options).unwrap();
-    let error = within(dialer.connect(address)).await.unwrap_err();
+    let clock = Arc::new(Still(NOW));
+    let dialer = Endpoint::dialer(&device(17), &secret(1), clock, Box::new(Seeded::new(18)), options).unwrap();
+    let error = within(dialer.connect(address, device(18).id())).await.unwrap_err();
     assert_eq!(error, ConnectError::Unreachable(address));
     assert_eq!(crate::error::Error::from(error).code, crate::error::Code::Unreachable);
-}
-
-/// Strangers who overheard a knock start handshakes and never end them; a member still gets in, every time.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn unfinished_handshakes_keep_no_member_out() {
-    let server = server(19, 1);
-    let address = server.local_addr().unwrap();
-    let mut entropy = Seeded::new(20);
-    let mut held = Vec::new();
-    for _ in 0..120 {
-        let (pass, _) = gate::pass(&secret(1), &mut entropy);
-        let knock = gate::knock(&secret(1), &mut entropy);
-        let tls = tls::client(None, Expected::Any, vec![gate::PROTOCOL.to_vec(), pass]).unwrap();
-        let mut config = client_config(tls, &quick()).unwrap();
-        config.initial_dst_cid_provider(Arc::new(move || ConnectionId::new(&knock)));
-        let (socket, _) = dialing(address).unwrap();
-        let connecting = socket.connect_with(config, address, SERVER_NAME).unwrap();
-        held.push((socket, connecting));
-    }
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    for seed in 0..5 {
-        let (accepted, _dialed) = meet(&server, &dialer(30 + seed, 1)).await;
-        assert_eq!(accepted.peer(), device(30 + seed).id());
-    }
 }

@@ -2,15 +2,21 @@
 
 use std::time::Duration;
 
+use super::super::admission::MAX_UNPROVED;
 use super::super::endpoint::{SERVER_NAME, client_config, dialing, listening, server_config};
-use super::super::pairing::{PAIRING_PROTOCOL, PairingOptions};
+use super::super::pairing::PairingOptions;
 use super::super::tls::{self, Answer, Expected, Identity};
 use super::super::{Invitation, PairedChannel, PairingEvent, PairingHost, ShownCode, pair};
 use super::*;
 use crate::error::{Code, Error};
 
 fn host(options: PairingOptions) -> (PairingHost, ShownCode) {
-    PairingHost::open(ANY_PORT, device(1).id(), &Still, &mut Seeded::new(1), options).unwrap()
+    PairingHost::open(ANY_PORT, device(1).id(), &Still(NOW), &mut Seeded::new(1), options).unwrap()
+}
+
+/// With pauses that a test can wait for.
+fn hasty() -> PairingOptions {
+    PairingOptions { pause: Duration::from_millis(5), ..PairingOptions::default() }
 }
 
 async fn join(text: &str, address: SocketAddr, seed: u64) -> Result<PairedChannel, Error> {
@@ -51,7 +57,7 @@ async fn talk(mut guest: PairedChannel, mut host: PairedChannel, seed: u64) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_right_code_opens_a_channel_and_closes_the_window() {
-    let (mut window, shown) = host(PairingOptions::default());
+    let (mut window, shown) = host(hasty());
     assert_eq!(shown.expires_at.0, 1_700_000_000_000 + 300_000);
     let typed = shown.code.to_uppercase().replace('-', " ");
     let guest = join(&typed, shown.address, 2).await.unwrap();
@@ -62,7 +68,7 @@ async fn the_right_code_opens_a_channel_and_closes_the_window() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_qr_pairs_and_no_wrong_proof_burns_it() {
-    let (mut window, shown) = host(PairingOptions::default());
+    let (mut window, shown) = host(hasty());
     let scanned = Invitation::parse(&shown.qr).unwrap();
     assert_eq!((scanned.address(), scanned.nameplate()), (Some(shown.address), None));
     assert!(shown.qr.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b':'));
@@ -75,7 +81,8 @@ async fn a_qr_pairs_and_no_wrong_proof_burns_it() {
     assert_eq!(error.code, Code::Refused);
     // Another key: the guest does not even begin.
     let (_other, elsewhere) =
-        PairingHost::open(ANY_PORT, device(1).id(), &Still, &mut Seeded::new(77), PairingOptions::default()).unwrap();
+        PairingHost::open(ANY_PORT, device(1).id(), &Still(NOW), &mut Seeded::new(77), PairingOptions::default())
+            .unwrap();
     assert_eq!(join(&elsewhere.qr, shown.address, 3).await.unwrap_err().code, Code::Refused);
 
     let guest = join(&shown.qr, shown.address, 3).await.unwrap();
@@ -87,7 +94,7 @@ async fn a_qr_pairs_and_no_wrong_proof_burns_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_word_burns_the_code_and_shows_a_new_one() {
-    let (mut window, shown) = host(PairingOptions::default());
+    let (mut window, shown) = host(hasty());
     let error = join(&misheard(&shown.code), shown.address, 4).await.unwrap_err();
     assert_eq!(error.code, Code::Refused);
     assert!(error.hint.contains("new code"), "{error}");
@@ -106,7 +113,7 @@ async fn a_wrong_word_burns_the_code_and_shows_a_new_one() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_nameplate_burns_nothing() {
-    let (mut window, shown) = host(PairingOptions::default());
+    let (mut window, shown) = host(hasty());
     let (_, words) = shown.code.split_once('-').unwrap();
     let other = if shown.nameplate == 1 { 2 } else { 1 };
     for _ in 0..8 {
@@ -121,7 +128,7 @@ async fn another_nameplate_burns_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn five_wrong_guesses_end_the_codes_but_not_the_qr() {
-    let (mut window, first) = host(PairingOptions::default());
+    let (mut window, first) = host(hasty());
     let mut code = first.code.clone();
     for left in (0..5).rev() {
         assert_eq!(join(&misheard(&code), first.address, 6).await.unwrap_err().code, Code::Refused);
@@ -143,7 +150,7 @@ async fn five_wrong_guesses_end_the_codes_but_not_the_qr() {
 /// Of many guesses at one code at one time, one is looked at.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn guesses_side_by_side_count_one_by_one() {
-    let (mut window, shown) = host(PairingOptions::default());
+    let (mut window, shown) = host(hasty());
     let (nameplate, words) = shown.code.split_once('-').unwrap();
     let (_, second) = words.split_once('-').unwrap();
     let tries: Vec<_> = ["abandon", "ability", "able", "about", "above", "absent", "absorb", "abstract"]
@@ -164,6 +171,59 @@ async fn guesses_side_by_side_count_one_by_one() {
     }
 }
 
+/// After a wrong guess nothing from its address is looked at for a while, right or wrong. The QR does not wait.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_wrong_word_the_next_one_waits_and_the_qr_does_not() {
+    let (mut window, shown) = host(PairingOptions { pause: Duration::from_secs(3600), ..PairingOptions::default() });
+    assert_eq!(join(&misheard(&shown.code), shown.address, 4).await.unwrap_err().code, Code::Refused);
+    assert!(matches!(within(window.next_event()).await, Some(PairingEvent::WrongGuess { left: 4 })));
+    let Some(PairingEvent::Code(next)) = within(window.next_event()).await else { panic!() };
+    for code in [misheard(&next.code), misheard(&next.code), next.code.clone()] {
+        let error = join(&code, next.address, 4).await.unwrap_err();
+        assert_eq!((error.code, error.about), (Code::Refused, "code_later"));
+    }
+    let guest = join(&next.qr, next.address, 4).await.unwrap();
+    match within(window.next_event()).await {
+        Some(PairingEvent::Joined(channel)) => talk(guest, channel, 4).await,
+        other => panic!("a guess was looked at too early: {other:?}"),
+    }
+}
+
+/// A guest that comes a moment too early is not sent away: it waits, and hardly notices.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_mistyped_once_gets_in_with_the_next_code() {
+    let (mut window, shown) = host(PairingOptions { pause: Duration::from_millis(200), ..PairingOptions::default() });
+    assert!(join(&misheard(&shown.code), shown.address, 4).await.is_err());
+    assert!(matches!(within(window.next_event()).await, Some(PairingEvent::WrongGuess { left: 4 })));
+    let Some(PairingEvent::Code(next)) = within(window.next_event()).await else { panic!() };
+    let guest = join(&next.code, shown.address, 4).await.unwrap();
+    talk(guest, joined(&mut window).await, 4).await;
+}
+
+/// A dialer of a window that proves nothing.
+async fn bystander(from: u8, window: SocketAddr) -> quinn::Connection {
+    let config = client_config(tls::client(None, Expected::Any, None).unwrap(), &quick()).unwrap();
+    let from = SocketAddr::from(([127, 0, 0, from], 0));
+    let connecting = quinn::Endpoint::client(from).unwrap().connect_with(config, window, SERVER_NAME).unwrap();
+    within(connecting).await.unwrap()
+}
+
+/// A crowd at another address takes no guest's place, and once it has proved, nobody does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crowd_puts_no_guest_out() {
+    // Nobody's time is over before the test is.
+    let (mut window, shown) = host(PairingOptions { proof: Duration::from_secs(300), ..hasty() });
+    let slow = bystander(1, shown.address).await;
+    let mut crowd = Vec::new();
+    for _ in 0..2 * MAX_UNPROVED {
+        crowd.push(bystander(3, shown.address).await);
+    }
+    assert!(slow.close_reason().is_none(), "a guest gave way to a crowd that is somewhere else");
+    let guest = join(&shown.qr, shown.address, 12).await.unwrap();
+    let channel = joined(&mut window).await;
+    talk(guest, channel, 12).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_window_ends_by_itself_and_then_answers_nobody() {
     let options = PairingOptions { window: Duration::from_millis(100), ..PairingOptions::default() };
@@ -180,15 +240,15 @@ async fn a_window_ends_by_itself_and_then_answers_nobody() {
 /// Passes every frame on between two TLS sessions of its own.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_man_in_the_middle_with_his_own_tls_key_gets_nothing() {
-    let (mut window, shown) = host(PairingOptions::default());
+    let (mut window, shown) = host(hasty());
     let identity = Identity::new(&device(50)).unwrap();
-    let tls = tls::server(Answer::Anyone(identity), PAIRING_PROTOCOL).unwrap();
+    let tls = tls::server(Answer::Anyone(identity)).unwrap();
     let config = server_config(tls, &quick()).unwrap();
     let (relay, _) = listening(ANY_PORT, crate::crypto::Derived::new(&mut Seeded::new(51)), config).unwrap();
     let address = relay.local_addr().unwrap();
     let relaying = tokio::spawn(async move {
         let guest = relay.accept().await.unwrap().await.unwrap();
-        let tls = tls::client(None, Expected::Any, vec![PAIRING_PROTOCOL.to_vec()]).unwrap();
+        let tls = tls::client(None, Expected::Any, None).unwrap();
         let (socket, _) = dialing(shown.address).unwrap();
         let config = client_config(tls, &quick()).unwrap();
         let host = socket.connect_with(config, shown.address, SERVER_NAME).unwrap().await.unwrap();
@@ -242,7 +302,7 @@ async fn garbage_is_an_error_and_never_a_hang() {
         frame(&[0; 200]),
         [frame(&[hello(0), point].concat()), vec![1, 2]].concat(),
     ] {
-        let tls = tls::client(None, Expected::Any, vec![PAIRING_PROTOCOL.to_vec()]).unwrap();
+        let tls = tls::client(None, Expected::Any, None).unwrap();
         let (socket, _) = dialing(shown.address).unwrap();
         let config = client_config(tls, &quick()).unwrap();
         let connection = within(socket.connect_with(config, shown.address, SERVER_NAME).unwrap()).await.unwrap();
@@ -262,7 +322,7 @@ async fn garbage_is_an_error_and_never_a_hang() {
 /// A host that answers nonsense: the guest ends with an error in time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_false_host_is_an_error_and_never_a_hang() {
-    let tls = tls::server(Answer::Anyone(Identity::new(&device(61)).unwrap()), PAIRING_PROTOCOL).unwrap();
+    let tls = tls::server(Answer::Anyone(Identity::new(&device(61)).unwrap())).unwrap();
     let (endpoint, _) =
         listening(ANY_PORT, crate::crypto::Derived::new(&mut Seeded::new(62)), server_config(tls, &quick()).unwrap())
             .unwrap();

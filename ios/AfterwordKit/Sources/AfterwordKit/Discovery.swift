@@ -19,7 +19,7 @@ public protocol Discovery: Sendable {
 
 /// What is to be announced, as DNS-based service discovery has it (RFC 6763).
 public struct AnnouncedService: Hashable, Sendable {
-    /// The type, like `_afterword._udp`.
+    /// The type, like `_p2p._udp`.
     public let serviceType: String
     /// The instance's name; it says nothing of the device to who does not know the journal.
     public let name: String

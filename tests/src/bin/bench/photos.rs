@@ -93,12 +93,14 @@ async fn bare(bytes: &[u8], mtu_discovery: bool) -> Result<f64> {
     let secret = HashKey::derive(Domain::DiscoveryKey, b"bench");
     let key = |seed| DeviceKey::generate(&mut Seeded::new(seed));
     let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let server = Endpoint::bind(loopback, &key(1), &secret, Box::new(Seeded::new(3)), options.clone())?;
-    let dialer = Endpoint::dialer(&key(2), &secret, Box::new(Seeded::new(4)), options)?;
+    let clock = environment(5).clock;
+    let server = Endpoint::bind(loopback, &key(1), &secret, clock.clone(), Box::new(Seeded::new(3)), options.clone())?;
+    let dialer = Endpoint::dialer(&key(2), &secret, clock, Box::new(Seeded::new(4)), options)?;
     let address = server.local_addr().ok_or_else(|| Error::internal("no address"))?;
-    let (to, from) = tokio::join!(dialer.connect(address), server.accept());
+    let (to, from) = tokio::join!(dialer.connect(address, server.device()), server.accept());
     let to = to.map_err(Error::internal)?;
     let from = from.ok_or_else(|| Error::internal("nobody came"))?;
+    from.admit();
     let begun = Instant::now();
     let counted = tokio::spawn(count(from));
     let mut stream = to.open_blobs().await.map_err(Error::internal)?;

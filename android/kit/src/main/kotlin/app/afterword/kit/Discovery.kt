@@ -32,7 +32,7 @@ public interface Discovery {
 /**
  * What is to be announced, as DNS-based service discovery has it (RFC 6763).
  *
- * @property serviceType like `_afterword._udp`
+ * @property serviceType like `_p2p._udp`
  * @property name the instance's name; it says nothing of the device to who does not know the journal
  * @property port the UDP port
  * @property text the TXT record
