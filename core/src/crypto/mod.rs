@@ -15,5 +15,5 @@ pub use hash::{Domain, HashKey, Hasher};
 pub use keys::{
     DeviceKey, RecoveryPublic, RecoverySigningKey, SIGNATURE_LEN, Signature, SignedDomain, verify_recovery,
 };
-pub use phrase::{RecoveryPhrase, WORDS};
+pub use phrase::{RecoveryPhrase, WORDS, is_word, words_in};
 pub use seal::{ChunkKey, OpenError, SealingKey, SealingPublic, Secret, chunk_overhead};

@@ -39,5 +39,5 @@ pub(super) fn made() -> (tempfile::TempDir, Engine) {
 
 /// The journal once more, as another process has it.
 pub(super) fn again(engine: &Engine, seed: u64) -> Engine {
-    Engine::open_with_key(engine.shared.home.clone(), &engine.key, environment(seed)).unwrap()
+    Engine::open_with_key(engine.shared.home.clone(), &engine.key, environment(seed), None).unwrap()
 }

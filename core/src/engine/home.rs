@@ -1,6 +1,5 @@
 //! Making a journal, and opening one: the vault, the store, the blobs, this device's identity.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,13 +9,16 @@ use super::device_news::Seen;
 use super::shared::{Shared, SharedEntropy};
 use crate::crypto::{BlobKey, DeviceKey, Domain, HashKey, RecoveryPhrase, SealingKey, Secret};
 use crate::error::{Code, Error, Result};
-use crate::id::JournalId;
+use crate::id::{DeviceId, JournalId};
 use crate::membership::{Newcomer, Signer, Statement, Statements};
 use crate::store::blobs::BlobStore;
+use crate::store::error::{StoreError, StoreResult};
 use crate::store::rules::Identity;
 use crate::store::sqlite::SqliteStore;
-use crate::store::sqlite::open::{Vouched, quarantine};
-use crate::store::vault::{self, Home, RecoveryKeys, Unlock};
+use crate::store::sqlite::open::Vouched;
+use crate::store::vault::{
+    self, FileOperations, Founding, Home, HomeLock, PlatformVault, RecoveryKeys, SystemFiles, Unlock, UnlockKind,
+};
 use crate::store::{Setting, StorageExt};
 use crate::time::{Clock, Entropy, Timestamp, random};
 use crate::transport::{Finder, PlatformDiscovery, SystemDiscovery};
@@ -59,24 +61,104 @@ impl Device {
 /// Whether a folder holds a journal, or part of one.
 pub fn is_journal(root: &Path) -> bool {
     let home = Home::new(root);
-    home.database().exists() || home.vault().exists()
+    home.database().exists() || home.vault().exists() || vault::is_ready(&home)
+}
+
+/// Whether the making of a journal in `root` was cut off, or goes on now.
+pub fn is_unfinished(root: &Path) -> bool {
+    vault::is_unfinished(&Home::new(root))
 }
 
 /// Puts a damaged journal aside, all of it, under names that say when; nothing is deleted. The folder is then free for
 /// joining the journal again from another device. Answers where the database is now.
 pub fn put_aside(root: &Path, now: Timestamp) -> Result<PathBuf> {
-    let home = Home::new(root);
-    let aside = quarantine(&home.database(), now)?;
-    let suffix = format!(".damaged-{}", now.0);
-    for part in [home.vault(), home.blobs()] {
-        if part.exists() {
-            let mut name = part.as_os_str().to_owned();
-            name.push(&suffix);
-            fs::rename(&part, PathBuf::from(name)).map_err(|error| swap_failed(&error))?;
-        }
+    Ok(vault::put_aside(&Home::new(root), now, &SystemFiles)?)
+}
+
+/// How the journal in `root` opens, without opening it.
+pub fn unlock_kind(root: &Path) -> Result<UnlockKind> {
+    let (home, _lock) = enter(root)?;
+    Ok(vault::kind(&home)?)
+}
+
+/// Whether the phrase opens the copy of the journal in `root`, which nothing else need open. Answers which journal it is.
+pub fn check_phrase(root: &Path, phrase: &RecoveryPhrase) -> Result<JournalId> {
+    let (home, _lock) = enter(root)?;
+    vault::open_with_phrase(&home, phrase).map_err(not_these_words)?;
+    Ok(vault::journal(&home)?)
+}
+
+/// That nothing stands where a new journal is to be made.
+pub fn check_vacant(root: &Path) -> Result<()> {
+    if is_journal(root) {
+        return Err(
+            Error::invalid("this folder already holds a journal", "open it, or choose another folder").about("home")
+        );
     }
-    sync_folder(root)?;
-    Ok(aside)
+    Ok(())
+}
+
+/// The home in `root`, shared with others, and all that was begun in it finished.
+fn enter(root: &Path) -> Result<(Home, HomeLock)> {
+    let home = Home::new(root);
+    if !is_journal(root) {
+        let (root, unfinished) = (root.display(), vault::is_unfinished(&home));
+        let (message, hint) = if unfinished {
+            (
+                format!("the making of a journal in {root} was cut off, or still goes on"),
+                "begin again with `afterword init` or `afterword pair CODE`; nothing was written into it",
+            )
+        } else {
+            (format!("there is no journal in {root}"), "make one with `afterword init`, or name its folder with --home")
+        };
+        return Err(Error::new(Code::NotFound, message, hint));
+    }
+    let lock = vault::enter(&home, &SystemFiles)?;
+    Ok((home, lock))
+}
+
+fn not_these_words(error: StoreError) -> Error {
+    let wrong = matches!(error, StoreError::WrongKey(_));
+    let error = Error::from(error);
+    if !wrong {
+        return error;
+    }
+    Error { hint: "look at the paper again; the words of another journal do not open this one".to_owned(), ..error }
+}
+
+/// A journal that is whole and durable in its folder, and takes its place there only with [`Begun::finish`]: after its
+/// phrase was shown. Cut off before that, there is no journal, and nobody has one without its phrase.
+#[derive(Debug)]
+pub struct Begun {
+    founding: Founding,
+    home: Home,
+    key: Secret,
+    identity: Identity,
+    phrase: RecoveryPhrase,
+    environment: Environment,
+}
+
+impl Begun {
+    /// The journal's id.
+    pub fn journal(&self) -> JournalId {
+        self.identity.journal
+    }
+
+    /// This device.
+    pub fn device(&self) -> DeviceId {
+        self.identity.device()
+    }
+
+    /// The phrase, to be shown once. It is kept nowhere.
+    pub fn phrase(&self) -> &RecoveryPhrase {
+        &self.phrase
+    }
+
+    /// The phrase was shown: the journal takes its place.
+    pub fn finish(self) -> Result<Engine> {
+        let lock = self.founding.put_in_place()?;
+        Engine::open_with_key(self.home, &self.key, self.environment, Some(lock))
+    }
 }
 
 impl Engine {
@@ -87,11 +169,28 @@ impl Engine {
         name: &str,
         environment: Environment,
     ) -> Result<(Self, RecoveryPhrase)> {
-        finish_joining(root)?;
-        if is_journal(root) {
-            return Err(Error::invalid("this folder already holds a journal", "open it, or choose another folder")
-                .about("home"));
-        }
+        let begun = Self::begin(root, unlock, name, environment)?;
+        let phrase = begun.phrase().clone();
+        Ok((begun.finish()?, phrase))
+    }
+
+    /// The same up to where the phrase can be shown; [`Begun::finish`] makes it the journal in `root`.
+    pub fn begin(root: &Path, unlock: Unlock<'_>, name: &str, environment: Environment) -> Result<Begun> {
+        Self::begin_by(Arc::new(SystemFiles), root, unlock, name, environment)
+    }
+
+    fn begin_by(
+        files: Arc<dyn FileOperations>,
+        root: &Path,
+        unlock: Unlock<'_>,
+        name: &str,
+        environment: Environment,
+    ) -> Result<Begun> {
+        check_vacant(root)?;
+        let home = Home::new(root);
+        let founding = Founding::begin(&home, platform(unlock), files)?;
+        // Whoever was alone here before may have made one.
+        check_vacant(root)?;
         let mut entropy = environment.entropy.clone();
         let phrase = RecoveryPhrase::generate(&mut entropy);
         let device = Device::generate(&mut entropy);
@@ -106,68 +205,90 @@ impl Engine {
             environment.clock.now(),
         )?;
         let secret = Secret::generate(&mut entropy);
-        let engine = found(root, unlock, &device, &secret, &[genesis, add], environment)?;
-        Ok((engine, phrase))
+        let new = founding.new_home();
+        let Made { key, store, identity } =
+            make(&new, &|| founding.keep(), unlock, &device, &secret, &[genesis, add], &mut entropy)?;
+        store.pause()?;
+        founding.keep()?;
+        Ok(Begun { founding, home, key, identity, phrase, environment })
     }
 
     /// Opens the journal in `root`.
     pub fn open(root: &Path, unlock: Unlock<'_>, environment: Environment) -> Result<Self> {
-        finish_joining(root)?;
-        let home = Home::new(root);
-        if !home.database().exists() && !home.vault().exists() {
-            return Err(Error::new(
-                Code::NotFound,
-                format!("there is no journal in {}", root.display()),
-                "make one with `afterword init`, or name its folder with --home",
-            ));
-        }
+        let (home, lock) = enter(root)?;
         let key = vault::open(&home, unlock)?;
-        let engine = Self::open_with_key(home, &key, environment)?;
+        let engine = Self::open_with_key(home, &key, environment, Some(lock))?;
         // A journal opens although its disk is full or read-only; what can't be removed now is tried for again.
         let _ = sweep_leftovers(&engine.shared);
         Ok(engine)
     }
 
-    pub(super) fn open_with_key(home: Home, key: &Secret, environment: Environment) -> Result<Self> {
-        let store = SqliteStore::open(&home.database(), key, Vouched::ByVault)?;
-        let identity = store.read(Identity::load)?;
-        Self::assemble(home, key, store, identity, environment)
+    /// Opens the journal in `root` with its phrase, where what opens it every day is forgotten or gone.
+    pub fn open_with_phrase(root: &Path, phrase: &RecoveryPhrase, environment: Environment) -> Result<Self> {
+        let (home, lock) = enter(root)?;
+        let key = vault::open_with_phrase(&home, phrase).map_err(not_these_words)?;
+        Self::open_with_key(home, &key, environment, Some(lock))
     }
 
-    fn assemble(
+    pub(super) fn open_with_key(
         home: Home,
         key: &Secret,
-        store: SqliteStore,
-        identity: Identity,
         environment: Environment,
+        lock: Option<HomeLock>,
     ) -> Result<Self> {
+        if !home.database().exists() {
+            return Err(StoreError::Corrupt("the journal's database is gone from its folder".to_owned()).into());
+        }
+        let store = SqliteStore::open(&home.database(), key, Vouched::ByVault)?;
+        let identity = store.read(Identity::load)?;
+        Self::assemble(home, Made { key: key.clone(), store, identity }, environment, lock)
+    }
+
+    fn assemble(home: Home, made: Made, environment: Environment, lock: Option<HomeLock>) -> Result<Self> {
+        let Made { key, store, identity } = made;
         let blob_key = BlobKey::from_bytes(*HashKey::derive(Domain::BlobKey, key.expose()).as_bytes());
         let blobs = BlobStore::new(&home.blobs(), blob_key)?;
         let Environment { clock, entropy, finder } = environment;
-        Ok(Self::from_shared(Shared::new(home, store, blobs, identity, clock, entropy, finder), key.clone()))
+        let shared = Shared::new(home, store, blobs, identity, clock, entropy, finder);
+        shared.stay(lock);
+        Ok(Self::from_shared(shared, key))
     }
 }
 
-/// Founds a store in `root` for a device that the statements make a member.
-pub(super) fn found(
-    root: &Path,
+/// The platform's vault, where it is what unlocks.
+pub(super) fn platform(unlock: Unlock<'_>) -> Option<&dyn PlatformVault> {
+    match unlock {
+        Unlock::Platform(platform) => Some(platform),
+        _ => None,
+    }
+}
+
+/// A store, its key, and who it is.
+struct Made {
+    key: Secret,
+    store: SqliteStore,
+    identity: Identity,
+}
+
+/// Makes vault and store in `home`, for a device that the statements make a member. `kept` is called in between.
+fn make(
+    home: &Home,
+    kept: &dyn Fn() -> StoreResult<()>,
     unlock: Unlock<'_>,
     device: &Device,
     secret: &Secret,
     statements: &[Statement],
-    environment: Environment,
-) -> Result<Engine> {
-    let mut entropy = environment.entropy.clone();
-    let home = Home::new(root);
+    entropy: &mut dyn Entropy,
+) -> Result<Made> {
     let genesis = statements.first().ok_or_else(|| Error::internal("a journal without a genesis statement"))?;
     let crate::membership::Body::Genesis { recovery_sign, recovery_seal, .. } = genesis.body() else {
         return Err(Error::internal("a journal whose first statement is not its genesis"));
     };
     let recovery = RecoveryKeys { sign: *recovery_sign, seal: *recovery_seal };
     let journal = genesis.journal();
-    let key = Secret::generate(&mut entropy);
-    home.make()?;
-    vault::create(&home, journal, &key, &recovery, unlock, &mut entropy)?;
+    let key = Secret::generate(entropy);
+    vault::create(home, journal, &key, &recovery, unlock, entropy)?;
+    kept()?;
     let store = SqliteStore::create(&home.database(), &key)?;
     let identity = Identity::new(journal, device.key.clone(), secret);
     // Whoever makes or joins a journal sees the devices it has.
@@ -187,68 +308,21 @@ pub(super) fn found(
         }
         Ok(())
     })?;
-    Engine::assemble(home, &key, store, identity, environment)
+    Ok(Made { key, store, identity })
 }
 
-/// Where a device that joins another journal makes its new store.
-pub(super) fn joining(root: &Path) -> PathBuf {
-    root.join("joining")
+/// Makes a journal in `home` and opens it, for a device that the statements make a member.
+pub(super) fn found(
+    home: &Home,
+    unlock: Unlock<'_>,
+    device: &Device,
+    secret: &Secret,
+    statements: &[Statement],
+    environment: Environment,
+) -> Result<Engine> {
+    let made = make(home, &|| Ok(()), unlock, device, secret, statements, &mut environment.entropy.clone())?;
+    Engine::assemble(home.clone(), made, environment, None)
 }
 
-fn replaced(root: &Path) -> PathBuf {
-    root.join("replaced")
-}
-
-fn ready(root: &Path) -> PathBuf {
-    joining(root).join("ready")
-}
-
-const PARTS: [&str; 5] = ["journal.db", "journal.db-wal", "journal.db-shm", "vault", "blobs"];
-
-/// The new store holds everything and the host has acknowledged it: it may take the old one's place.
-pub(super) fn mark_ready(root: &Path) -> Result<()> {
-    let path = ready(root);
-    fs::write(&path, b"").and_then(|()| fs::File::open(&path)?.sync_all()).map_err(|error| swap_failed(&error))?;
-    sync_folder(&joining(root))
-}
-
-/// Puts a joined store in the old one's place, or goes on where a crash stopped it. Nothing without the mark.
-pub(super) fn finish_joining(root: &Path) -> Result<()> {
-    let (from, aside) = (joining(root), replaced(root));
-    if ready(root).exists() {
-        fs::create_dir_all(&aside).map_err(|error| swap_failed(&error))?;
-        for part in PARTS {
-            // The old part moves aside once: while the new one still waits in `joining`.
-            let (new, here, old) = (from.join(part), root.join(part), aside.join(part));
-            if here.exists() && !old.exists() && (new.exists() || part.starts_with("journal.db-")) {
-                fs::rename(&here, &old).map_err(|error| swap_failed(&error))?;
-            }
-        }
-        for part in PARTS {
-            let (new, here) = (from.join(part), root.join(part));
-            if new.exists() {
-                fs::rename(&new, &here).map_err(|error| swap_failed(&error))?;
-            }
-        }
-        sync_folder(root)?;
-        fs::remove_dir_all(&from).map_err(|error| swap_failed(&error))?;
-        sync_folder(root)?;
-    }
-    if aside.exists() && !ready(root).exists() {
-        fs::remove_dir_all(&aside).map_err(|error| swap_failed(&error))?;
-        sync_folder(root)?;
-    }
-    Ok(())
-}
-
-fn sync_folder(path: &Path) -> Result<()> {
-    fs::File::open(path).and_then(|folder| folder.sync_all()).map_err(|error| swap_failed(&error))
-}
-
-pub(super) fn swap_failed(error: &std::io::Error) -> Error {
-    Error::new(
-        Code::Internal,
-        format!("the joined journal could not be put in place: {error}"),
-        "nothing is lost; make room or mend the folder's permissions and try again",
-    )
-}
+#[cfg(test)]
+mod tests;

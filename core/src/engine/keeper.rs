@@ -24,7 +24,7 @@ use super::{
 use crate::crypto::RecoveryPhrase;
 use crate::error::{Code, Error, Result};
 use crate::id::DeviceId;
-use crate::store::vault::{Home, PlatformVault, Unlock};
+use crate::store::vault::{PlatformVault, Unlock};
 use crate::transport::PlatformDiscovery;
 
 /// Of a deadline, what is kept for putting things away.
@@ -178,8 +178,7 @@ impl Keeper {
         vault: Arc<dyn PlatformVault>,
         environment: Environment,
     ) -> Result<Arc<Self>> {
-        let key = crate::store::vault::open_with_phrase(&Home::new(root), phrase)?;
-        let engine = Engine::open_with_key(Home::new(root), &key, environment.clone())?;
+        let engine = Engine::open_with_phrase(root, phrase, environment.clone())?;
         engine.change_unlock(Unlock::Platform(vault.as_ref()))?;
         Ok(Self::holding(root, vault, environment, engine))
     }
@@ -270,7 +269,7 @@ impl Keeper {
             tracing::error!("a bug in Afterword stopped the journal");
             self.hold(Held::Broken);
             self.bus.tell(Event::Alarm(AlarmCode::Broken));
-            let _ = engine.shared.store.pause();
+            let _ = engine.shared.pause();
             Err(not_open(LockState::Broken))
         })
     }
@@ -304,7 +303,7 @@ impl Keeper {
         // What can't be saved stays a draft, or in memory; a phone that wants to sleep does not wait for a full disk.
         let _ = engine.save_drafts();
         self.hold(Held::Paused(engine.clone()));
-        Ok(engine.shared.store.pause()?)
+        engine.shared.pause()
     }
 
     /// The app wakes: the journal is open again, or opened if its vault gives the key now.
@@ -314,7 +313,7 @@ impl Keeper {
         match held {
             Held::Locked => self.unlock()?,
             Held::Paused(engine) => {
-                engine.shared.store.resume()?;
+                engine.shared.resume()?;
                 self.hold(Held::Open(engine.clone()));
                 self.take_in(&engine);
                 tell_device_news(&self.bus, &engine);

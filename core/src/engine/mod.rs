@@ -48,7 +48,7 @@ pub use editing::{EditorText, EntryEditor, Merged};
 pub use edits::Edit;
 pub use entries::{Listed, Searched, Shown, ShownReading, Written};
 pub use events::{Event, Listener, LockState, NotHeard, PairingStep, Subscription, SyncState};
-pub use home::{Environment, is_journal, put_aside};
+pub use home::{Begun, Environment, check_phrase, check_vacant, is_journal, is_unfinished, put_aside, unlock_kind};
 pub use import::{Imported, ImportedAttachment, ImportedEntry};
 pub use inbox::{Capture, TakenIn};
 pub use keeper::{Keeper, Stop, SyncedOnce};
@@ -125,7 +125,7 @@ impl Engine {
         deriving::end(&self.shared);
         // What is left unpacked is packed by whoever opens the journal next.
         let _ = self.pack(PACK_BEFORE_CLOSING);
-        Ok(self.shared.store.pause()?)
+        self.shared.pause()
     }
 
     /// Limits the database to `pages` pages, or to as many as it has for 0: a full disk on demand, for tests.

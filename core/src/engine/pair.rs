@@ -8,6 +8,7 @@ mod windows;
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -24,7 +25,7 @@ use crate::id::{DeviceId, JournalId};
 use crate::log::codec;
 use crate::membership::{Newcomer, Signer, Statement, Statements};
 use crate::store::rules;
-use crate::store::vault::Unlock;
+use crate::store::vault::{Founding, Home, SystemFiles, Unlock};
 use crate::store::{Setting, StorageExt};
 use crate::sync::Mode;
 use crate::transport::{
@@ -264,11 +265,16 @@ impl Engine {
         old: Option<Self>,
         mut told: impl FnMut(Told) + Send,
     ) -> Result<(Self, Joined)> {
-        home::finish_joining(root)?;
-        let beside = home::joining(root);
-        if beside.exists() {
-            // An attempt that never came to its end; nothing in it is only there.
-            std::fs::remove_dir_all(&beside).map_err(|error| home::swap_failed(&error))?;
+        let invitation = Invitation::parse(code)?;
+        let home = Home::new(root);
+        match &old {
+            // Its share of the home goes: whoever swaps the files is alone. It is only read from now on.
+            Some(old) => old.shared.stay(None),
+            None => home::check_vacant(root)?,
+        }
+        let founding = Founding::begin(&home, home::platform(unlock), Arc::new(SystemFiles))?;
+        if old.is_none() {
+            home::check_vacant(root)?;
         }
         let runtime = runtime()?;
         let stopped = async {
@@ -279,54 +285,46 @@ impl Engine {
         };
         let joined = runtime.block_on(async {
             tokio::select! {
-                joined = join(&beside, code, options, unlock, &environment, old.as_ref(), &mut told) => joined,
+                joined = join(&founding, &invitation, options, unlock, &environment, old.as_ref(), &mut told) => joined,
                 () = stopped => Err(interrupted()),
             }
         });
         runtime.shutdown_timeout(Duration::from_secs(1));
-        let (engine, joined) = match joined {
-            Ok(joined) => joined,
-            Err(error) => {
-                // What was there before is as it was.
-                let _ = std::fs::remove_dir_all(&beside);
-                return Err(error);
-            }
-        };
+        // Where that failed, what was begun is cleared away, and what was there before is as it was.
+        let (engine, joined) = joined?;
         let key = engine.key.clone();
         engine.close()?;
         if let Some(old) = old {
             old.close()?;
         }
-        home::mark_ready(root)?;
-        home::finish_joining(root)?;
-        let engine = Self::open_with_key(crate::store::vault::Home::new(root), &key, environment)?;
+        let lock = founding.put_in_place()?;
+        let engine = Self::open_with_key(home, &key, environment, Some(lock))?;
         Ok((engine, joined))
     }
 }
 
 async fn join(
-    beside: &Path,
-    code: &str,
+    founding: &Founding,
+    invitation: &Invitation,
     options: &JoinOptions,
     unlock: Unlock<'_>,
     environment: &Environment,
     old: Option<&Engine>,
     told: &mut (dyn FnMut(Told) + Send),
 ) -> Result<(Engine, Joined)> {
-    let invitation = Invitation::parse(code)?;
     let mut entropy = environment.entropy.clone();
     let device = Device::generate(&mut entropy);
     let found_at = match options.peer.or(invitation.address()) {
         Some(address) => vec![vec![address]],
-        None => windows::find(&invitation, options.discover, environment).await?,
+        None => windows::find(invitation, options.discover, environment).await?,
     };
-    let (mut channel, address) = windows::prove_to_one(&invitation, &found_at, device.key.id(), &mut entropy).await?;
+    let (mut channel, address) = windows::prove_to_one(invitation, &found_at, device.key.id(), &mut entropy).await?;
     let host = channel.peer();
     let offer: Offer = decode(&channel.recv(MAX_OFFER).await?)?;
     channel.send(&encode(&device.newcomer(&offer.journal, &options.name)?)?).await?;
     let welcome: Welcome = decode(&channel.recv(MAX_WELCOME).await?)?;
     let (statements, host_name) = check_statements(&welcome.statements, &offer.journal, &device.key.id(), &host)?;
-    let engine = found(beside, unlock, &device, &welcome.secret, &statements, environment.clone())?;
+    let engine = found(&founding.new_home(), unlock, &device, &welcome.secret, &statements, environment.clone())?;
 
     let members = network::endpoint(&engine.shared, None, None)?;
     let address = SocketAddr::new(address.ip(), welcome.port);

@@ -10,10 +10,11 @@ use super::deriving::Deriver;
 use super::events::Bus;
 use super::warm::Warm;
 use crate::document::Actor;
+use crate::error::Result;
 use crate::store::blobs::BlobStore;
 use crate::store::rules::Identity;
 use crate::store::sqlite::SqliteStore;
-use crate::store::vault::Home;
+use crate::store::vault::{self, Home, HomeLock, SystemFiles};
 use crate::time::{Clock, Entropy};
 use crate::transport::Finder;
 
@@ -64,6 +65,8 @@ pub(crate) struct Shared {
     network: watch::Sender<u64>,
     /// Whoever listens.
     bus: OnceLock<Arc<Bus>>,
+    /// The share of the home, as long as the journal is open in it.
+    lock: Mutex<Option<HomeLock>>,
 }
 
 impl Shared {
@@ -97,7 +100,28 @@ impl Shared {
             news,
             network,
             bus: OnceLock::new(),
+            lock: Mutex::default(),
         }
+    }
+
+    /// Stays in the home by `share`, or leaves it: without one, somebody else may swap its files.
+    pub(super) fn stay(&self, share: Option<HomeLock>) {
+        *lock(&self.lock) = share;
+    }
+
+    /// Closes every file, and leaves the home.
+    pub(super) fn pause(&self) -> Result<()> {
+        let paused = self.store.pause();
+        self.stay(None);
+        Ok(paused?)
+    }
+
+    /// Opens the files again after [`Shared::pause`].
+    pub(super) fn resume(&self) -> Result<()> {
+        let share = vault::enter(&self.home, &SystemFiles)?;
+        self.store.resume()?;
+        self.stay(Some(share));
+        Ok(())
     }
 
     /// Who listens hears it from `bus`. Has an effect once, before anybody does.

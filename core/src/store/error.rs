@@ -43,6 +43,9 @@ pub enum StoreError {
     /// Another process kept its write lock for longer than we wait.
     #[error("another Afterword kept the journal busy for too long")]
     Busy,
+    /// Another process is in the home, and would have its files changed under it.
+    #[error("{0}")]
+    InUse(String),
     /// Nothing is there.
     #[error("{0}")]
     NotFound(String),
@@ -126,16 +129,20 @@ impl From<StoreError> for Error {
         let message = error.to_string();
         let about = match error {
             StoreError::Locked => "paused",
-            StoreError::Busy => "busy",
+            StoreError::Busy | StoreError::InUse(_) => "busy",
             StoreError::Io { .. } => "io",
             _ => "",
         };
         let (code, hint) = match error {
             StoreError::KeyGone(_) => (
                 Code::KeyGone,
-                "restore the vault file from a backup of this folder, or make this device anew by pairing with another one",
+                "`afterword passphrase --forgotten` opens it with its 24 words; where the vault file is missing, put it back from a \
+                 copy of this folder, or join anew from another device with `afterword pair`",
             ),
-            StoreError::WrongKey(_) => (Code::WrongKey, "try again; after `init` nobody can look it up for you"),
+            StoreError::WrongKey(_) => (
+                Code::WrongKey,
+                "try again; if it is forgotten, `afterword passphrase --forgotten` sets a new one with the 24 words",
+            ),
             StoreError::Corrupt(_) => (
                 Code::Corrupt,
                 "nothing was changed; run `afterword doctor`, your other devices still hold their copies",
@@ -145,6 +152,9 @@ impl From<StoreError> for Error {
             StoreError::Locked => (Code::Locked, "open the journal again first"),
             StoreError::VaultShut(_) => (Code::Locked, "unlock this device and try again"),
             StoreError::Busy => (Code::Locked, "wait until the other one is done and try again"),
+            StoreError::InUse(_) => {
+                (Code::Locked, "nothing was changed; wait until the other one is done, or end it, and try again")
+            }
             StoreError::NotFound(_) => (Code::NotFound, "check the name and the folder given with --home"),
             StoreError::Invalid(_) => (Code::Invalid, "change it and try again"),
             StoreError::Io { kind: io::ErrorKind::NotFound, .. } => {

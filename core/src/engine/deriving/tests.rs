@@ -149,7 +149,7 @@ fn what_was_saved_is_found_at_once_and_derived_by_itself_a_moment_later() {
     let home = engine.shared.home.clone();
     let key = engine.key.clone();
     engine.close().unwrap();
-    let next = Engine::open_with_key(home, &key, environment(5)).unwrap();
+    let next = Engine::open_with_key(home, &key, environment(5), None).unwrap();
     assert_eq!(next.shared.store.stale_count().unwrap(), 0);
     assert_eq!(next.search("egret", 9).unwrap().found.hits[0].entry, third);
 }

@@ -16,7 +16,7 @@ use crate::engine::{Engine, ServeEvent, ServeOptions};
 use crate::id::EntryId;
 use crate::journal::{Kind, NewEntry};
 use crate::store::conformance::world::Seeded;
-use crate::store::vault::Unlock;
+use crate::store::vault::{Home, Unlock};
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -36,7 +36,7 @@ pub(in crate::engine) fn devices<const N: usize>(folder: &Path) -> [Engine; N] {
     let secret = Secret::generate(&mut entropy);
     std::array::from_fn(|at| {
         let (root, unlock) = (folder.join(at.to_string()), Unlock::Passphrase(PASSPHRASE));
-        found(&root, unlock, &made[at], &secret, &statements, environment(at as u64 + 1)).unwrap()
+        found(&Home::new(root), unlock, &made[at], &secret, &statements, environment(at as u64 + 1)).unwrap()
     })
 }
 

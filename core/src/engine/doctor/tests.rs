@@ -102,7 +102,7 @@ impl World {
         let made = [0, 1].map(|at| {
             let root = folder.path().join(SIDES[at]);
             let unlock = Unlock::NewPassphrase { passphrase: "opened by a test", costs: Costs::LEAST };
-            found(&root, unlock, &devices[at], &secret, &statements, environment(at as u64 + 1)).unwrap()
+            found(&Home::new(root), unlock, &devices[at], &secret, &statements, environment(at as u64 + 1)).unwrap()
         });
         let [a, b] = &made;
         let aliases = ["E.".to_owned()].into();
@@ -142,7 +142,12 @@ impl World {
     }
 
     fn open(&self, folder: &Path, side: usize) -> Result<Engine> {
-        Engine::open_with_key(Home::new(folder.join(SIDES[side])), &self.keys[side], environment(77 + side as u64))
+        Engine::open_with_key(
+            Home::new(folder.join(SIDES[side])),
+            &self.keys[side],
+            environment(77 + side as u64),
+            None,
+        )
     }
 
     fn store(&self, folder: &Path) -> SqliteStore {

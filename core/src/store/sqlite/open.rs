@@ -5,7 +5,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,7 +14,6 @@ use zeroize::Zeroizing;
 
 use crate::crypto::Secret;
 use crate::store::error::{StoreError, StoreResult};
-use crate::time::Timestamp;
 
 /// Bytes per page. A save writes one page of each of eight tables, and enciphers and authenticates all of them: with pages
 /// of 8 KiB it takes half again as long, and a journal of 500-word entries takes as much room.
@@ -269,28 +268,4 @@ fn unreadable(path: &Path, vouched: Vouched) -> StoreError {
         }
         Vouched::No => StoreError::WrongKey("the journal's database does not open with this key".to_owned()),
     }
-}
-
-/// Puts a damaged database aside under another name, with its log, and says which. Never deletes, and is never done
-/// unless a person asked for it.
-pub fn quarantine(path: &Path, now: Timestamp) -> StoreResult<PathBuf> {
-    let name = |suffix: &str| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(suffix);
-        PathBuf::from(name)
-    };
-    let aside = format!(".damaged-{}", now.0);
-    let target = name(&aside);
-    if target.exists() {
-        return Err(StoreError::Invalid("a damaged journal was put aside under that name already".to_owned()));
-    }
-    // The log goes first: a database without its log is merely older, a log beside a new database would be read.
-    for suffix in ["-wal", "-shm", ""] {
-        let from = name(suffix);
-        if suffix.is_empty() || from.exists() {
-            fs::rename(&from, name(&format!("{aside}{suffix}")))
-                .map_err(|error| StoreError::io("the damaged journal could not be put aside", &error))?;
-        }
-    }
-    Ok(target)
 }

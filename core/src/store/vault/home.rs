@@ -56,10 +56,24 @@ impl Home {
 
 /// Makes a folder (and those above it), readable by its owner only; one that exists is closed to others.
 pub(crate) fn make_folder(path: &Path) -> StoreResult<()> {
-    let failed = |error: std::io::Error| StoreError::io("the journal's folder could not be made", &error);
-    fs::create_dir_all(path).map_err(failed)?;
+    make_private_folder(path).map_err(|error| StoreError::io("the journal's folder could not be made", &error))
+}
+
+/// The same with the system's own error. A folder that is made here never stands open to others, not for a moment.
+pub(super) fn make_private_folder(path: &Path) -> std::io::Result<()> {
+    if let Some(above) = path.parent() {
+        fs::create_dir_all(above)?;
+    }
+    let mut builder = fs::DirBuilder::new();
     #[cfg(unix)]
-    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o700)).map_err(failed)?;
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    match builder.create(path) {
+        // What has the name and is no folder is found by whoever wants to make something in it.
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    #[cfg(unix)]
+    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
     Ok(())
 }
 

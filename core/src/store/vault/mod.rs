@@ -11,7 +11,9 @@
 
 mod costs;
 mod file;
+mod founding;
 mod home;
+mod lock;
 mod permissions;
 
 use std::fmt;
@@ -21,8 +23,10 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 pub use self::costs::Costs;
+pub use self::founding::{FileOperations, Founding, SystemFiles, enter, is_ready, is_unfinished, put_aside};
 pub use self::home::Home;
 pub(crate) use self::home::{make_folder, new_file, replace_file, sync_folder};
+pub use self::lock::HomeLock;
 pub use self::permissions::{Permissions, close_attachments, close_to_others, holds_others};
 
 use self::costs::stretched;
@@ -138,6 +142,11 @@ pub fn kind(home: &Home) -> StoreResult<UnlockKind> {
     kind_of(&read(home)?.body)
 }
 
+/// Which journal the vault is for.
+pub fn journal(home: &Home) -> StoreResult<JournalId> {
+    Ok(read(home)?.body.journal)
+}
+
 /// Opens the everyday wrap. The key is checked: a database that does not open with it is damaged.
 pub fn open(home: &Home, unlock: Unlock<'_>) -> StoreResult<Secret> {
     open_everyday(&read(home)?.body, unlock)
@@ -164,6 +173,7 @@ pub fn check_recovery(home: &Home, phrase: &RecoveryPhrase) -> StoreResult<()> {
 /// Replaces the everyday wrap: another passphrase, or another way to unlock. `key` shows that the caller could open
 /// the old one. The recovery wrap stays as it is, and must be whole.
 pub fn rewrap(home: &Home, key: &Secret, unlock: Unlock<'_>, entropy: &mut dyn Entropy) -> StoreResult<()> {
+    let _alone = changing(home)?;
     let mut body = read_for(home, key)?;
     body.wraps.retain(|wrap| matches!(wrap, Wrap::Recovery { .. }));
     body.wraps.insert(0, everyday_wrap(key, unlock, entropy)?);
@@ -204,6 +214,7 @@ pub fn replace_recovery(
     recovery: &RecoveryKeys,
     entropy: &mut dyn Entropy,
 ) -> StoreResult<()> {
+    let _alone = changing(home)?;
     let mut body = read(home)?.body;
     if body.check.ct_ne(&check_of(key)).into() {
         return Err(other_key());
@@ -363,6 +374,16 @@ fn checked(opened: &[u8], body: &Body, damaged: impl Fn() -> StoreError) -> Stor
     let bytes: Zeroizing<[u8; 32]> = Zeroizing::new(opened.try_into().map_err(|_| damaged())?);
     let key = Secret::from_bytes(*bytes);
     if body.check.ct_eq(&check_of(&key)).into() { Ok(key) } else { Err(damaged()) }
+}
+
+/// One process at a time changes the vault: of two at once, one would rename what the other has half written.
+fn changing(home: &Home) -> StoreResult<std::fs::File> {
+    let failed = |error: std::io::Error| StoreError::io("the vault could not be locked", &error);
+    let file = home.lock_file("vault.lock").map_err(failed)?;
+    match file.lock() {
+        Err(error) if error.kind() != std::io::ErrorKind::Unsupported => Err(failed(error)),
+        _ => Ok(file),
+    }
 }
 
 fn read(home: &Home) -> StoreResult<VaultFile> {

@@ -16,6 +16,13 @@ fn entropy() -> Seeded {
 #[derive(Debug, Default)]
 pub(crate) struct Keyring(Mutex<HashMap<String, Secret>>);
 
+impl Keyring {
+    /// How many secrets it keeps.
+    pub(crate) fn count(&self) -> usize {
+        self.0.lock().unwrap().len()
+    }
+}
+
 impl PlatformVault for Keyring {
     fn store(&self, name: &str, secret: &Secret) -> StoreResult<()> {
         self.0.lock().unwrap().insert(name.to_owned(), secret.clone());

@@ -125,8 +125,7 @@ extension Scenarios {
                 .keyGone(
                     why(
                         "the system's keyring no longer holds this journal's key",
-                        "restore the vault file from a backup of this folder, or make this device anew by pairing with "
-                            + "another one"))
+                        "open the journal with its 24 words, or pair this device anew with another one"))
             ) { _ = try await Journal.open(in: place.home, vault: place.vault) }
             let recovered = try await Journal.recover(
                 in: place.home, phrase: made.recoveryPhrase, vault: place.vault)

@@ -5,9 +5,8 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::store::sqlite::open::{PAGE_SIZE, quarantine};
+use crate::store::sqlite::open::PAGE_SIZE;
 use crate::store::sqlite::pages::decrypted_pages;
-use crate::time::Timestamp;
 
 const SCHEMA: Schema = Schema {
     version: 1,
@@ -255,19 +254,6 @@ fn a_newer_journal_and_anothers_database_are_left_alone() {
     connection.execute_batch("PRAGMA user_version = 1; PRAGMA application_id = 5").unwrap();
     drop(connection);
     assert!(matches!(made.open().unwrap_err(), StoreError::Corrupt(_)));
-}
-
-#[test]
-fn a_damaged_journal_is_put_aside_whole() {
-    let (made, connections) = made();
-    add(&connections, "kept").unwrap();
-    std::mem::forget(connections); // as if killed: the log stays
-    let aside = quarantine(&made.path, Timestamp(5)).unwrap();
-    assert!(!made.path.exists() && !made.folder.path().join("journal.db-wal").exists());
-    let kept = Connections::open(&aside, &made.key, Vouched::ByVault, SCHEMA).unwrap();
-    assert_eq!(count(&kept), 1);
-    fs::write(&made.path, b"x").unwrap();
-    assert!(quarantine(&made.path, Timestamp(5)).is_err(), "never over another");
 }
 
 #[test]

@@ -130,8 +130,8 @@ class LifeTest {
             val written = made.journal.closing { it.createEntry(NewEntry(Kind.LOSS, "kept")) }
             place.vault.all = emptyMap()
             failing<AfterwordException.KeyGone>(
-                "the system's keyring no longer holds this journal's key; restore the vault file from a backup of this " +
-                    "folder, or make this device anew by pairing with another one",
+                "the system's keyring no longer holds this journal's key; open the journal with its 24 words, or pair " +
+                    "this device anew with another one",
             ) { Journal.open(place.home, place.vault) }
             Journal.recover(place.home, made.recoveryPhrase, place.vault).closing { journal ->
                 assertEquals("kept", journal.show(written.id).title)
