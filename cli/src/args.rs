@@ -272,8 +272,11 @@ pub enum Command {
         #[arg(long, value_enum, default_value_t = ExportFormat::Json)]
         format: ExportFormat,
     },
-    /// Change the passphrase
+    /// Change the passphrase; where it is forgotten, set a new one with the 24 words
     Passphrase {
+        /// Ask for the 24 words in place of the old passphrase
+        #[arg(long)]
+        forgotten: bool,
         /// Read the new passphrase from the first line of this file; /dev/fd/N reads descriptor N
         #[arg(long, value_name = "FILE")]
         new_passphrase_file: Option<PathBuf>,
@@ -589,6 +592,7 @@ mod tests {
             "import folder",
             "export out --format markdown",
             "passphrase",
+            "passphrase --forgotten --new-passphrase-file f",
             "recovery check",
             "doctor --rebuild --json",
             "demo --corpus dir",

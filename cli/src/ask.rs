@@ -4,11 +4,17 @@ use std::io::{self, BufRead, IsTerminal, Write};
 
 use zeroize::Zeroizing;
 
+use crate::human;
 use crate::output::{Failure, Outcome, io_error};
 
 /// Whether somebody can be asked: both the keyboard and the screen are a terminal.
 pub fn somebody() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// A sentence broken where this terminal's lines end.
+pub fn wrapped(text: &str) -> String {
+    human::wrapped(text).trim_end().to_owned()
 }
 
 /// Asks for a yes. `--yes` answers at once; an answer that is not a yes is an error with `refused`.
@@ -19,13 +25,7 @@ pub fn confirm(question: &str, yes: bool) -> Outcome {
     if !somebody() {
         return Err(Failure::nobody(question, "add --yes if you are sure"));
     }
-    let mut err = io::stderr().lock();
-    let mut line = String::new();
-    write!(err, "{question} [y/N] ")
-        .and_then(|()| err.flush())
-        .and_then(|()| io::stdin().lock().read_line(&mut line))
-        .map_err(|error| io_error("the question could not be asked", &error))?;
-    if matches!(line.trim().to_lowercase().as_str(), "y" | "yes") {
+    if agrees(question)? {
         return Ok(());
     }
     Err(Failure::Failed(afterword_core::error::Error::new(
@@ -33,6 +33,23 @@ pub fn confirm(question: &str, yes: bool) -> Outcome {
         "nothing was changed: the answer was not yes",
         "answer y when you are sure",
     )))
+}
+
+/// Asks the person who is there; anything but a yes is a no.
+pub fn agrees(question: &str) -> Outcome<bool> {
+    let answer = line(&format!("{question} [y/N] "))?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}
+
+/// Asks for a line that may be seen.
+pub fn line(prompt: &str) -> Outcome<Zeroizing<String>> {
+    let mut err = io::stderr().lock();
+    let mut line = Zeroizing::new(String::new());
+    write!(err, "{prompt}")
+        .and_then(|()| err.flush())
+        .and_then(|()| io::stdin().lock().read_line(&mut line))
+        .map_err(|error| io_error("the question could not be asked", &error))?;
+    Ok(line)
 }
 
 /// Asks for something that must not be seen on the screen.
@@ -43,17 +60,6 @@ pub fn secret(prompt: &str, hint: &str) -> Outcome<Zeroizing<String>> {
     rpassword::prompt_password(prompt)
         .map(Zeroizing::new)
         .map_err(|error| Failure::Failed(io_error("the answer could not be read", &error)))
-}
-
-/// Asks for something secret, or takes the first line of standard input where that is a pipe or a file.
-pub fn secret_or_stdin(prompt: &str, hint: &str) -> Outcome<Zeroizing<String>> {
-    if io::stdin().is_terminal() {
-        return secret(prompt, hint);
-    }
-    match first_line(&mut io::stdin().lock())? {
-        Some(line) => Ok(line),
-        None => Err(Failure::nobody(prompt.trim_end_matches([':', ' ']), hint)),
-    }
 }
 
 /// The first line of a secret's file or pipe without its line end; nothing where it is empty.

@@ -29,6 +29,8 @@ pub const COST_VARIABLE: &str = "AFTERWORD_PASSPHRASE_COST";
 const GREETING: Duration = Duration::from_secs(2);
 /// How long a person may take to unlock it in the keyring's own window.
 const UNLOCKING: Duration = Duration::from_secs(120);
+/// A passphrase of fewer characters is asked about once.
+const SHORT: usize = 10;
 /// What to do where nobody can be asked.
 const HOW: &str = "give it with --passphrase-file FILE or AFTERWORD_PASSPHRASE";
 /// The variable that may hold the passphrase.
@@ -118,15 +120,17 @@ pub fn to_open(given: &Given, kind: VaultKind) -> Outcome<Key> {
 }
 
 /// What locks a new store: a passphrase that was given, else the keyring where one keeps what it is given, else a
-/// passphrase that is asked for. `probe` is a fresh random name for the trial.
-pub fn to_create(given: &Given, keyring: &dyn Keyring, probe: &str) -> Outcome<Key> {
+/// passphrase that is asked for. `probe` is a fresh random name for the trial; `yes` takes a short one without a question.
+pub fn to_create(given: &Given, keyring: &dyn Keyring, probe: &str, yes: bool) -> Outcome<Key> {
     if let Some(passphrase) = given.passphrase()? {
         return Ok(Key::Passphrase(passphrase));
     }
     if keeps(keyring, probe) {
         return Ok(Key::Keyring);
     }
-    new_passphrase("No keyring answers here, so the journal needs a passphrase.", HOW).map(Key::Passphrase)
+    let why = "The journal is locked with a passphrase, since this computer keeps none for you (no keyring answers). Take \
+               four or five words that nobody guesses. What you type does not show.";
+    new_passphrase(why, HOW, yes).map(Key::Passphrase)
 }
 
 /// What a guess at a passphrase that is set now shall cost: as measured here, or the least where `wanted` says so.
@@ -142,30 +146,48 @@ pub fn costs(wanted: Option<&OsStr>, clock: &dyn Clock) -> Outcome<Costs> {
 }
 
 /// Whether the keyring gives back what it was given. One that does not would be noticed at the next start otherwise.
-fn keeps(keyring: &dyn Keyring, probe: &str) -> bool {
+pub fn keeps(keyring: &dyn Keyring, probe: &str) -> bool {
     let kept = keyring.save(probe, probe.as_bytes()).and_then(|()| keyring.load(probe));
     let same = kept.is_ok_and(|back| back.is_some_and(|back| *back == probe.as_bytes()));
     // A trial that stays behind does no harm: it is a random name with itself in it.
     same && keyring.delete(probe).is_ok()
 }
 
-/// Asks for a new passphrase, twice.
-pub fn new_passphrase(why: &str, hint: &str) -> Outcome<Zeroizing<String>> {
+/// Asks for a new passphrase, twice; about a short one once, unless `yes`.
+pub fn new_passphrase(why: &str, hint: &str, yes: bool) -> Outcome<Zeroizing<String>> {
     if !ask::somebody() {
         return Err(Failure::nobody("a passphrase for the journal", hint));
     }
-    eprintln!("{why}");
+    eprintln!("{}", ask::wrapped(why));
+    let mut accepts_short = yes;
     loop {
         let first = ask::secret("New passphrase: ", hint)?;
         if first.is_empty() {
             eprintln!("An empty passphrase protects nothing.");
             continue;
         }
-        if *ask::secret("Once more: ", hint)? == *first {
-            return Ok(first);
+        if *ask::secret("Once more: ", hint)? != *first {
+            eprintln!("The two were not the same. Again:");
+            continue;
         }
-        eprintln!("The two were not the same.");
+        let length = first.chars().count();
+        if length < SHORT && !accepts_short {
+            eprintln!("{}", ask::wrapped(&short(length)));
+            if !ask::agrees("Use it all the same?")? {
+                accepts_short = true;
+                continue;
+            }
+        }
+        return Ok(first);
     }
+}
+
+fn short(length: usize) -> String {
+    let characters = if length == 1 { "1 character".to_owned() } else { format!("{length} characters") };
+    format!(
+        "This passphrase has {characters}. Whoever gets hold of this computer can try many thousands a day; four or five \
+         words of your own are safer, and easy to keep in mind."
+    )
 }
 
 /// The operating system's keyring.
@@ -320,11 +342,11 @@ mod tests {
     #[test]
     fn a_new_store_takes_the_keyring_only_if_it_keeps_what_it_is_given() {
         let good = Fake { there: true, ..Fake::default() };
-        assert_eq!(word(&to_create(&given(None, NONE), &good, "probe").unwrap()), "(keyring)");
+        assert_eq!(word(&to_create(&given(None, NONE), &good, "probe", false).unwrap()), "(keyring)");
         assert!(good.kept.borrow().is_empty(), "the trial is taken away");
         for bad in [Fake::default(), Fake { there: true, forgets: true, ..Fake::default() }] {
-            assert_eq!(to_create(&given(None, NONE), &bad, "probe").unwrap_err().exit_code(), 2);
-            assert_eq!(word(&to_create(&given(None, || Some("p".into())), &bad, "probe").unwrap()), "p");
+            assert_eq!(to_create(&given(None, NONE), &bad, "probe", false).unwrap_err().exit_code(), 2);
+            assert_eq!(word(&to_create(&given(None, || Some("p".into())), &bad, "probe", false).unwrap()), "p");
         }
     }
 

@@ -100,6 +100,13 @@ impl Output {
         print(&mut io::stdout().lock(), &text)
     }
 
+    /// The same for what must have come where it goes: also a reader that went away is a failure.
+    pub fn deliver<T: Serialize>(&self, value: &T, human: impl FnOnce(&T) -> String) -> io::Result<()> {
+        let text = if self.json { serde_json::to_string(value).map_err(io::Error::other)? } else { human(value) };
+        let mut out = io::stdout().lock();
+        writeln!(out, "{}", text.strip_suffix('\n').unwrap_or(&text)).and_then(|()| out.flush())
+    }
+
     /// Prints one of several events, a line each with `--json`, and flushes: somebody is waiting for it.
     pub fn event<T: Serialize>(&self, value: &T, human: impl FnOnce(&T) -> String) -> Outcome {
         self.answer(value, human)

@@ -83,6 +83,78 @@ impl Trace {
     }
 }
 
+/// The calls by which files are made, changed, renamed and removed, those that this processor has.
+const FILE_CALLS: [&str; 14] = [
+    "openat",
+    "write",
+    "pwrite64",
+    "ftruncate",
+    "fsync",
+    "fdatasync",
+    "mkdir",
+    "mkdirat",
+    "rename",
+    "renameat",
+    "renameat2",
+    "unlink",
+    "unlinkat",
+    "rmdir",
+];
+
+fn file_calls() -> String {
+    FILE_CALLS.map(|name| format!("?{name}")).join(",")
+}
+
+/// The words to put before a command so that what it asks of the file system is written into `file`; see [`moments`].
+pub fn through_a_count(file: &Path) -> Vec<OsString> {
+    let words = ["strace", "-f", "-qq", "-e", &format!("trace={}", file_calls()), "-o"].map(OsString::from);
+    words.into_iter().chain([file.into(), "--".into()]).collect()
+}
+
+/// A moment in a program's life: before the so-many-th call of this name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moment {
+    /// The call.
+    pub call: String,
+    /// Which of them, from 1.
+    pub number: usize,
+}
+
+impl Moment {
+    /// The words to put before a command so that it is killed at this moment, as kill -9 does.
+    pub fn kill(&self) -> Vec<OsString> {
+        let inject = format!("inject={}:signal=SIGKILL:when={}", self.call, self.number);
+        let trace = format!("trace={}", self.call);
+        ["strace", "-f", "-qq", "-e", &trace, "-e", &inject, "-o", "/dev/null", "--"].map(OsString::from).into()
+    }
+}
+
+/// Every moment of the first thread's life that the trace in `file` shows, from where a call named something below `folder`.
+///
+/// # Panics
+/// Where there is no trace.
+pub fn moments(file: &Path, folder: &Path) -> Vec<Moment> {
+    moments_in(&std::fs::read_to_string(file).expect("the trace can be read once the program has ended"), folder)
+}
+
+fn moments_in(text: &str, folder: &Path) -> Vec<Moment> {
+    let (mut counts, mut found, mut begun) = (HashMap::new(), Vec::new(), false);
+    let first = text.split_whitespace().next().unwrap_or_default();
+    for line in text.lines() {
+        let Some((thread, rest)) = line.split_once(' ') else { continue };
+        let Some((call, _)) = rest.trim_start().split_once('(') else { continue };
+        if thread != first || !FILE_CALLS.contains(&call) {
+            continue;
+        }
+        let number = counts.entry(call.to_owned()).and_modify(|count| *count += 1).or_insert(1usize);
+        begun |= rest.contains(&*folder.to_string_lossy());
+        if begun {
+            found.push(Moment { call: call.to_owned(), number: *number });
+        }
+    }
+    found
+}
+
 /// The syncs of files below `folder`, out of `calls`.
 pub fn syncs_below<'a>(calls: &'a [Call], folder: &'a Path) -> impl Iterator<Item = &'a Call> {
     calls.iter().filter(move |call| call.kind == Kind::Sync && Path::new(&call.target).starts_with(folder))
@@ -163,6 +235,22 @@ mod tests {
         let synced: Vec<_> = syncs_below(&calls, Path::new("/d")).collect();
         assert_eq!((synced.len(), synced[0].ended), (1, 100.005));
         assert_eq!(calls[3].result, -1);
+    }
+
+    #[test]
+    fn moments_are_counted_by_call_from_where_the_folder_is_touched() {
+        let text = "\
+10 openat(AT_FDCWD, \"/lib/x\", O_RDONLY) = 3
+10 openat(AT_FDCWD, \"/d/journal/lock\", O_RDWR) = 3
+11 openat(AT_FDCWD, \"/d/journal/else\", O_RDWR) = 4
+10 fsync(3) = 0
+10 <... fsync resumed>) = 0
+10 mkdir(\"/d/journal/new\", 0700) = 0
+10 +++ exited with 0 +++
+";
+        let found = moments_in(text, Path::new("/d/journal"));
+        let moment = |call: &str, number| Moment { call: call.to_owned(), number };
+        assert_eq!(found, [moment("openat", 2), moment("fsync", 1), moment("mkdir", 1)]);
     }
 
     #[test]

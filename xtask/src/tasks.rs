@@ -87,7 +87,7 @@ const SUITES: &[Suite] = &[
     suite("mdns", "two devices find each other over a veth pair", Work::Module("mdns"), &["ip", "unshare"]),
     suite("durability", "fdatasync returns before the acknowledgement leaves", Work::Module("durability"), &["strace"]),
     timed("simulator", "any order, loss, crash, rollback and removal ends in one state", "simulator", 240),
-    timed("kill", "kill -9 of either side, in a loop, loses nothing", "kill", 120),
+    timed("kill", "kill -9 of either side, in a loop, loses nothing", "kill", 180),
     timed("fuzz", "every decoder answers any bytes", "fuzz", 60),
     suite(
         "kotlin",
@@ -278,7 +278,7 @@ mod tests {
         let budget = |name| named(name).unwrap().budget;
         assert_eq!(
             (budget("simulator"), budget("kill"), budget("fuzz"), budget("e2e")),
-            (Some(240), Some(120), Some(60), None)
+            (Some(240), Some(180), Some(60), None)
         );
     }
 

@@ -3,12 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use afterword_core::crypto::Secret;
-use afterword_core::engine::{DeviceNews, Engine, Imported, ImportedAttachment, ImportedEntry, NewFile, is_journal};
+use afterword_core::engine::{
+    self, DeviceNews, Engine, Imported, ImportedAttachment, ImportedEntry, NewFile, is_journal,
+};
 use afterword_core::error::{Code, Error};
 use afterword_core::id::EntryId;
 use afterword_core::journal::{Kind, NewEntry};
 use afterword_core::store::error::{StoreError, StoreResult};
-use afterword_core::store::vault::{self, Home, Permissions, PlatformVault, Unlock, UnlockKind};
+use afterword_core::store::vault::{self, Permissions, PlatformVault, Unlock, UnlockKind};
 use afterword_core::time::{Clock, random};
 pub(super) use afterword_system::{SystemClock, SystemEntropy, environment};
 use tokio::sync::watch;
@@ -69,6 +71,17 @@ pub(super) fn locking<R>(key: &Key, with: impl FnOnce(Unlock<'_>) -> R) -> Outco
     }
 }
 
+/// A fresh random name for a trial of the keyring.
+fn probe() -> String {
+    let random: [u8; 16] = random(&mut SystemEntropy);
+    format!("probe-{}", data_encoding::HEXLOWER.encode(&random))
+}
+
+/// Whether this computer's keyring keeps what it is given.
+pub(super) fn keyring_keeps() -> bool {
+    key::keeps(&OsKeyring, &probe())
+}
+
 /// One run of the program.
 #[derive(Debug)]
 pub(super) struct Context {
@@ -94,7 +107,7 @@ impl Context {
 
     /// What the journal in the folder opens with.
     pub(super) fn key(&self) -> Outcome<Key> {
-        let kind = match vault::kind(&Home::new(&self.home)) {
+        let kind = match engine::unlock_kind(&self.home) {
             Ok(UnlockKind::Passphrase) => VaultKind::Passphrase,
             Ok(UnlockKind::Platform) => VaultKind::Keyring,
             // Opening says what is wrong, in its own words; no key is needed for that.
@@ -107,8 +120,7 @@ impl Context {
 
     /// What a new journal is locked with.
     pub(super) fn new_key(&self) -> Outcome<Key> {
-        let probe: [u8; 16] = random(&mut SystemEntropy);
-        key::to_create(&self.given, &OsKeyring, &format!("probe-{}", data_encoding::HEXLOWER.encode(&probe)))
+        key::to_create(&self.given, &OsKeyring, &probe(), self.yes)
     }
 
     /// The journal, opened; what an earlier run left in an editor, taken up; and devices that were added or removed

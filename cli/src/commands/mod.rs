@@ -53,7 +53,12 @@ pub fn run(out: Output, cli: Cli) -> Outcome {
         Command::Extract { id, attachment, file } => files::extract(&context()?, &id, &attachment, &file),
         Command::Import { path } => transfer::import(&context()?, &path),
         Command::Export { path, format } => transfer::export(&context()?, &path, format),
-        Command::Passphrase { new_passphrase_file } => journal::passphrase(&context()?, new_passphrase_file.as_deref()),
+        Command::Passphrase { forgotten: false, new_passphrase_file } => {
+            journal::passphrase(&context()?, new_passphrase_file.as_deref())
+        }
+        Command::Passphrase { forgotten: true, new_passphrase_file } => {
+            journal::forgotten(&context()?, new_passphrase_file.as_deref())
+        }
         Command::Recovery { action: RecoveryAction::Check } => journal::check_recovery(&context()?),
         Command::Doctor { rebuild } => journal::doctor(&context()?, rebuild),
         Command::Pair { code: None, listen, .. } => network::pair_host(&context()?, listen.as_deref()),

@@ -13,9 +13,17 @@ pub fn init(init: &Init, style: Style) -> String {
         VaultKind::Keyring => "opens with this account's keyring",
         VaultKind::Passphrase => "opens with your passphrase",
     };
-    let _ = writeln!(out, "A new journal in {}; it {lock}.\n", line(&init.home));
+    out.push_str(&wrap(&format!("A new journal in {}; it {lock}.", line(&init.home)), style.width, ""));
+    out.push('\n');
+    let forgotten = match init.vault {
+        VaultKind::Keyring => "if the keyring ever loses its key",
+        VaultKind::Passphrase => "if you forget the passphrase",
+    };
     out.push_str(&wrap(
-        "These 24 words open it when everything else is lost. They are shown this once. Write them on paper, in order.",
+        &format!(
+            "These 24 words open it {forgotten}. They are shown this once, and nobody can look them up for you. Write them \
+             on paper, in this order, and keep the paper where the computer is not."
+        ),
         style.width,
         "",
     ));
@@ -26,7 +34,6 @@ pub fn init(init: &Init, style: Style) -> String {
             chunk.iter().enumerate().map(|(i, word)| pad(&format!("{:>2} {word}", row * 4 + i + 1), 14)).collect();
         let _ = writeln!(out, "  {}", cells.join(" ").trim_end());
     }
-    let _ = write!(out, "\n{}", style.dim("`afterword recovery check` tries them later. `afterword write` begins."));
     out
 }
 

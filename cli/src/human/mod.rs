@@ -12,3 +12,8 @@ pub use alarms::{alarm, told};
 pub use devices::{devices, doctor, init, pair, peers, serve};
 pub use entries::{changed, exported, history, imported, list, search, show};
 pub use text::Style;
+
+/// Sentences as wide as the terminal.
+pub fn wrapped(text: &str) -> String {
+    text::wrap(text, Style::here().width, "")
+}

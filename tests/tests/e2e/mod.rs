@@ -21,6 +21,8 @@ mod removal;
 mod rollback;
 mod secrets;
 mod shapes;
+mod starting;
 pub(crate) mod support;
 mod trouble;
 mod wire;
+mod words;

@@ -1,5 +1,8 @@
 //! kill -9 of a program that writes, of one that syncs, of one that serves: whatever had been acknowledged is there
-//! afterwards, on this device and, after one more sync, on the other.
+//! afterwards, on this device and, after one more sync, on the other. And of one that begins, joins or changes the
+//! passphrase: the next command finishes it or begins again.
+
+mod starting;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -10,8 +13,8 @@ use afterword_tests::{Budget, Home, Seeded, seed};
 
 use crate::e2e::support::{SOON, assert_same, ids, meet};
 
-const SECONDS: u64 = 120;
-const PARTS: u32 = 5;
+const SECONDS: u64 = 180;
+const PARTS: u32 = 12;
 /// Fewer kills than this show nothing.
 const LEAST: u32 = 5;
 
