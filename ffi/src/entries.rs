@@ -468,7 +468,7 @@ pub struct ListPage {
 }
 
 impl ListPage {
-    pub(crate) fn of(engine::Listed { page, people, unread }: engine::Listed, today: Day) -> Self {
+    pub(crate) fn of(engine::Listed { page, people, unread, .. }: engine::Listed, today: Day) -> Self {
         let row = |row: &derived::ListRow| ListRow::new(row, page.arriving.contains(&row.id), &people, today);
         Self { rows: page.rows.iter().map(row).collect(), next: page.next.as_ref().map(Cursor::to_text), unread }
     }
@@ -533,7 +533,7 @@ pub struct SearchPage {
 }
 
 impl From<engine::Searched> for SearchPage {
-    fn from(engine::Searched { found, people, unread }: engine::Searched) -> Self {
+    fn from(engine::Searched { found, people, unread, .. }: engine::Searched) -> Self {
         let hits = found.hits.into_iter().map(|hit| SearchHit::new(hit, &people)).collect();
         Self { total: found.total, more: found.more, unread, hits }
     }

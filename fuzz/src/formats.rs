@@ -112,10 +112,9 @@ pub(crate) fn changes() -> Vec<Vec<u8>> {
         happened: "2024-05".parse().ok(),
     };
     let actor = Actor::from_bytes([5; 16]);
-    let Ok((mut document, first)) = EntryDocument::create(entry(), actor, Timestamp(1000), &new, &mut entropy) else {
+    let Ok((mut document, mut all)) = EntryDocument::create(entry(), actor, Timestamp(1000), &new, &mut entropy) else {
         return Vec::new();
     };
-    let mut all = vec![first];
     let mut edit = |all: &mut Vec<Vec<u8>>, text: &str| {
         let base = document.heads();
         let edited = document.edit(Timestamp(2000), &mut entropy, |editor| {
@@ -123,7 +122,7 @@ pub(crate) fn changes() -> Vec<Vec<u8>> {
             editor.set_trashed(text.len() > 5)?;
             editor.set_text(TextField::Body, &base, text)
         });
-        all.extend(edited.ok().and_then(|(_, chunk)| chunk));
+        all.extend(edited.ok().map(|(_, chunks)| chunks).unwrap_or_default());
     };
     edit(&mut all, "Ask.");
     edit(&mut all, "Ask somebody else, and sooner.");

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use afterword_core::crypto::Secret;
+use afterword_core::document::MAX_TEXT;
 use afterword_core::engine::{
     self, DeviceNews, Engine, Imported, ImportedAttachment, ImportedEntry, NewFile, is_journal,
 };
@@ -224,6 +225,9 @@ impl Context {
     }
 }
 
+/// What a text is called that is kept as a file.
+const LONG: &str = "entry.md";
+
 /// Makes an entry of what an editor left. Of the same words it is made once, also where they could not be wiped.
 fn keep(engine: &Engine, recovered: &Recovered) -> Result<EntryId, Error> {
     let mut key = blake3::Hasher::new_derive_key("afterword recovered text v1");
@@ -239,17 +243,23 @@ fn keep(engine: &Engine, recovered: &Recovered) -> Result<EntryId, Error> {
         },
         bytes: file.bytes.to_vec(),
     };
+    // More than one text may have was refused before, which is why it is here: as a file it is kept all the same.
+    let text = engine.people()?.stored(&recovered.text, "");
+    let too_long = (text.len() > MAX_TEXT).then(|| ImportedAttachment {
+        file: NewFile { mime: "text/markdown".to_owned(), caption: Some(LONG.to_owned()), ..NewFile::default() },
+        bytes: recovered.text.as_bytes().to_vec(),
+    });
     let imported = engine.import_entry(ImportedEntry {
         key: *key.finalize().as_bytes(),
         new: NewEntry {
             kind: Kind::Note,
             title: "Recovered text".to_owned(),
-            body: engine.people()?.stored(&recovered.text, ""),
+            body: if too_long.is_some() { String::new() } else { text },
             sections: Vec::new(),
             happened: None,
         },
         marks: Vec::new(),
-        attachments: recovered.beside.iter().map(attachment).collect(),
+        attachments: recovered.beside.iter().map(attachment).chain(too_long).collect(),
         written_at: SystemClock.now(),
     })?;
     let (Imported::Created(id) | Imported::Unchanged(id)) = imported;

@@ -33,11 +33,12 @@ pub(super) fn list(context: &Context, list: &args::List) -> Outcome {
         entries: listed.page.rows.iter().map(|row| row_json(row, &listed, today)).collect(),
         next: listed.page.next.as_ref().map(Cursor::to_text),
         unread: listed.unread,
+        too_large: listed.too_large.iter().map(ToString::to_string).collect(),
     };
     let all = Filter::default() == filter && after.is_none();
     context.out.answer(&value, |value| {
         // "Nothing here yet" is only true of the whole journal.
-        if value.entries.is_empty() && value.unread == 0 && !all {
+        if value.entries.is_empty() && value.unread == 0 && value.too_large.is_empty() && !all {
             return "No such entries.\n".to_owned();
         }
         human::list(value, Style::here())
@@ -76,7 +77,8 @@ pub(super) fn search(context: &Context, query: &[String], limit: usize) -> Outco
         ranges: hit.ranges.into_iter().map(|(from, to)| [from, to]).collect(),
     });
     let (total, more) = (searched.found.total, searched.found.more);
-    let value = Search { query, total, more, unread: searched.unread, hits: hits.collect() };
+    let too_large = searched.too_large.iter().map(ToString::to_string).collect();
+    let value = Search { query, total, more, unread: searched.unread, too_large, hits: hits.collect() };
     context.out.answer(&value, |value| human::search(value, Style::here()))
 }
 

@@ -23,7 +23,7 @@ pub fn changed(did: &str, changed: &Changed) -> String {
 
 /// `list`.
 pub fn list(list: &List, style: Style) -> String {
-    if list.entries.is_empty() && list.unread == 0 {
+    if list.entries.is_empty() && list.unread == 0 && list.too_large.is_empty() {
         return "Nothing here yet. `afterword write` begins an entry.".into();
     }
     let mut out = String::new();
@@ -55,7 +55,15 @@ pub fn list(list: &List, style: Style) -> String {
     if list.unread > 0 {
         let _ = writeln!(out, "{}", style.dim(&format!("{} still being read", count(list.unread, "entry", "entries"))));
     }
+    too_large(&mut out, &list.too_large, style);
     out
+}
+
+/// Entries that are left out, a line for each: a person has to know that they are there.
+fn too_large(out: &mut String, ids: &[String], style: Style) {
+    for id in ids {
+        let _ = writeln!(out, "{}", style.dim(&format!("{}  too large to be opened on this device", short(id))));
+    }
 }
 
 /// `show`.
@@ -217,6 +225,10 @@ pub fn search(search: &Search, style: Style) -> String {
         let _ =
             write!(out, "{}", style.dim(&format!("; {} still being read", count(search.unread, "entry", "entries"))));
     }
+    if !search.too_large.is_empty() {
+        out.push('\n');
+        too_large(&mut out, &search.too_large, style);
+    }
     out
 }
 
@@ -358,7 +370,7 @@ mod tests {
         two.head.kind = "win";
         two.head.title = "Tr\x1b[2Jick".into();
         two.attachments = 0;
-        let text = list(&List { entries: vec![one, two], next: Some("c".into()), unread: 2 }, PLAIN);
+        let text = list(&List { entries: vec![one, two], next: Some("c".into()), unread: 2, too_large: vec![] }, PLAIN);
         assert_eq!(
             text,
             "01010101  2024-05     failure  A very long…  boxed, reflected, reopened, 2 files\n\
@@ -370,7 +382,10 @@ mod tests {
 
     #[test]
     fn nothing_is_said_kindly() {
-        assert!(list(&List { entries: vec![], next: None, unread: 0 }, PLAIN).contains("Nothing here yet"));
+        assert!(
+            list(&List { entries: vec![], next: None, unread: 0, too_large: vec![] }, PLAIN)
+                .contains("Nothing here yet")
+        );
     }
 
     #[test]
@@ -383,12 +398,13 @@ mod tests {
             excerpt: "é 漢字 word".into(),
             ranges: vec![[2, 4], [5, 9]],
         };
-        let found = Search { query: "q".into(), total: 3, more: false, unread: 1, hits: vec![hit] };
+        let found = Search { query: "q".into(), total: 3, more: false, unread: 1, too_large: vec![], hits: vec![hit] };
         let plain = search(&found, PLAIN);
         assert_eq!(plain, "abababab  2024        T\n  é 漢字 word\n1 of 3 entries; 1 entry still being read");
         let bounded = search(&Search { more: true, ..found.clone() }, PLAIN);
         assert!(bounded.ends_with("1 of at least 3 entries; 1 entry still being read"), "{bounded}");
-        let nothing = Search { total: 0, more: true, unread: 0, hits: Vec::new(), query: "q".into() };
+        let nothing =
+            Search { total: 0, more: true, unread: 0, too_large: vec![], hits: Vec::new(), query: "q".into() };
         assert!(search(&nothing, PLAIN).starts_with("Nothing found among the newest"));
         let coloured = search(&found, Style { colour: true, ..PLAIN });
         assert!(coloured.contains("\x1b[4m漢字\x1b[24m \x1b[4mword\x1b[24m"), "{coloured:?}");

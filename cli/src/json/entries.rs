@@ -120,6 +120,8 @@ pub struct List {
     pub next: Option<String>,
     /// Entries that wait to be derived and may be missing or stale here.
     pub unread: u64,
+    /// Ids of entries that are too large to be opened on this device.
+    pub too_large: Vec<String>,
 }
 
 /// When it happened.
@@ -431,6 +433,8 @@ pub struct Search {
     pub more: bool,
     /// Entries not yet indexed.
     pub unread: u64,
+    /// Ids of entries that are too large to be opened on this device.
+    pub too_large: Vec<String>,
     /// The best of them.
     pub hits: Vec<Hit>,
 }
@@ -634,8 +638,8 @@ pub(crate) mod tests {
         let mut entry = show(&full_entry());
         let row = Row { head: entry.entry.head.clone(), attachments: 1 };
         assert_shape(ROW, &row);
-        let list = List { entries: vec![row], next: None, unread: 0 };
-        assert_shape(&format!(r#"{{"entries":[{ROW}],"next":null,"unread":0}}"#), &list);
+        let list = List { entries: vec![row], next: None, unread: 0, too_large: vec![] };
+        assert_shape(&format!(r#"{{"entries":[{ROW}],"next":null,"unread":0,"too_large":[]}}"#), &list);
         entry.entry.experiment = None;
         assert_shape(SHOW, &entry);
     }
@@ -717,8 +721,8 @@ pub(crate) mod tests {
             ranges: vec![[0, 4]],
         };
         assert_shape(
-            r#"{"query","total","more":false,"unread":0,"hits":[{"id","title","day","field","excerpt","ranges":[[0,4]]}]}"#,
-            &Search { query: "q".into(), total: 1, more: false, unread: 0, hits: vec![hit] },
+            r#"{"query","total","more":false,"unread":0,"too_large":[],"hits":[{"id","title","day","field","excerpt","ranges":[[0,4]]}]}"#,
+            &Search { query: "q".into(), total: 1, more: false, unread: 0, too_large: vec![], hits: vec![hit] },
         );
         let reading = Reading::new(&[ChangeHash::from_bytes([1; 32])], Timestamp(0), None, vec!["body".into()]);
         assert_shape(

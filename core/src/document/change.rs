@@ -11,11 +11,10 @@ use std::ops::Range;
 use automerge::Change;
 use sha2::{Digest, Sha256};
 
+use super::bounds::{MAX_CHANGE, MAX_CHANGE_OPERATIONS, MAX_DEPENDENCIES};
 use super::contain::contained;
 use crate::id::ChangeHash;
 
-/// Most operations in one change: a text of the greatest length replaced by another, and as much again for the rest.
-pub const MAX_OPERATIONS: u64 = 3 << 20;
 /// Most bytes that a change's keys may unfold to, and most predecessors that its operations may name.
 const MAX_WEIGHT: u64 = 32 << 20;
 /// Longest actor id.
@@ -45,13 +44,11 @@ pub struct ChangeHeader {
     pub operations: u64,
 }
 
-/// A change that is ready to be looked at, with the operations of other changes that it refers to.
+/// A change that is ready to be looked at.
 #[derive(Debug, Clone)]
 pub(super) struct Opened {
     pub(super) header: ChangeHeader,
     pub(super) change: Change,
-    /// Runs of operation counters, each with the actor whose operations they are.
-    pub(super) references: Vec<(Vec<u8>, Range<u64>)>,
 }
 
 /// The hash that a chunk has, whether or not it can be read: everything after magic and checksum.
@@ -68,45 +65,88 @@ impl ChangeHeader {
 
 /// Opens a chunk whose header is sound and whose unfolding is bounded.
 pub(super) fn open(bytes: &[u8]) -> Result<Opened, MalformedChange> {
-    let (header, references) = read_chunk(bytes, true).ok_or(MalformedChange)?;
+    let header = ChangeHeader::parse(bytes)?;
     let change = contained(|| Change::try_from(bytes)).map_err(|_| MalformedChange)?.map_err(|_| MalformedChange)?;
     // Automerge numbers operations in 32 bits and overflows beyond.
     let last = header.start_op.checked_add(change.len() as u64).ok_or(MalformedChange)?;
     let same = change.hash().0 == *header.hash.as_bytes() && change.len() as u64 == header.operations;
-    if same && last <= u64::from(u32::MAX) { Ok(Opened { header, change, references }) } else { Err(MalformedChange) }
+    if same && last <= u64::from(u32::MAX) { Ok(Opened { header, change }) } else { Err(MalformedChange) }
 }
 
-type References = Vec<(Vec<u8>, Range<u64>)>;
+/// Runs of operation counters, each with the actor whose operations they are.
+pub(super) type References = Vec<(Vec<u8>, Range<u64>)>;
+
+/// The operations of other changes that a sound chunk refers to. In memory only as long as one change is looked at: a
+/// chunk of a megabyte may name a million.
+pub(super) fn references(bytes: &[u8]) -> References {
+    read_chunk(bytes, true).map(|(_, references)| references).unwrap_or_default()
+}
+
+/// How many operations a chunk has by its action column, read without a look at the rest; none of what is no change.
+pub(super) fn operations(bytes: &[u8]) -> u64 {
+    let count = || {
+        let Front { columns, mut rest, .. } = Front::of(bytes)?;
+        for (spec, len) in columns {
+            let bytes = rest.take(len)?;
+            if spec == ACTION {
+                return Column::of(spec)?.rows(bytes);
+            }
+        }
+        None
+    };
+    count().unwrap_or_default()
+}
+
+/// A chunk up to its columns.
+struct Front<'a> {
+    deps: Vec<ChangeHash>,
+    /// Its own, then the others that it names.
+    actors: Vec<&'a [u8]>,
+    seq: u64,
+    start_op: u64,
+    time: i64,
+    columns: Vec<(u64, usize)>,
+    rest: Bytes<'a>,
+}
+
+impl<'a> Front<'a> {
+    fn of(bytes: &'a [u8]) -> Option<Self> {
+        let mut chunk = Bytes(bytes);
+        // Type 1 is a change; 0 a document, 2 a compressed change, 3 a bundle: none of these travels.
+        let of_a_change =
+            chunk.take(4)? == [0x85, 0x6f, 0x4a, 0x83] && chunk.take(4).is_some() && chunk.take(1)? == [1];
+        if bytes.len() > MAX_CHANGE || !of_a_change || chunk.length()? != chunk.0.len() {
+            return None;
+        }
+        let count = chunk.length()?;
+        if count as u64 > MAX_DEPENDENCIES {
+            return None;
+        }
+        let deps = chunk.take(count.checked_mul(ChangeHash::LEN)?)?;
+        let deps = deps.chunks_exact(ChangeHash::LEN).filter_map(ChangeHash::from_slice).collect();
+        let mut actors = vec![chunk.actor()?];
+        let seq = chunk.unsigned()?;
+        let start_op = chunk.unsigned()?;
+        let time = chunk.signed()?;
+        let message = chunk.length()?;
+        chunk.take(message)?;
+        for _ in 0..chunk.length()? {
+            actors.push(chunk.actor()?);
+        }
+        let mut columns = Vec::new();
+        for _ in 0..chunk.length()? {
+            columns.push((chunk.unsigned()?, chunk.length()?));
+        }
+        Some(Self { deps, actors, seq, start_op, time, columns, rest: chunk })
+    }
+}
 
 fn read_chunk(bytes: &[u8], with_references: bool) -> Option<(ChangeHeader, References)> {
-    let mut chunk = Bytes(bytes);
-    let magic = chunk.take(4)?;
-    let checksum = chunk.take(4)?;
     let hash = change_hash(bytes);
-    // Type 1 is a change; 0 a document, 2 a compressed change, 3 a bundle: none of these travels.
-    if magic != [0x85, 0x6f, 0x4a, 0x83] || chunk.take(1)? != [1] || checksum != &hash.as_bytes()[..4] {
+    if bytes.get(4..8)? != &hash.as_bytes()[..4] {
         return None;
     }
-    if chunk.length()? != chunk.0.len() {
-        return None;
-    }
-    let count = chunk.length()?;
-    let deps = chunk.take(count.checked_mul(ChangeHash::LEN)?)?;
-    let deps = deps.chunks_exact(ChangeHash::LEN).filter_map(ChangeHash::from_slice).collect();
-    let actor = chunk.actor()?.to_vec();
-    let seq = chunk.unsigned()?;
-    let start_op = chunk.unsigned()?;
-    let time = chunk.signed()?;
-    let message = chunk.length()?;
-    chunk.take(message)?;
-    let mut actors = vec![actor.as_slice()];
-    for _ in 0..chunk.length()? {
-        actors.push(chunk.actor()?);
-    }
-    let mut columns = Vec::new();
-    for _ in 0..chunk.length()? {
-        columns.push((chunk.unsigned()?, chunk.length()?));
-    }
+    let Front { deps, actors, seq, start_op, time, columns, rest: mut chunk } = Front::of(bytes)?;
     let mut operations = 0;
     let mut contents = HashMap::new();
     for (spec, len) in columns {
@@ -122,13 +162,13 @@ fn read_chunk(bytes: &[u8], with_references: bool) -> Option<(ChangeHeader, Refe
         }
     }
     let own = start_op..start_op.checked_add(operations)?;
-    let references = if with_references { references(&contents, &actors, own)? } else { References::new() };
-    let header = ChangeHeader { hash, seq, start_op, time, deps, operations, actor: actor.clone() };
+    let references = if with_references { named(&contents, &actors, own)? } else { References::new() };
+    let header = ChangeHeader { hash, seq, start_op, time, deps, operations, actor: actors[0].to_vec() };
     (seq > 0 && start_op > 0).then_some((header, references))
 }
 
 /// The operations of other changes that the columns name, in runs.
-fn references(contents: &HashMap<u64, &[u8]>, actors: &[&[u8]], own: Range<u64>) -> Option<References> {
+fn named(contents: &HashMap<u64, &[u8]>, actors: &[&[u8]], own: Range<u64>) -> Option<References> {
     let mut references = References::new();
     for (actor_column, counter_column, delta) in REFERENCES {
         let column = |spec| contents.get(spec).copied().unwrap_or_default();
@@ -256,7 +296,7 @@ impl Column {
                 },
             };
             rows = rows.checked_add(run)?;
-            if rows > MAX_OPERATIONS || weight > MAX_WEIGHT {
+            if rows > MAX_CHANGE_OPERATIONS || weight > MAX_WEIGHT {
                 return None;
             }
         }

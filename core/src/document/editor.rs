@@ -1,4 +1,4 @@
-//! Typed edits of one entry. All that one [`Editor`] does becomes one change.
+//! Typed edits of one entry. All that one [`Editor`] does becomes one change; of long texts, several (`later.rs`).
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,11 +6,13 @@ use std::str::FromStr;
 use automerge::transaction::{Transactable, Transaction};
 use automerge::{ChangeHash as AmHash, ObjId, ObjType, ReadDoc, ScalarValue};
 
+use super::bounds::{MAX_LINE, MAX_TEXT};
 use super::error::DocumentError;
+use super::later::{Later, Pen};
 use super::read::boxed_word;
 use super::replica::theirs;
 use super::schema::{CONTAINERS, Maps, NEVER_PUBLISH, SCHEMA, View, key};
-use super::{MAIN_SECTION, MAX_TEXT, order, splice};
+use super::{MAIN_SECTION, order, splice};
 use crate::id::{AttachmentId, BlobId, ChangeHash, ClosureId, EntryId, ItemId, ReflectionId, SealId, SectionId};
 use crate::journal::{
     Boxed, ClosureKind, Entry, Experiment, ItemKind, ItemState, Kind, LinkKind, MarkGroup, NewEntry, NextMove,
@@ -139,6 +141,7 @@ pub enum AttachmentField {
 /// Edits of an entry, inside [`EntryDocument::edit`](super::EntryDocument::edit).
 pub struct Editor<'e, 't> {
     tx: &'e mut Transaction<'t>,
+    later: &'e mut Later,
     entropy: &'e mut dyn Entropy,
     /// How the document reads without this edit, if somebody knows.
     known: Option<&'e Entry>,
@@ -156,18 +159,19 @@ impl std::fmt::Debug for Editor<'_, '_> {
 const FAILED: DocumentError = DocumentError::Failed("written");
 
 impl<'e, 't> Editor<'e, 't> {
-    pub(super) fn new(tx: &'e mut Transaction<'t>, entropy: &'e mut dyn Entropy) -> Self {
-        Self { tx, entropy, known: None, texts: Written::default(), text_operations: 0 }
+    pub(super) fn new(pen: &'e mut Pen<'t>, entropy: &'e mut dyn Entropy) -> Self {
+        let Pen { tx, later } = pen;
+        Self { tx, later, entropy, known: None, texts: Written::default(), text_operations: 0 }
     }
 
     /// An edit of a document that reads as `known`.
-    pub(super) fn of_known(tx: &'e mut Transaction<'t>, entropy: &'e mut dyn Entropy, known: &'e Entry) -> Self {
-        Self { known: Some(known), ..Self::new(tx, entropy) }
+    pub(super) fn of_known(pen: &'e mut Pen<'t>, entropy: &'e mut dyn Entropy, known: &'e Entry) -> Self {
+        Self { known: Some(known), ..Self::new(pen, entropy) }
     }
 
     /// The texts that were written, if nothing else was.
     pub(super) fn written(self) -> Option<Written> {
-        (self.tx.pending_ops() == self.text_operations).then_some(self.texts)
+        (self.tx.pending_ops() == self.text_operations && self.later.is_empty()).then_some(self.texts)
     }
 
     /// The first commit: every container that the schema fixes, so that no two devices ever make one each (trap f).
@@ -221,7 +225,7 @@ impl<'e, 't> Editor<'e, 't> {
         let before = self.tx.pending_ops();
         let id = self.text_id(field)?;
         let known = self.known.and_then(|entry| field.of(entry));
-        let now = splice::write(self.tx, &id, &base, known, text)?;
+        let now = splice::write(self.tx, self.later, &id, &base, known, text)?;
         self.text_operations += self.tx.pending_ops() - before;
         self.texts.0.push((field, now.clone()));
         Ok(now)
@@ -236,7 +240,7 @@ impl<'e, 't> Editor<'e, 't> {
         let now = self.tx.get_heads();
         let write = |editor: &mut Self, field, text: &str| {
             let id = editor.text_id(field)?;
-            splice::write(editor.tx, &id, &now, None, text).map(drop)
+            splice::write(editor.tx, editor.later, &id, &now, None, text).map(drop)
         };
         write(self, TextField::Title, &old.title)?;
         for section in &old.sections {
@@ -544,7 +548,7 @@ impl<'e, 't> Editor<'e, 't> {
     ) -> Result<(), DocumentError> {
         within(text, what, MAX_TEXT)?;
         let id = self.make(map, name, ObjType::Text)?;
-        if text.is_empty() { Ok(()) } else { self.tx.splice_text(&id, 0, 0, text).map_err(|_| FAILED) }
+        if text.is_empty() { Ok(()) } else { self.later.write(self.tx, &id, 0, 0, text) }
     }
 
     /// A place after the sibling `after`, or after them all.
@@ -642,9 +646,6 @@ impl<'e, 't> Editor<'e, 't> {
         Ok(())
     }
 }
-
-/// Most bytes of a value that is not a text field: a prompt, a note, a caption.
-pub(super) const MAX_LINE: usize = 64 << 10;
 
 pub(super) fn within(text: &str, what: &'static str, limit: usize) -> Result<(), DocumentError> {
     if text.len() > limit { Err(DocumentError::TooLong { what, limit }) } else { Ok(()) }

@@ -26,21 +26,21 @@ pub struct Loaded {
 }
 
 impl EntryDocument {
-    /// A new entry and its first change.
+    /// A new entry and its changes: the first, and further ones of long texts.
     pub fn create(
         id: EntryId,
         actor: Actor,
         at: Timestamp,
         new: &NewEntry,
         entropy: &mut dyn Entropy,
-    ) -> Result<(Self, Vec<u8>), DocumentError> {
+    ) -> Result<(Self, Vec<Vec<u8>>), DocumentError> {
         let mut replica = Replica::empty(actor);
-        let ((), change) = replica.edit(at, |tx| Editor::new(tx, entropy).create(new))?;
-        Ok((Self { id, replica }, change.ok_or(DocumentError::Failed("created"))?))
+        let ((), changes) = replica.edit(at, |pen| Editor::new(pen, entropy).create(new))?;
+        Ok((Self { id, replica }, changes))
     }
 
     /// A document that reads as `entry` does, with every id in it, and its changes: one at the time of its first
-    /// change, and one at that of its latest where that was another.
+    /// change, and one at that of its latest where that was another; and what long texts take.
     pub fn recreate(
         entry: &Entry,
         actor: Actor,
@@ -48,20 +48,20 @@ impl EntryDocument {
     ) -> Result<(Self, Vec<Vec<u8>>), DocumentError> {
         let mut replica = Replica::empty(actor);
         let chunks = if entry.created_at == entry.updated_at {
-            let ((), all) = replica.edit(entry.created_at, |tx| {
-                let mut editor = Editor::new(tx, entropy);
+            let ((), all) = replica.edit(entry.created_at, |pen| {
+                let mut editor = Editor::new(pen, entropy);
                 recreate::beginning(&mut editor, entry)?;
                 recreate::everything_else(&mut editor, entry)
             })?;
-            vec![all]
+            all
         } else {
             let ((), first) =
-                replica.edit(entry.created_at, |tx| recreate::beginning(&mut Editor::new(tx, entropy), entry))?;
-            let ((), latest) =
-                replica.edit(entry.updated_at, |tx| recreate::everything_else(&mut Editor::new(tx, entropy), entry))?;
-            vec![first, latest]
+                replica.edit(entry.created_at, |pen| recreate::beginning(&mut Editor::new(pen, entropy), entry))?;
+            let ((), latest) = replica
+                .edit(entry.updated_at, |pen| recreate::everything_else(&mut Editor::new(pen, entropy), entry))?;
+            [first, latest].concat()
         };
-        Ok((Self { id: entry.id, replica }, chunks.into_iter().flatten().collect()))
+        Ok((Self { id: entry.id, replica }, chunks))
     }
 
     /// The entry from a snapshot of [`save`](Self::save) and the changes that came after it. A change whose
@@ -76,6 +76,20 @@ impl EntryDocument {
         Ok(Loaded { document: Self { id, replica }, refused })
     }
 
+    /// The same where a document may have `read` operations, and a writer stops at `written`.
+    #[cfg(test)]
+    pub(super) fn load_within(
+        id: EntryId,
+        actor: Actor,
+        snapshot: Option<&[u8]>,
+        changes: &[&[u8]],
+        (read, written): (u64, u64),
+    ) -> Result<Loaded, DocumentError> {
+        let most = super::replica::Most { read, written };
+        let (replica, refused) = Replica::load_within(actor, snapshot, changes, most)?;
+        Ok(Loaded { document: Self { id, replica }, refused })
+    }
+
     /// Which entry this is.
     pub fn id(&self) -> EntryId {
         self.id
@@ -86,6 +100,11 @@ impl EntryDocument {
         self.replica.heads()
     }
 
+    /// How many operations its changes have: what it costs to open it.
+    pub fn operations(&self) -> u64 {
+        self.replica.operations()
+    }
+
     /// Whether every one of these changes is in the document.
     pub fn holds(&self, heads: &[ChangeHash]) -> bool {
         self.replica.holds(heads)
@@ -93,21 +112,23 @@ impl EntryDocument {
 
     /// Takes in changes of other devices, each an uncompressed change chunk; those already held are passed over.
     /// Gives back what is set aside, sorted, as in [`Loaded::refused`]: it may name a change held before, where one
-    /// with the same actor and number and a higher hash has come (trap j).
+    /// with the same actor and number and a higher hash has come (trap j), or one that goes first where not all fit.
+    /// What was set aside before is given again.
     pub fn merge(&mut self, changes: &[&[u8]]) -> Result<Vec<ChangeHash>, DocumentError> {
         self.replica.merge(changes)
     }
 
-    /// One edit: all that `edits` writes is one change, given back as its chunk; nothing where nothing changed. On an
-    /// error, or a panic inside, nothing is written. The base of a whole-text write is named in each
+    /// One edit: all that `edits` writes is one change, given back as its chunk, or several where texts are long; none
+    /// where nothing changed. Each is one that whoever reads it takes in. On an error, or a panic inside, nothing is
+    /// written. The base of a whole-text write is named in each
     /// [`Editor::set_text`].
     pub fn edit<R>(
         &mut self,
         at: Timestamp,
         entropy: &mut dyn Entropy,
         edits: impl FnOnce(&mut Editor<'_, '_>) -> Result<R, DocumentError>,
-    ) -> Result<(R, Option<Vec<u8>>), DocumentError> {
-        self.replica.edit(at, |tx| edits(&mut Editor::new(tx, entropy)))
+    ) -> Result<(R, Vec<Vec<u8>>), DocumentError> {
+        self.replica.edit(at, |pen| edits(&mut Editor::new(pen, entropy)))
     }
 
     /// The same of a document that reads as `entry`, which is brought up to date: an edit that only writes texts on what
@@ -118,14 +139,14 @@ impl EntryDocument {
         at: Timestamp,
         entropy: &mut dyn Entropy,
         edits: impl FnOnce(&mut Editor<'_, '_>, &Entry) -> Result<R, DocumentError>,
-    ) -> Result<(R, Option<Vec<u8>>), DocumentError> {
+    ) -> Result<(R, Vec<Vec<u8>>), DocumentError> {
         let known = &*entry;
-        let ((out, written), chunk) = self.replica.edit(at, |tx| {
-            let mut editor = Editor::of_known(tx, entropy, known);
+        let ((out, written), chunks) = self.replica.edit(at, |pen| {
+            let mut editor = Editor::of_known(pen, entropy, known);
             let out = edits(&mut editor, known)?;
             Ok((out, editor.written()))
         })?;
-        if chunk.is_some() {
+        if !chunks.is_empty() {
             if written.is_some_and(|written| written.put_into(entry)) {
                 entry.heads = self.replica.heads();
                 entry.updated_at = entry.updated_at.max(self.replica.latest());
@@ -133,7 +154,7 @@ impl EntryDocument {
                 *entry = self.entry()?;
             }
         }
-        Ok((out, chunk))
+        Ok((out, chunks))
     }
 
     /// The entry as it reads now.

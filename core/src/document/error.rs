@@ -14,6 +14,12 @@ pub enum DocumentError {
         /// The most bytes it may have.
         limit: usize,
     },
+    /// One edit writes more than the changes that it becomes may hold.
+    #[error("this is more than can be saved at once")]
+    TooLarge,
+    /// What was ever written into the entry, deleted text included, is as much as one may hold.
+    #[error("as much was written into this entry, and over, as one entry can hold")]
+    Full,
     /// The entry has no such part.
     #[error("this entry has no such {0}")]
     NoSuch(&'static str),
@@ -37,6 +43,14 @@ impl From<DocumentError> for Error {
         match error {
             DocumentError::TooLong { what, .. } => {
                 Error::invalid(message, "split it over several entries, or attach it as a file").about(what)
+            }
+            DocumentError::TooLarge => {
+                Error::invalid(message, "nothing was changed; save it in smaller parts, or attach it as a file")
+                    .about("size")
+            }
+            DocumentError::Full => {
+                Error::invalid(message, "nothing was changed; go on in a new entry, or attach the text as a file")
+                    .about("size")
             }
             DocumentError::NoSuch(_) => Error::new(Code::NotFound, message, "look at what it has with `show`"),
             DocumentError::UnknownBase => {

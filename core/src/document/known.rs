@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use automerge::{Automerge, Change};
 
-use super::change::{ChangeHeader, Opened};
+use super::change::{ChangeHeader, Opened, references};
 use super::replica::own;
 use crate::id::ChangeHash;
 
@@ -72,8 +72,8 @@ impl Known {
         }
         let (mut out, mut refused) = (Vec::new(), Vec::new());
         while let Some(hash) = ready.pop_first() {
-            let Some(Opened { header, change, references }) = new.remove(&hash) else { continue };
-            if !self.fits(&header, &references) {
+            let Some(Opened { header, change }) = new.remove(&hash) else { continue };
+            if !self.fits(&header, &references(change.raw_bytes())) {
                 refused.push(hash);
                 continue;
             }
@@ -97,8 +97,9 @@ impl Known {
     fn fits(&self, header: &ChangeHeader, references: &[(Vec<u8>, Range<u64>)]) -> bool {
         let deps: Vec<usize> = header.deps.iter().filter_map(|dep| self.by_hash.get(dep).copied()).collect();
         let before = |at: &usize| &self.nodes[*at];
-        // Automerge counts on from all that it holds, and always names its actor's change before.
-        let counts_on = deps.iter().map(before).all(|node| header.start_op >= node.operations.end);
+        // Automerge counts on from all that it holds, and always names its actor's change before. Counters have 32 bits:
+        // whoever could pass some over would use them up for everybody.
+        let counts_on = header.start_op == deps.iter().map(|at| before(at).operations.end).max().unwrap_or(1);
         let follows = header.seq == 1
             || deps.iter().map(before).any(|node| node.actor == header.actor && node.seq + 1 == header.seq);
         counts_on && follows && self.held(&deps, references)

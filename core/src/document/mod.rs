@@ -20,18 +20,20 @@
 //! let id = EntryId::from_bytes([1; 16]);
 //! let new = NewEntry { kind: Kind::Note, title: "A day".into(), body: "It rained.".into(), sections: vec![], happened: None };
 //! let (mut here, first) = EntryDocument::create(id, Actor::draw(&mut entropy), Timestamp(0), &new, &mut entropy)?;
-//! let mut there = EntryDocument::load(id, Actor::draw(&mut entropy), None, &[&first])?.document;
+//! let mut there = EntryDocument::load(id, Actor::draw(&mut entropy), None, &[&first[0]])?.document;
 //!
 //! let base = there.heads();
 //! let edit = |text: &'static str| move |editor: &mut afterword_core::document::Editor<'_, '_>| {
 //!     editor.set_text(TextField::Body, &base, text)
 //! };
-//! let (_, change) = there.edit(Timestamp(1000), &mut entropy, edit("It rained. We stayed."))?;
-//! here.merge(&[&change.unwrap()])?;
+//! let (_, changes) = there.edit(Timestamp(1000), &mut entropy, edit("It rained. We stayed."))?;
+//! here.merge(&[&changes[0]])?;
 //! assert_eq!(here.entry()?.body(), "It rained. We stayed.");
 //! # Ok::<(), afterword_core::document::DocumentError>(())
 //! ```
 
+mod admit;
+mod bounds;
 mod change;
 mod contain;
 mod editor;
@@ -39,6 +41,7 @@ mod entry;
 mod error;
 mod history;
 mod known;
+mod later;
 pub mod order;
 mod read;
 pub mod reader;
@@ -50,7 +53,12 @@ mod splice;
 #[cfg(test)]
 mod tests;
 
-pub use change::{ChangeHeader, MAX_OPERATIONS, MalformedChange, change_hash};
+pub use admit::{readable, weight};
+pub use bounds::{
+    MAX_CHANGE, MAX_CHANGE_OPERATIONS, MAX_DEPENDENCIES, MAX_DOCUMENT_OPERATIONS, MAX_LINE, MAX_TEXT,
+    MAX_WRITTEN_OPERATIONS,
+};
+pub use change::{ChangeHeader, MalformedChange, change_hash};
 pub use editor::{AttachmentField, Editor, NewAttachment, ParseFieldError, TextField};
 pub use entry::{EntryDocument, Loaded};
 pub use error::DocumentError;
@@ -62,7 +70,3 @@ use crate::id::SectionId;
 
 /// The main section, the entry's body: the same id in every entry, so that two devices never make two (trap f).
 pub const MAIN_SECTION: SectionId = SectionId::from_bytes([0; 16]);
-
-/// Most bytes of one text field: 170,000 words. Automerge takes about 270 bytes of memory and 2 µs for each character,
-/// so that eight times as much would need 2 GB and 15 s to open.
-pub const MAX_TEXT: usize = 1 << 20;

@@ -6,7 +6,8 @@
 use automerge::ScalarValue;
 
 use super::MAIN_SECTION;
-use super::editor::{Editor, MAX_LINE, within};
+use super::bounds::MAX_LINE;
+use super::editor::{Editor, within};
 use super::error::DocumentError;
 use super::order;
 use super::schema::{NEVER_PUBLISH, key};
@@ -240,7 +241,7 @@ mod tests {
                 editor.add_reflection("2024-07-01".parse().unwrap(), "fourth")
             })
             .unwrap();
-        assert!(change.is_some());
+        assert_eq!(change.len(), 1);
         let texts: Vec<_> = document.entry().unwrap().reflections.into_iter().map(|one| one.text).collect();
         assert_eq!(texts, ["first", "second", "third", "fourth"]);
     }

@@ -1,20 +1,25 @@
 //! One Automerge document: how changes get in, what is set aside, how an edit becomes one change.
 //!
 //! What a document holds is a function of the set of changes it was given, never of their order. A change is set
-//! aside where it is malformed, where another of the same actor and number has the higher hash (trap j), where its
-//! numbers contradict what it was made on, where Automerge refuses it, or where something that it depends on is set
-//! aside. The usual batch goes to Automerge whole; only when something is wrong is the document made anew, bit by bit.
+//! aside where it is malformed, where a document that takes it in would hold too much (`admit.rs`), where another of the
+//! same actor and number has the higher hash (trap j), where its numbers contradict what it was made on, where Automerge
+//! refuses it, or where something that it depends on is set aside. The usual batch goes to Automerge as it is; only when
+//! something is wrong is the document made anew, bit by bit.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 
-use automerge::transaction::{CommitOptions, Transaction};
+use automerge::transaction::CommitOptions;
 use automerge::{ActorId, Automerge, Change, ChangeHash as AmHash, LoadOptions, OnPartialLoad, ReadDoc, TextEncoding};
 
-use super::change::{Opened, change_hash, open};
+use super::admit::admitted;
+use super::bounds::{CUT_OPERATIONS, MAX_DOCUMENT_OPERATIONS, MAX_WRITTEN_OPERATIONS, SMALL_EDIT};
+use super::change::{ChangeHeader, Opened, change_hash, open};
 use super::contain::contained;
 use super::error::DocumentError;
 use super::known::Known;
+use super::later::{Later, Pen};
 use crate::id::ChangeHash;
 use crate::time::{Entropy, Timestamp, random};
 
@@ -56,11 +61,27 @@ pub(super) struct Meta {
 pub(super) struct Replica {
     doc: Automerge,
     actor: Actor,
+    /// Operations of all its changes, and of those that took room and were set aside for another reason.
+    operations: u64,
+    most: Most,
+}
+
+/// How many operations a document may have: those of `bounds.rs`, but in tests.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Most {
+    pub(super) read: u64,
+    pub(super) written: u64,
+}
+
+impl Default for Most {
+    fn default() -> Self {
+        Self { read: MAX_DOCUMENT_OPERATIONS, written: MAX_WRITTEN_OPERATIONS }
+    }
 }
 
 impl Replica {
     pub(super) fn empty(actor: Actor) -> Self {
-        Self { doc: fresh(actor), actor }
+        Self { doc: fresh(actor), actor, operations: 0, most: Most::default() }
     }
 
     /// A document from a snapshot of our own and what came after it; says what was set aside.
@@ -68,6 +89,16 @@ impl Replica {
         actor: Actor,
         snapshot: Option<&[u8]>,
         changes: &[&[u8]],
+    ) -> Result<(Self, Vec<ChangeHash>), DocumentError> {
+        Self::load_within(actor, snapshot, changes, Most::default())
+    }
+
+    /// The same where a document may have so many operations.
+    pub(super) fn load_within(
+        actor: Actor,
+        snapshot: Option<&[u8]>,
+        changes: &[&[u8]],
+        most: Most,
     ) -> Result<(Self, Vec<ChangeHash>), DocumentError> {
         let doc = match snapshot {
             None => fresh(actor),
@@ -81,9 +112,15 @@ impl Replica {
                     .with_actor(ActorId::from(actor.0))
             }
         };
-        let mut replica = Self { doc, actor };
+        let operations = operations_of(&doc);
+        let mut replica = Self { doc, actor, operations, most };
         let refused = replica.merge(changes)?;
         Ok((replica, refused))
+    }
+
+    /// Operations of all that was taken in.
+    pub(super) fn operations(&self) -> u64 {
+        self.operations
     }
 
     pub(super) fn doc(&self) -> &Automerge {
@@ -102,21 +139,33 @@ impl Replica {
     }
 
     /// Takes changes in; gives back the hashes of those that are set aside, sorted. They need not be in causal order.
+    /// What a document holds is a function of all its changes only where those that were set aside before are given
+    /// again: what is beyond its bounds may fit where a change that came meanwhile takes another's place.
     pub(super) fn merge(&mut self, changes: &[&[u8]]) -> Result<Vec<ChangeHash>, DocumentError> {
         let mut refused = BTreeSet::new();
-        let mut new: BTreeMap<ChangeHash, Opened> = BTreeMap::new();
+        let mut sound: BTreeMap<ChangeHash, (Cow<'_, [u8]>, ChangeHeader)> = BTreeMap::new();
         for bytes in changes {
             let hash = change_hash(bytes);
-            if new.contains_key(&hash) || self.holds(&[hash]) {
+            if sound.contains_key(&hash) || self.holds(&[hash]) {
                 continue;
             }
-            match open(bytes) {
-                Ok(opened) => {
-                    new.insert(hash, opened);
-                }
-                Err(_) => {
-                    refused.insert(hash);
-                }
+            match ChangeHeader::parse(bytes) {
+                Ok(header) => drop(sound.insert(hash, (Cow::Borrowed(*bytes), header))),
+                Err(_) => drop(refused.insert(hash)),
+            }
+        }
+        let more: u64 = sound.values().map(|(_, header)| header.operations).sum();
+        if more > 0 {
+            self.operations = operations_of(&self.doc) + more;
+        }
+        if self.operations > self.most.read {
+            self.admit(&mut sound, &mut refused)?;
+        }
+        let mut new: BTreeMap<ChangeHash, Opened> = BTreeMap::new();
+        for (hash, (bytes, _)) in sound {
+            match open(&bytes) {
+                Ok(opened) => drop(new.insert(hash, opened)),
+                Err(_) => drop(refused.insert(hash)),
             }
         }
         let (ready, waiting) = if new.is_empty() { Default::default() } else { Known::of(&self.doc).order(new) };
@@ -128,6 +177,35 @@ impl Replica {
         }
         refused.extend(waiting);
         Ok(refused.into_iter().collect())
+    }
+
+    /// Leaves out what is beyond the bounds of a document. Where that is something held, the document is begun anew and
+    /// what it held is among what is to be taken in.
+    fn admit(
+        &mut self,
+        new: &mut BTreeMap<ChangeHash, (Cow<'_, [u8]>, ChangeHeader)>,
+        refused: &mut BTreeSet<ChangeHash>,
+    ) -> Result<(), DocumentError> {
+        let held = contained(|| self.doc.get_changes(&[])).map_err(|_| DocumentError::Failed("made again"))?;
+        let header =
+            |change: &Change| ChangeHeader::parse(change.raw_bytes()).map_err(|_| DocumentError::Failed("made again"));
+        let held: Vec<(Change, ChangeHeader)> =
+            held.into_iter().map(|change| header(&change).map(|header| (change, header))).collect::<Result<_, _>>()?;
+        let all = held.iter().map(|(_, header)| header).chain(new.values().map(|(_, header)| header));
+        let (fit, operations) = admitted(all, self.most.read);
+        new.retain(|hash, _| fit.contains(hash) || !refused.insert(*hash));
+        if held.iter().any(|(_, header)| !fit.contains(&header.hash)) {
+            for (change, header) in held {
+                if fit.contains(&header.hash) {
+                    new.insert(header.hash, (Cow::Owned(change.raw_bytes().to_vec()), header));
+                } else {
+                    refused.insert(header.hash);
+                }
+            }
+            self.doc = fresh(self.actor);
+        }
+        self.operations = operations;
+        Ok(())
     }
 
     /// Makes the document anew from all its changes and `new`, and leaves out what does not go in.
@@ -152,30 +230,53 @@ impl Replica {
         }
     }
 
-    /// One edit: what `work` writes becomes one change, timed on purpose (trap h) and never before the latest change
-    /// held. On an error nothing is written.
+    /// One edit: what `work` writes becomes one change, or several where texts are long, timed on purpose (trap h) and
+    /// never before the latest change held. On an error nothing is written.
+    ///
+    /// Every change of ours is made in here, so this is where each is held against the bounds of whoever reads it:
+    /// nothing leaves that would be set aside elsewhere.
     pub(super) fn edit<R>(
         &mut self,
         at: Timestamp,
-        work: impl FnOnce(&mut Transaction<'_>) -> Result<R, DocumentError>,
-    ) -> Result<(R, Option<Vec<u8>>), DocumentError> {
+        work: impl FnOnce(&mut Pen<'_>) -> Result<R, DocumentError>,
+    ) -> Result<(R, Vec<Vec<u8>>), DocumentError> {
         // Milliseconds, so that a list knows which of two entries of one second came first.
         let time = self.head_times().fold(at.0, i64::max).min(LAST);
         // A panic in here leaves a document half changed: the attempt is made on a copy.
         let mut doc = self.doc.clone();
-        let (result, hash) = contained(|| {
-            let mut transaction = doc.transaction();
-            let result = work(&mut transaction)?;
-            let (hash, _) = transaction.commit_with(CommitOptions::default().with_time(time));
-            Ok((result, hash))
+        let (result, hashes) = contained(|| {
+            let options = || CommitOptions::default().with_time(time);
+            let (result, mut later, first) = {
+                let mut pen = Pen { tx: doc.transaction(), later: Later::default() };
+                let result = work(&mut pen)?;
+                let Pen { tx, later } = pen;
+                (result, later, tx.commit_with(options()).0)
+            };
+            let mut hashes = Vec::from_iter(first);
+            while !later.is_empty() {
+                let mut tx = doc.transaction();
+                later.write_next(&mut tx)?;
+                hashes.extend(tx.commit_with(options()).0);
+            }
+            Ok((result, hashes))
         })
         .map_err(|_| DocumentError::Failed("changed"))??;
-        let Some(hash) = hash else { return Ok((result, None)) };
-        let change = doc.get_change_by_hash(&hash).ok_or(DocumentError::Failed("changed"))?;
-        // `raw_bytes` is the uncompressed chunk, whatever its size; `bytes` would be the compressed one (trap l).
-        let bytes = change.raw_bytes().to_vec();
+        let mut chunks = Vec::with_capacity(hashes.len());
+        let mut operations = 0;
+        for hash in hashes {
+            let change = doc.get_change_by_hash(&hash).ok_or(DocumentError::Failed("changed"))?;
+            // `raw_bytes` is the uncompressed chunk, whatever its size; `bytes` would be the compressed one (trap l).
+            let bytes = change.raw_bytes().to_vec();
+            operations += open(&bytes).map_err(|_| DocumentError::TooLarge)?.header.operations;
+            chunks.push(bytes);
+        }
+        let all = self.operations + operations;
+        if all > self.most.written && (operations > SMALL_EDIT || all > self.most.read) {
+            return Err(DocumentError::Full);
+        }
         self.doc = doc;
-        Ok((result, Some(bytes)))
+        self.operations = all;
+        Ok((result, chunks))
     }
 
     /// Every change of ours is at least as late as what it was made on, so the latest are among the heads.
@@ -270,12 +371,34 @@ fn build(mut doc: Automerge, queue: Vec<Change>, out: &mut BTreeSet<AmHash>) -> 
 fn applied(doc: &Automerge, changes: &[Change]) -> Option<Automerge> {
     contained(|| {
         let mut attempt = doc.clone();
-        attempt.apply_changes(changes.iter().cloned()).ok()?;
+        for some in runs(changes) {
+            attempt.apply_changes(some.iter().cloned()).ok()?;
+        }
         let back: HashSet<AmHash> = attempt.get_changes(&doc.get_heads()).iter().map(Change::hash).collect();
         changes.iter().all(|change| back.contains(&change.hash())).then_some(attempt)
     })
     .ok()
     .flatten()
+}
+
+/// The changes in runs of few enough operations: Automerge takes 500 bytes for each of those that it is given at once.
+fn runs(changes: &[Change]) -> impl Iterator<Item = &[Change]> {
+    let mut rest = changes;
+    std::iter::from_fn(move || {
+        let mut operations = 0;
+        let fits = |change: &&Change| {
+            operations += change.len() as u64;
+            operations <= CUT_OPERATIONS
+        };
+        let count = rest.iter().take_while(fits).count().max(1).min(rest.len());
+        let (run, later) = rest.split_at(count);
+        rest = later;
+        (!run.is_empty()).then_some(run)
+    })
+}
+
+fn operations_of(doc: &Automerge) -> u64 {
+    doc.get_changes_meta(&[]).iter().map(|meta| (meta.max_op + 1).saturating_sub(meta.start_op)).sum()
 }
 
 fn fresh(actor: Actor) -> Automerge {

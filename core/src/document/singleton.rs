@@ -8,7 +8,8 @@
 use automerge::transaction::Transactable;
 use automerge::{ObjId, ObjType};
 
-use super::editor::{Editor, MAX_LINE, within, word_of};
+use super::bounds::MAX_LINE;
+use super::editor::{Editor, within, word_of};
 use super::error::DocumentError;
 use super::replica::{Actor, Replica};
 use super::schema::{SCHEMA, View, key};
@@ -29,14 +30,14 @@ impl Entropy for NoEntropy {
 /// The first change of a singleton: the same bytes on every device.
 fn first_change(id: EntryId, containers: &[&str]) -> Result<Vec<u8>, DocumentError> {
     let mut replica = Replica::empty(Actor::from_bytes(*id.as_bytes()));
-    let ((), change) = replica.edit(Timestamp(0), |tx| {
-        Editor::new(tx, &mut NoEntropy).put(&vec![ObjId::Root], key::SCHEMA, SCHEMA)?;
+    let ((), change) = replica.edit(Timestamp(0), |pen| {
+        Editor::new(pen, &mut NoEntropy).put(&vec![ObjId::Root], key::SCHEMA, SCHEMA)?;
         for container in containers {
-            tx.put_object(ObjId::Root, *container, ObjType::Map).map_err(|_| DocumentError::Failed("created"))?;
+            pen.tx.put_object(ObjId::Root, *container, ObjType::Map).map_err(|_| DocumentError::Failed("created"))?;
         }
         Ok(())
     })?;
-    change.ok_or(DocumentError::Failed("created"))
+    only(change).ok_or(DocumentError::Failed("created"))
 }
 
 fn load(
@@ -133,15 +134,15 @@ impl PeopleDocument {
     ) -> Result<(String, Vec<u8>), DocumentError> {
         let name = checked(name)?;
         let token = new_token(entropy);
-        let (token, change) = self.replica.edit(at, |tx| {
-            let mut editor = Editor::new(tx, entropy);
+        let (token, change) = self.replica.edit(at, |pen| {
+            let mut editor = Editor::new(pen, entropy);
             let people = editor.container(key::PEOPLE)?;
             let person = editor.child(&people, &token)?;
             editor.put(&person, key::NAME, name)?;
             editor.child(&person, key::ALIASES)?;
             Ok(token)
         })?;
-        Ok((token, change.ok_or(DocumentError::Failed("written"))?))
+        Ok((token, only(change).ok_or(DocumentError::Failed("written"))?))
     }
 
     /// Adds a person with the token that they had elsewhere. Nothing where they are known as that already.
@@ -150,16 +151,16 @@ impl PeopleDocument {
         if !is_token(&person.token) {
             return Err(DocumentError::Invalid("person"));
         }
-        let edit = self.replica.edit(at, |tx| {
+        let edit = self.replica.edit(at, |pen| {
             let mut none = NoEntropy;
-            let mut editor = Editor::new(tx, &mut none);
+            let mut editor = Editor::new(pen, &mut none);
             let people = editor.container(key::PEOPLE)?;
             let maps = editor.child(&people, &person.token)?;
             editor.put(&maps, key::NAME, name)?;
             let aliases = editor.child(&maps, key::ALIASES)?;
             person.aliases.iter().try_for_each(|alias| editor.put(&aliases, checked(alias)?, true))
         })?;
-        Ok(edit.1)
+        Ok(only(edit.1))
     }
 
     /// Gives a person another name, everywhere at once.
@@ -194,7 +195,7 @@ impl PeopleDocument {
         if person.is_empty() {
             return Err(DocumentError::NoSuch("person"));
         }
-        Ok(self.replica.edit(at, |tx| work(&mut Editor::new(tx, &mut NoEntropy), &person))?.1)
+        Ok(only(self.replica.edit(at, |pen| work(&mut Editor::new(pen, &mut NoEntropy), &person))?.1))
     }
 }
 
@@ -214,13 +215,13 @@ impl LibraryDocument {
     ) -> Result<Option<Vec<u8>>, DocumentError> {
         let name = word_of(name)?;
         within(value.unwrap_or_default(), "setting", MAX_LINE)?;
-        let edit = self.replica.edit(at, |tx| {
+        let edit = self.replica.edit(at, |pen| {
             let mut none = NoEntropy;
-            let mut editor = Editor::new(tx, &mut none);
+            let mut editor = Editor::new(pen, &mut none);
             let settings = editor.container(key::SETTINGS)?;
             editor.set(&settings, name, value.map(Into::into))
         })?;
-        Ok(edit.1)
+        Ok(only(edit.1))
     }
 
     /// The journal's tags, sorted.
@@ -233,14 +234,19 @@ impl LibraryDocument {
     /// Adds a tag or takes it away; adding wins over a removal that had not seen it.
     pub fn set_tag(&mut self, at: Timestamp, tag: &str, there: bool) -> Result<Option<Vec<u8>>, DocumentError> {
         let tag = word_of(tag)?;
-        let edit = self.replica.edit(at, |tx| {
+        let edit = self.replica.edit(at, |pen| {
             let mut none = NoEntropy;
-            let mut editor = Editor::new(tx, &mut none);
+            let mut editor = Editor::new(pen, &mut none);
             let tags = editor.container(key::TAGS)?;
             if there { editor.put(&tags, tag, true) } else { editor.delete(&tags, tag) }
         })?;
-        Ok(edit.1)
+        Ok(only(edit.1))
     }
+}
+
+/// The one change of an edit: nothing in a singleton is a text that could take several.
+fn only(changes: Vec<Vec<u8>>) -> Option<Vec<u8>> {
+    changes.into_iter().next()
 }
 
 fn checked(name: &str) -> Result<&str, DocumentError> {

@@ -15,6 +15,7 @@ use automerge::{ChangeHash as AmHash, ObjId, ReadDoc, ScalarValueRef, ValueRef};
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::error::DocumentError;
+use super::later::Later;
 use crate::journal::diff::{Splice, splices};
 
 const FAILED: DocumentError = DocumentError::Failed("written");
@@ -30,11 +31,16 @@ struct Write<'a> {
 /// the text said before this edit, where somebody knows. Gives back what it says now.
 pub(super) fn write(
     transaction: &mut Transaction<'_>,
+    later: &mut Later,
     id: &ObjId,
     base: &[AmHash],
     known: Option<&str>,
     text: &str,
 ) -> Result<String, DocumentError> {
+    if later.has(id) {
+        // What it says now would be read without what is put off.
+        return Err(DocumentError::TooLarge);
+    }
     // Who writes on what is there now is spared the reading of an older text.
     let is_now = transaction.pending_ops() == 0 && same_heads(transaction, base);
     let now = match known.filter(|_| is_now) {
@@ -43,7 +49,8 @@ pub(super) fn write(
     };
     if is_now {
         let changes = splices(&now, text);
-        put(transaction, id, changes.iter().map(|c| Write { at: c.range.start, gone: c.range.len(), text: c.text }))?;
+        let writes = changes.iter().map(|c| Write { at: c.range.start, gone: c.range.len(), text: c.text });
+        put(transaction, later, id, writes)?;
         return Ok(text.to_owned());
     }
     // A text that was not there yet at the base was empty.
@@ -57,21 +64,34 @@ pub(super) fn write(
     if old.text != before || new.text != now {
         return Err(FAILED);
     }
-    put(transaction, id, carried(&changes, &old, &new).into_iter())?;
-    transaction.text(id).map_err(|_| FAILED)
+    let writes = carried(&changes, &old, &new);
+    let says = written(&now, &writes);
+    put(transaction, later, id, writes.into_iter())?;
+    if later.has(id) { Ok(says) } else { transaction.text(id).map_err(|_| FAILED) }
+}
+
+/// What a text will say after these writes, which are in order of place.
+fn written(now: &str, writes: &[Write<'_>]) -> String {
+    let (mut rest, mut at) = (now.chars(), 0);
+    let mut says = String::with_capacity(now.len());
+    for write in writes {
+        says.extend(rest.by_ref().take(write.at.saturating_sub(at)));
+        says.push_str(write.text);
+        rest.by_ref().take(write.gone).for_each(drop);
+        at = write.at + write.gone;
+    }
+    says.extend(rest);
+    says
 }
 
 /// Writes from the back to the front, so that none moves another.
 fn put<'a>(
     transaction: &mut Transaction<'_>,
+    later: &mut Later,
     id: &ObjId,
     writes: impl DoubleEndedIterator<Item = Write<'a>>,
 ) -> Result<(), DocumentError> {
-    for write in writes.rev() {
-        let gone = isize::try_from(write.gone).map_err(|_| FAILED)?;
-        transaction.splice_text(id, write.at, gone, write.text).map_err(|_| FAILED)?;
-    }
-    Ok(())
+    writes.rev().try_for_each(|write| later.write(transaction, id, write.at, write.gone, write.text))
 }
 
 fn same_heads(transaction: &Transaction<'_>, base: &[AmHash]) -> bool {

@@ -185,7 +185,7 @@ mod tests {
         let now = shared.clock.now();
         let new =
             NewEntry { kind: Kind::Loss, title: "Here".into(), body: "b".into(), sections: vec![], happened: None };
-        let (mut document, first) = EntryDocument::create(id, shared.actor(), now, &new, &mut entropy).unwrap();
+        let (mut document, mut first) = EntryDocument::create(id, shared.actor(), now, &new, &mut entropy).unwrap();
         let base = document.heads();
         let edit = document.edit(now, &mut entropy, |editor| editor.set_text(TextField::Body, &base, "c")).unwrap();
         let bring = |chunk: Vec<u8>| {
@@ -195,12 +195,12 @@ mod tests {
         };
         // Another device's edit comes before what it was made on.
         announce(&engine, &[row(3)]);
-        bring(edit.1.unwrap());
+        bring(edit.1.concat());
         end(shared, peer()).unwrap();
         engine.derive(Duration::from_secs(60), |_, _| {}).unwrap();
         assert_eq!(all(&engine), [">Letter 3"]);
         assert_eq!(engine.row(id).unwrap(), None, "nothing of it can be read");
-        bring(first);
+        bring(first.remove(0));
         assert_eq!(all(&engine), ["Here"]);
     }
 }

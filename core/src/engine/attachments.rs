@@ -141,3 +141,35 @@ impl BlobBytes for BlobStore {
         Ok(Self::remove(self, entry, &blob)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::alone::made;
+    use super::*;
+    use crate::journal::{Kind, NewEntry};
+
+    #[test]
+    fn more_files_than_an_operation_can_name_are_refused_before_anything_is_written() {
+        let (_folder, engine) = made();
+        let new = NewEntry { kind: Kind::Note, title: "t".into(), body: "b".into(), sections: vec![], happened: None };
+        let before = engine.create_entry(new).unwrap();
+        let many = |count: u16| -> Vec<BlobId> {
+            (0..count)
+                .map(|n| {
+                    let mut id = [7; BlobId::LEN];
+                    id[..2].copy_from_slice(&n.to_le_bytes());
+                    BlobId::from_bytes(id)
+                })
+                .collect()
+        };
+        let ends = |count| {
+            engine.edit_with_blobs(before.id, |editor, _, _| Ok((editor.set_trashed(true)?, Vec::new(), many(count))))
+        };
+        let refused = ends(2_100).unwrap_err();
+        assert_eq!((refused.code, refused.about), (Code::Invalid, "file"));
+        assert_eq!(engine.heads(before.id).unwrap(), before.heads);
+        assert!(!engine.show(before.id).unwrap().entry.trashed);
+        ends(1_000).unwrap();
+        assert!(engine.show(before.id).unwrap().entry.trashed);
+    }
+}

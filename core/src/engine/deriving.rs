@@ -5,6 +5,7 @@
 //! the database says is stale: a process that dies in between leaves the mark, and whoever derives next goes on there.
 //! Rows are written only if the log still says what they were made from, so two processes at once break nothing; that
 //! they do not do everything twice, a lock on a file lets one of them derive at a time.
+//! Entries of many operations are derived after the others, one by one (`opening.rs`).
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::{File, TryLockError};
@@ -16,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use super::Engine;
 use super::arriving;
+use super::opening::{LARGE, is_too_large, left_out, opening};
 use super::shared::{Shared, lock};
 use super::warm;
 use crate::error::{Code, Result};
@@ -194,6 +196,7 @@ pub(super) fn end(shared: &Shared) {
 
 /// Derives one entry in one transaction, whatever else waits.
 pub(super) fn refresh_one(shared: &Shared, id: EntryId) -> Result<()> {
+    let _opening = opening(shared, id)?;
     let refreshed = shared.store.write_sql(|tx| derived::refresh(tx, id, shared.actor()))?;
     if refreshed.opened {
         shared.count_opened();
@@ -226,7 +229,26 @@ struct Merged {
 }
 
 /// An entry on its way from a worker to the writer: its place, and what became of it.
-type Ready = (usize, Result<Option<Prepared>>);
+type Ready = (usize, Result<Made>);
+
+/// What a worker made of an entry.
+enum Made {
+    Rows(Prepared),
+    /// Nothing of it is stale any more.
+    Nothing,
+    /// It has so many operations that it is derived alone, after the others.
+    Large,
+}
+
+impl Made {
+    /// Where the search table likes its rows.
+    fn order(&self) -> i64 {
+        match self {
+            Self::Rows(prepared) => prepared.order(),
+            Self::Nothing | Self::Large => i64::MIN,
+        }
+    }
+}
 
 /// One call's deriving.
 struct Work<'a> {
@@ -238,8 +260,11 @@ struct Work<'a> {
     allowance: Duration,
     /// Somebody waits for it: what need not be done now is not.
     is_waited_for: bool,
-    /// Entries whose log does not read. `doctor` names the damage; they must not keep the others from being derived.
+    /// Entries whose log does not read, or that are too large here. `doctor` names them; they must not keep the others
+    /// from being derived.
     unreadable: BTreeSet<EntryId>,
+    /// Entries that are derived one by one, each alone.
+    large: Vec<EntryId>,
     done: Deriving,
 }
 
@@ -253,6 +278,7 @@ impl<'a> Work<'a> {
             allowance: SLICE,
             is_waited_for: false,
             unreadable: BTreeSet::new(),
+            large: Vec::new(),
             done: Deriving::default(),
         }
     }
@@ -265,6 +291,11 @@ impl<'a> Work<'a> {
     fn all(&mut self) -> Result<()> {
         let shared = self.shared;
         let mut turn = Turn::default();
+        for entry in left_out(shared)? {
+            if shared.store.is_stale(entry)? {
+                self.unreadable.insert(entry);
+            }
+        }
         loop {
             self.done.left = shared.store.stale_count()?;
             if self.done.left <= self.unreadable.len() as u64 || self.is_over() {
@@ -279,12 +310,39 @@ impl<'a> Work<'a> {
             let (singletons, entries): (Vec<_>, Vec<_>) = next.into_iter().partition(EntryId::is_singleton);
             // Names first, or every text that has one would be derived twice.
             for singleton in singletons {
-                refresh_one(shared, singleton)?;
+                match refresh_one(shared, singleton) {
+                    Ok(()) => {}
+                    Err(error) if is_too_large(&error) => drop(self.unreadable.insert(singleton)),
+                    Err(error) => return Err(error),
+                }
                 self.done.documents += 1;
                 self.done.transactions += 1;
             }
             self.derive(&entries)?;
+            while let Some(entry) = self.large.pop().filter(|_| !self.is_over()) {
+                self.derive_large(entry)?;
+            }
+            self.large.clear();
         }
+    }
+
+    /// One entry of many operations: nothing else is being read meanwhile.
+    fn derive_large(&mut self, entry: EntryId) -> Result<()> {
+        let shared = self.shared;
+        let _opening = match opening(shared, entry) {
+            Err(error) if is_too_large(&error) => {
+                self.unreadable.insert(entry);
+                return Ok(());
+            }
+            opening => opening?,
+        };
+        let (people, held) =
+            shared.store.read_sql(|tx| Ok((Arc::new(derived::people(tx)?), derived::held(tx, entry)?)))?;
+        let made = match held {
+            Some(held) => held.prepare(&people, shared.actor()).map(Made::Rows),
+            None => Ok(Made::Nothing),
+        };
+        self.write_slice(&mut VecDeque::from([(entry, made)]))
     }
 
     fn end(mut self) -> Result<Deriving> {
@@ -336,7 +394,9 @@ impl<'a> Work<'a> {
             if self.is_over() {
                 return Ok(());
             }
-            self.write_slice(&mut queue)?;
+            if !queue.is_empty() {
+                self.write_slice(&mut queue)?;
+            }
         }
         Ok(())
     }
@@ -370,28 +430,27 @@ impl<'a> Work<'a> {
     }
 
     /// One transaction: as many entries as fit into a slice, at least one.
-    fn write_slice(&mut self, queue: &mut VecDeque<(EntryId, Result<Option<Prepared>>)>) -> Result<()> {
+    fn write_slice(&mut self, queue: &mut VecDeque<(EntryId, Result<Made>)>) -> Result<()> {
         // As the search table likes it; what lies here at once came at about the same time.
-        queue.make_contiguous().sort_by_key(|(_, prepared)| match prepared {
-            Ok(Some(prepared)) => prepared.order(),
-            Ok(None) | Err(_) => i64::MIN,
-        });
+        queue.make_contiguous().sort_by_key(|(_, made)| made.as_ref().map_or(i64::MIN, Made::order));
         let mut times = None;
-        let (allowance, shared, unreadable) = (self.allowance, self.shared, &mut self.unreadable);
+        let (allowance, shared, unreadable, large) =
+            (self.allowance, self.shared, &mut self.unreadable, &mut self.large);
         let (documents, opened) = shared.store.write_sql(|tx| {
             let begun = Instant::now();
             let people: People = derived::people(tx)?;
             let (mut taken, mut documents, mut opened) = (0, 0, 0);
             while taken == 0 || begun.elapsed() < allowance {
-                let Some((entry, prepared)) = queue.pop_front() else { break };
+                let Some((entry, made)) = queue.pop_front() else { break };
                 taken += 1;
-                match prepared {
-                    Ok(Some(prepared)) => {
+                match made {
+                    Ok(Made::Rows(prepared)) => {
                         opened += u64::from(prepared.opened);
                         // What changed meanwhile stays stale, and is looked up again.
                         documents += u64::from(prepared.put(tx, &people)?);
                     }
-                    Ok(None) => {}
+                    Ok(Made::Nothing) => {}
+                    Ok(Made::Large) => large.push(entry),
                     Err(error) if error.code == Code::Corrupt => drop(unreadable.insert(entry)),
                     Err(error) => return Err(error),
                 }
@@ -465,9 +524,13 @@ fn prepare(
             Err(error) => vec![Err(error)],
         };
         for (at, held) in held.into_iter().enumerate() {
-            let prepared = held.and_then(|held| held.map(|held| held.prepare(people, shared.actor())).transpose());
+            let made = held.and_then(|held| match held {
+                Some(held) if held.operations() > LARGE => Ok(Made::Large),
+                Some(held) => held.prepare(people, shared.actor()).map(Made::Rows),
+                None => Ok(Made::Nothing),
+            });
             // Nobody listens once the writer has given up or its time is over.
-            if over.load(Ordering::Relaxed) || send.send((from + at, prepared)).is_err() {
+            if over.load(Ordering::Relaxed) || send.send((from + at, made)).is_err() {
                 return;
             }
         }

@@ -3,16 +3,20 @@
 use std::time::Duration;
 
 use super::Engine;
+use super::opening::{is_too_large, left_out, opening, too_large};
 use crate::crypto::{RecoveryPhrase, SealingKey};
 use crate::error::Result;
-use crate::id::PEOPLE;
+use crate::id::{LIBRARY, PEOPLE};
 use crate::log::Vector;
 use crate::membership::Body;
 use crate::store::derived;
 use crate::store::rules;
-use crate::store::sqlite::{Repaired, search};
+use crate::store::sqlite::{Repaired, Unread, search};
 use crate::store::vault::{self, Costs, RecoveryKeys, Unlock};
 use crate::store::{Setting, StorageExt};
+
+/// So many entries are named of which something is not read.
+const NAMED: usize = 20;
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,14 +56,7 @@ impl Engine {
             let entries = tx.documents()?.into_iter().filter(|entry| !entry.is_singleton()).count() as u64;
             Ok((rules::summary(tx)?, entries))
         })?;
-        let unreadable = self.shared.store.unreadable()?;
-        if unreadable > 0 {
-            checks.push(Check {
-                name: "changes".to_owned(),
-                ok: true,
-                detail: format!("{unreadable} changes can't be read yet; they are kept, and wait for what they need"),
-            });
-        }
+        checks.extend(self.check_changes()?);
         Ok(Health {
             checks,
             entries,
@@ -79,6 +76,36 @@ impl Engine {
         checks.push(self.check_derived()?);
         checks.push(self.check_blobs()?);
         Ok(checks)
+    }
+
+    /// Entries of which something is not read: changes that wait for others, that were set aside, or that are more than an
+    /// entry can hold; and entries that are too large for this device. Kept and sent on like everything, so no damage.
+    pub(super) fn check_changes(&self) -> Result<Option<Check>> {
+        let mut said: Vec<String> = left_out(&self.shared)?.into_iter().map(|entry| too_large(entry).message).collect();
+        for Unread { entry, waiting, aside } in self.shared.store.unread_changes()? {
+            let whose = match entry {
+                PEOPLE => "the names of people".to_owned(),
+                LIBRARY => "the journal's library".to_owned(),
+                entry => format!("entry {entry}"),
+            };
+            if waiting > 0 {
+                said.push(format!("{whose}: changes that wait for others they were made on: {waiting}"));
+            }
+            if aside > 0 {
+                said.push(format!(
+                    "{whose}: changes that can't be read here, because they are not sound or more than an entry can \
+                     hold: {aside}; the rest of it reads"
+                ));
+            }
+        }
+        if said.is_empty() {
+            return Ok(None);
+        }
+        let rest = said.len().saturating_sub(NAMED);
+        said.truncate(NAMED);
+        let more = if rest > 0 { format!("; and {rest} more") } else { String::new() };
+        let detail = format!("{}{more}. All are kept, and sent on", said.join("; "));
+        Ok(Some(Check { name: "changes".to_owned(), ok: true, detail }))
     }
 
     /// Whether the keys here are those that a statement added to the journal.
@@ -171,19 +198,30 @@ impl Engine {
             if entry.is_singleton() || shared.store.is_stale(entry)? {
                 continue;
             }
+            let opening = match opening(shared, entry) {
+                // It is named among those of which something is not read.
+                Err(error) if is_too_large(&error) => continue,
+                opening => opening?,
+            };
             count += 1;
-            match shared.store.read_sql(|tx| derived::disagrees(tx, entry, shared.actor())) {
+            let seen = shared.store.read_sql(|tx| derived::disagrees(tx, entry, shared.actor()));
+            drop(opening);
+            match seen {
                 Ok(None) => {}
                 Ok(Some(what)) => problems.push(format!("entry {entry}: its {what} is not that of its changes")),
                 Err(error) => problems.push(format!("entry {entry}: {}", error.message)),
             }
         }
         if !shared.store.is_stale(PEOPLE)? {
-            let same = shared.store.read_sql(|tx| {
-                let now = derived::open_people(tx, shared.actor())?.people()?;
-                Ok(derived::people(tx)?.iter().eq(now.iter()))
+            let opening = opening(shared, PEOPLE);
+            let same = opening.and_then(|_opening| {
+                shared.store.read_sql(|tx| {
+                    let now = derived::open_people(tx, shared.actor())?.people()?;
+                    Ok(derived::people(tx)?.iter().eq(now.iter()))
+                })
             });
             match same {
+                Err(error) if is_too_large(&error) => {}
                 Ok(true) => {}
                 Ok(false) => problems.push("the names of people are not those of their document".to_owned()),
                 Err(error) => problems.push(format!("people: {}", error.message)),

@@ -6,14 +6,15 @@ use super::Engine;
 use super::arriving;
 use super::clear::clear_away;
 use super::deriving::{derive_shown, derive_soon, derive_waited_for};
+use super::opening::{left_out, opening};
 use super::shared::Shared;
 use super::warm::{self, Kept};
 use crate::document::{Editor, EntryDocument, Reading};
 use crate::error::{Code, Error, Result};
-use crate::id::{ChangeHash, DeviceId, EntryId, ItemId};
+use crate::id::{ChangeHash, DeviceId, EntryId, Incarnation, ItemId, LogId};
 use crate::journal::people::People;
 use crate::journal::{Entry, Kind, NewEntry};
-use crate::log::{BlobRef, Operation};
+use crate::log::{BlobRef, Envelope, Operation};
 use crate::store::derived::{self, Cursor, Filter, Found, ListRow, Opened, Page, Read};
 use crate::store::rules;
 use crate::store::sqlite::SqliteTx;
@@ -58,6 +59,8 @@ pub struct Listed {
     pub people: People,
     /// Entries that are not derived yet.
     pub unread: u64,
+    /// Entries that are too large to be opened on this device. A row of one is as it was read last.
+    pub too_large: Vec<EntryId>,
 }
 
 /// What a search found.
@@ -69,6 +72,8 @@ pub struct Searched {
     pub people: People,
     /// Entries that are not indexed yet.
     pub unread: u64,
+    /// Entries that are too large to be opened on this device: they are found as they were read last, or not at all.
+    pub too_large: Vec<EntryId>,
 }
 
 /// An earlier reading, and whose it was.
@@ -96,9 +101,9 @@ impl Engine {
             for (_, text) in &mut new.sections {
                 *text = people.stored(text, "");
             }
-            let (document, chunk) =
+            let (document, chunks) =
                 EntryDocument::create(id, shared.actor(), shared.clock.now(), &new, &mut shared.entropy.clone())?;
-            append_change(shared, tx, id, chunk, Vec::new(), Vec::new())?;
+            append_changes(shared, tx, id, chunks, Vec::new(), Vec::new())?;
             let kept = Kept::made(shared, tx, document)?;
             let written = finish(tx, &kept.entry)?;
             made = Some(kept);
@@ -142,6 +147,8 @@ impl Engine {
         and: impl FnOnce(&mut SqliteTx<'_>) -> Result<()>,
     ) -> Result<(R, Written)> {
         let mut done = None;
+        // Outside the transaction: what is noted of a large document must be durable before it is opened.
+        let _opening = if self.shared.warm.has(&self.shared, id)? { None } else { opening(&self.shared, id)? };
         let out = self.commit(|shared, tx| {
             let mut kept = warm::open(shared, tx, id)?;
             let people = derived::people(tx)?;
@@ -153,13 +160,14 @@ impl Engine {
                     crate::document::DocumentError::Failed("edited")
                 })
             });
-            let ((out, brings, ends), chunk) = match (edited, failed) {
+            let ((out, brings, ends), chunks) = match (edited, failed) {
                 (_, Some(error)) => return Err(error),
                 (Ok(edited), None) => edited,
                 (Err(error), None) => return Err(error.into()),
             };
-            if let Some(chunk) = chunk {
-                append_change(shared, tx, id, chunk, brings, ends)?;
+            if !chunks.is_empty() {
+                kept.changes += chunks.len();
+                append_changes(shared, tx, id, chunks, brings, ends)?;
                 kept.edited(tx)?;
             }
             and(tx)?;
@@ -177,6 +185,7 @@ impl Engine {
         if self.shared.store.is_stale(id)? {
             derive_shown(&self.shared, id);
         }
+        let _opening = opening(&self.shared, id)?;
         self.shared.store.read_sql(|tx| {
             let changes = derived::changes(tx, id)?;
             let Read { entry, refused, pending, opened } = derived::read(id, changes, self.shared.actor())?;
@@ -195,6 +204,7 @@ impl Engine {
 
     /// The entry as it read at `heads`.
     pub fn show_at(&self, id: EntryId, heads: &[ChangeHash]) -> Result<Shown> {
+        let _opening = opening(&self.shared, id)?;
         self.shared.store.read_sql(|tx| {
             let Opened { document, .. } = open(&self.shared, tx, id)?;
             Ok(Shown {
@@ -208,6 +218,7 @@ impl Engine {
 
     /// Every earlier reading of an entry, oldest first.
     pub fn history(&self, id: EntryId) -> Result<Vec<ShownReading>> {
+        let _opening = opening(&self.shared, id)?;
         self.shared.store.read_sql(|tx| {
             let authors: Vec<_> = tx
                 .changes(id)?
@@ -275,13 +286,13 @@ impl Engine {
     pub fn list(&self, filter: &Filter, limit: usize, after: Option<&Cursor>) -> Result<Listed> {
         let announced = self.shared.store.read_sql(|tx| tx.has_arriving())?;
         let live = announced && arriving::is_live(&self.shared.home);
-        let unread = if live { self.shared.store.stale_count()? } else { self.derive_first()? };
+        let (unread, too_large) = if live { self.waiting()? } else { self.derive_first()? };
         self.shared.store.read_sql(|tx| {
             let page = match announced {
                 true => derived::list_arriving(tx, filter, limit, after, live)?,
                 false => derived::list(tx, filter, limit, after)?,
             };
-            Ok(Listed { page, people: derived::people(tx)?, unread })
+            Ok(Listed { page, people: derived::people(tx)?, unread, too_large })
         })
     }
 
@@ -298,21 +309,35 @@ impl Engine {
 
     /// Searches words, `"phrases"` and `prefix*`. First derives what waits, for at most two seconds.
     pub fn search(&self, query: &str, limit: usize) -> Result<Searched> {
-        let unread = self.derive_first()?;
+        let (unread, too_large) = self.derive_first()?;
         let today = self.shared.clock.today();
         self.shared.store.read_sql(|tx| {
-            Ok(Searched { found: derived::find(tx, query, limit, today)?, people: derived::people(tx)?, unread })
+            let found = derived::find(tx, query, limit, today)?;
+            Ok(Searched { found, people: derived::people(tx)?, unread, too_large })
         })
     }
 
     /// Derives what waits, and says how much still does. Where the disk is full nothing can be derived, which is no reason
     /// not to show what is there: a list row is part of the save.
-    fn derive_first(&self) -> Result<u64> {
+    fn derive_first(&self) -> Result<(u64, Vec<EntryId>)> {
         match derive_waited_for(&self.shared, DERIVE_FIRST) {
-            Ok(done) => Ok(done.left),
-            Err(error) if error.code == Code::StorageFull => Ok(self.shared.store.stale_count()?),
+            Ok(_) => self.waiting(),
+            Err(error) if error.code == Code::StorageFull => self.waiting(),
             Err(error) => Err(error),
         }
+    }
+
+    /// How many entries wait to be derived, and those that do not because they are too large here.
+    fn waiting(&self) -> Result<(u64, Vec<EntryId>)> {
+        let mut waiting = self.shared.store.stale_count()?;
+        let mut too_large = Vec::new();
+        for entry in left_out(&self.shared)? {
+            waiting -= u64::from(waiting > 0 && self.shared.store.is_stale(entry)?);
+            if !entry.is_singleton() {
+                too_large.push(entry);
+            }
+        }
+        Ok((waiting, too_large))
     }
 
     /// Everybody in the journal.
@@ -346,6 +371,20 @@ pub(super) fn open(shared: &Shared, tx: &mut SqliteTx<'_>, id: EntryId) -> Resul
     Ok(opened)
 }
 
+/// Appends the changes of one edit, which brings and ends these blobs.
+pub(super) fn append_changes(
+    shared: &Shared,
+    tx: &mut SqliteTx<'_>,
+    id: EntryId,
+    chunks: Vec<Vec<u8>>,
+    mut brings: Vec<BlobRef>,
+    mut ends: Vec<crate::id::BlobId>,
+) -> Result<()> {
+    chunks.into_iter().try_for_each(|chunk| {
+        append_change(shared, tx, id, chunk, std::mem::take(&mut brings), std::mem::take(&mut ends))
+    })
+}
+
 pub(super) fn append_change(
     shared: &Shared,
     tx: &mut SqliteTx<'_>,
@@ -356,6 +395,15 @@ pub(super) fn append_change(
 ) -> Result<()> {
     let here: Vec<_> = brings.iter().map(|blob| blob.id).collect();
     let operation = Operation::change(id, chunk, brings, ends)?;
+    // Its reader's bound, also where it is written down again later, with the log it stood in first.
+    let first_log = Some(LogId { device: shared.identity.device(), incarnation: Incarnation::from_bytes([0; 8]) });
+    if Envelope::decode(&Envelope { first_log, ..operation.envelope.clone() }.encode()).is_err() {
+        return Err(Error::invalid(
+            "these are more files than can be attached, or taken away, at once",
+            "nothing was changed; take several steps, with a few hundred files each",
+        )
+        .about("file"));
+    }
     rules::append(tx, &shared.identity, &mut shared.entropy.clone(), vec![operation])?;
     for blob in here {
         // Sweeping removes bytes inside a write of its own: what is here now, and named from now on, stays.

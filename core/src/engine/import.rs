@@ -9,7 +9,8 @@ use rusqlite::OptionalExtension;
 
 use super::Engine;
 use super::deriving::{merge_all, refresh_one};
-use super::entries::append_change;
+use super::entries::{append_change, append_changes};
+use super::opening::opening;
 use super::pack::IMPORTED;
 use crate::crypto::{Derived, HashKey, Hasher};
 use crate::document::{Actor, EntryDocument, PeopleDocument};
@@ -77,22 +78,20 @@ impl Engine {
         let committed = self.commit(|shared, tx| {
             // By itself, so that two devices that read one source begin with the same bytes.
             let actor = Actor::draw(&mut seeded);
-            let (document, chunk) = EntryDocument::create(id, actor, imported.written_at, &imported.new, &mut seeded)?;
-            append_change(shared, tx, id, chunk, Vec::new(), Vec::new())?;
+            let (document, chunks) = EntryDocument::create(id, actor, imported.written_at, &imported.new, &mut seeded)?;
+            append_changes(shared, tx, id, chunks, Vec::new(), Vec::new())?;
             if imported.marks.is_empty() && brought.is_empty() {
-                return derived::put_all(tx, &document.entry()?);
+                return derived::put_all(tx, &document.entry()?, document.operations());
             }
             // Marks come from where a file lies, blobs are named by random keys: this change is this device's own.
             let mut own = EntryDocument::load(id, shared.actor(), Some(&document.save()), &[])?.document;
-            let ((), chunk) = own.edit(imported.written_at, &mut shared.entropy.clone(), |editor| {
+            let ((), chunks) = own.edit(imported.written_at, &mut shared.entropy.clone(), |editor| {
                 imported.marks.iter().try_for_each(|(group, word)| editor.mark(*group, word))?;
                 brought.iter().try_for_each(|(blob, file)| editor.add_attachment(&file.attachment(blob)).map(drop))
             })?;
-            if let Some(chunk) = chunk {
-                let brings = brought.iter().map(|(blob, _)| blob.clone()).collect();
-                append_change(shared, tx, id, chunk, brings, Vec::new())?;
-            }
-            derived::put_all(tx, &own.entry()?)
+            let brings = brought.iter().map(|(blob, _)| blob.clone()).collect();
+            append_changes(shared, tx, id, chunks, brings, Vec::new())?;
+            derived::put_all(tx, &own.entry()?, own.operations())
         });
         if committed.is_err() {
             self.drop_sealed(id, brought.iter().map(|(blob, _)| blob));
@@ -138,11 +137,9 @@ impl Engine {
         }
         let committed = self.commit(|shared, tx| {
             let (document, chunks) = EntryDocument::recreate(&copy, shared.actor(), &mut shared.entropy.clone())?;
-            let mut brings = brought.iter().map(|(blob, _)| blob.clone()).collect();
-            for chunk in chunks {
-                append_change(shared, tx, copy.id, chunk, std::mem::take(&mut brings), Vec::new())?;
-            }
-            derived::put_all(tx, &document.entry()?)
+            let brings = brought.iter().map(|(blob, _)| blob.clone()).collect();
+            append_changes(shared, tx, copy.id, chunks, brings, Vec::new())?;
+            derived::put_all(tx, &document.entry()?, document.operations())
         });
         if committed.is_err() {
             self.drop_sealed(entry.id, brought.iter().map(|(blob, _)| blob));
@@ -174,6 +171,7 @@ impl Engine {
 
     /// Adds people that an export names; those that are known keep their names. Answers how many were new.
     pub fn import_people(&self, people: &[Person]) -> Result<u64> {
+        let opened = opening(&self.shared, PEOPLE)?;
         let new = self.commit(|shared, tx| {
             let known = derived::people(tx)?;
             let new: Vec<_> = people.iter().filter(|person| known.get(&person.token).is_none()).collect();
@@ -192,6 +190,7 @@ impl Engine {
             }
             Ok(new.len() as u64)
         })?;
+        drop(opened);
         // Texts that held these tokens already show names from now on.
         refresh_one(&self.shared, PEOPLE)?;
         Ok(new)

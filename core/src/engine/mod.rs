@@ -27,6 +27,7 @@ mod keeper;
 mod network;
 #[cfg(feature = "next-format")]
 mod next;
+mod opening;
 mod pack;
 mod pair;
 mod serve;

@@ -59,6 +59,8 @@ pub(crate) struct Shared {
     pub(crate) arriving: Arriving,
     /// How much is derived at a time.
     pub(crate) deriver: Deriver,
+    /// Held while a large document is open: one at a time.
+    pub(crate) opening: Mutex<()>,
     /// Counts what the store holds newly, for sessions that stay.
     news: watch::Sender<u64>,
     /// Counts changes of the network that the program was told of.
@@ -97,6 +99,7 @@ impl Shared {
             warm: Warm::default(),
             arriving: Arriving::default(),
             deriver: Deriver::default(),
+            opening: Mutex::default(),
             news,
             network,
             bus: OnceLock::new(),

@@ -32,7 +32,7 @@ pub(super) struct Kept {
     /// What the log was at when the document said the same.
     version: i64,
     /// How many changes were handed to it since there was a snapshot of it.
-    changes: usize,
+    pub(super) changes: usize,
 }
 
 impl Kept {
@@ -46,7 +46,6 @@ impl Kept {
     /// An edit of it, after which it was read, was put into the log by this transaction.
     pub(super) fn edited(&mut self, tx: &mut SqliteTx<'_>) -> Result<()> {
         self.version = derived::version(tx, self.entry.id)?.unwrap_or(self.version);
-        self.changes += 1;
         Ok(())
     }
 }
@@ -69,6 +68,13 @@ pub(super) fn open(shared: &Shared, tx: &mut SqliteTx<'_>, id: EntryId) -> Resul
 }
 
 impl Warm {
+    /// Whether `id`'s document is open and says what the log does.
+    pub(super) fn has(&self, shared: &Shared, id: EntryId) -> Result<bool> {
+        let at = lock(&self.0).iter().find(|kept| kept.entry.id == id).map(|kept| (kept.version, kept.actor));
+        let Some((version, actor)) = at else { return Ok(false) };
+        Ok(actor == shared.actor() && shared.store.read_sql(|tx| derived::version(tx, id))? == Some(version))
+    }
+
     fn take(&self, id: EntryId) -> Option<Kept> {
         let mut all = lock(&self.0);
         let at = all.iter().position(|kept| kept.entry.id == id)?;
@@ -98,7 +104,7 @@ pub(super) fn save(shared: &Shared) -> Result<()> {
     // Never both the writer and the kept documents at once: an edit takes them in the other order.
     let saved: Vec<_> = lock(&shared.warm.0)
         .iter_mut()
-        .filter(|kept| derived::is_worth_a_snapshot(kept.changes))
+        .filter(|kept| derived::is_worth_a_snapshot(kept.changes, kept.document.operations()))
         .map(|kept| {
             kept.changes = 0;
             (kept.entry.id, kept.version, kept.document.save())

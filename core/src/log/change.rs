@@ -9,14 +9,11 @@
 use sha2::{Digest, Sha256};
 
 use super::codec::DecodeError;
+use crate::document::{MAX_CHANGE, MAX_DEPENDENCIES};
 use crate::id::ChangeHash;
 
 const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
 const CHANGE: u8 = 1;
-/// The longest change that is ever written, sent or accepted, in bytes.
-pub const MAX_CHANGE: usize = 16 << 20;
-/// More dependencies than devices can ever make between two meetings.
-const MAX_DEPENDENCIES: u64 = 4096;
 
 /// What the log needs to know of a change: its hash and what it depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -24,10 +24,11 @@ mod operation;
 
 use std::collections::BTreeMap;
 
+pub use crate::document::MAX_CHANGE;
 pub use batch::{Batch, BatchError, MAX_BATCH, OpenBatch, Placed, without_bodies};
 pub use block::{BLOCK, Block, Line, Lines, Packer, Unpacker, line};
 pub use certificate::Certificate;
-pub use change::{ChangeHeader, MAX_CHANGE};
+pub use change::ChangeHeader;
 pub use codec::DecodeError;
 pub use continuation::Tail;
 pub use head::Head;

@@ -12,6 +12,7 @@ mod editor;
 mod imports;
 mod joining;
 mod journal;
+mod large;
 mod live;
 mod mixed;
 mod networks;

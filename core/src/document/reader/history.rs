@@ -10,12 +10,13 @@ use std::ops::Range;
 
 use automerge::{ObjId, ScalarValue};
 
+use super::super::bounds::MAX_DOCUMENT_OPERATIONS;
 use super::chunk::Chunk;
 use super::columns::{Booleans, Bytes, Deltas, Read, Runs, Unusual};
 use crate::id::ChangeHash;
 
-/// Most operations of all changes together: twice the longest text, and 60 MB of memory.
-const MAX_OPERATIONS: usize = 2 << 20;
+/// Most operations of all changes together: as many as a document may have; 28 bytes of memory each.
+const MAX_OPERATIONS: usize = MAX_DOCUMENT_OPERATIONS as usize;
 /// Most changes; what several devices wrote at once takes memory as their square.
 const MAX_CHANGES: usize = 8192;
 /// Most steps past what others wrote at one place of a text.
@@ -24,7 +25,7 @@ const MAX_STEPS: usize = 8 << 20;
 pub(super) const NONE: u32 = u32::MAX;
 
 /// An operation's id: its counter, and the rank of its actor among all of them.
-pub(super) type Id = (u64, u32);
+pub(super) type Id = (u32, u32);
 
 /// One change, once it is applied.
 struct Applied {
@@ -52,6 +53,9 @@ pub(super) enum Operation {
     Put(u32),
     Delete,
 }
+
+/// What a document of the most operations takes is bounded by this.
+const _: () = assert!(size_of::<Operation>() <= 28);
 
 pub(super) enum Held<'a> {
     Scalar(Scalar<'a>),
@@ -156,7 +160,7 @@ impl<'a> History<'a> {
         let deps =
             chunk.deps.iter().map(|dep| self.by_hash.get(dep).copied()).collect::<Option<Vec<_>>>().ok_or(Unusual)?;
         let at = self.changes.len();
-        let counts_on = deps.iter().all(|dep| chunk.start >= self.changes[*dep].counters.end);
+        let counts_on = chunk.start == deps.iter().map(|dep| self.changes[*dep].counters.end).max().unwrap_or(1);
         let follows = match self.by_rank[ranks[0] as usize].last() {
             None => chunk.seq == 1,
             // Automerge wants an actor's changes one after another, and ours always depend on the one before.
@@ -211,7 +215,7 @@ impl<'a> History<'a> {
         let mut preds: Vec<usize> = Vec::new();
         while !actions.is_done() {
             let counter = start + (self.operations.len() - first) as u64;
-            let id = (counter, ranks[0]);
+            let id = (u32::try_from(counter).map_err(|_| Unusual)?, ranks[0]);
             if self.operations.len() >= MAX_OPERATIONS {
                 return Err(Unusual);
             }

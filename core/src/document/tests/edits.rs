@@ -19,9 +19,9 @@ fn a_new_entry_reads_as_it_was_written() {
         sections: vec![("What happened?".into(), "Nothing.".into()), ("And then?".into(), String::new())],
         happened: Some(day("2026-05")),
     };
-    let (document, change) =
+    let (document, changes) =
         EntryDocument::create(ID, actor(1), Timestamp(1_700_000_000_999), &new, &mut Seeded::new(1)).unwrap();
-    let entry = same(&document, &other(2, &[&change]));
+    let entry = same(&document, &other(2, &[&changes[0]]));
     assert_eq!((entry.kind, entry.title.as_str(), entry.body()), (Kind::Failure, "The exam", "I left early."));
     assert_eq!(entry.first_telling, "I left early.");
     assert_eq!(entry.happened.date, Some(day("2026-05")));
@@ -178,7 +178,7 @@ fn an_edit_that_changes_nothing_is_no_change_and_an_error_writes_nothing() {
     let (mut document, _) = begin("Body.");
     let base = document.heads();
     let mut entropy = Seeded::new(3);
-    let (_, change) = document
+    let (_, changes) = document
         .edit(at(2), &mut entropy, |e| {
             e.set_text(TextField::Body, &base, "Body.")?;
             e.set_kind(Kind::Note)?;
@@ -186,7 +186,7 @@ fn an_edit_that_changes_nothing_is_no_change_and_an_error_writes_nothing() {
             e.unmark(MarkGroup::Tags, "none")
         })
         .unwrap();
-    assert!(change.is_none());
+    assert!(changes.is_empty());
     assert_eq!(document.heads(), base);
     let failed = document.edit(at(2), &mut entropy, |e| {
         e.set_text(TextField::Body, &base, "Other.")?;
@@ -232,11 +232,8 @@ fn texts_of_every_script_round_trip() {
         let (mut document, first) = begin("start");
         let base = document.heads();
         let mut changes = vec![first];
-        if let (_, Some(change)) =
-            document.edit(at(2), &mut Seeded::new(2), |e| e.set_text(TextField::Body, &base, text)).unwrap()
-        {
-            changes.push(change);
-        }
+        changes
+            .extend(document.edit(at(2), &mut Seeded::new(2), |e| e.set_text(TextField::Body, &base, text)).unwrap().1);
         let changes: Vec<&[u8]> = changes.iter().map(Vec::as_slice).collect();
         assert_eq!(same(&document, &other(2, &changes)).body(), text);
     }

@@ -1,5 +1,7 @@
 //! Tests of the document floor: edits, merges, hostile changes, and every trap of DESIGN.md section 3 by its letter.
 
+mod admit;
+mod bounds;
 mod edits;
 mod hostile;
 mod merges;
@@ -53,7 +55,10 @@ pub(super) fn note(body: &str) -> NewEntry {
 
 /// An entry by actor 1 and its first change.
 pub(super) fn begin(body: &str) -> (EntryDocument, Vec<u8>) {
-    EntryDocument::create(ID, actor(1), at(1000), &note(body), &mut Seeded::new(1)).unwrap()
+    let (document, mut changes) =
+        EntryDocument::create(ID, actor(1), at(1000), &note(body), &mut Seeded::new(1)).unwrap();
+    assert_eq!(changes.len(), 1, "a text that is not long is one change");
+    (document, changes.remove(0))
 }
 
 /// The same entry on another device.
@@ -72,9 +77,11 @@ pub(super) fn edit<R>(
     static SEED: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(100);
     let mut entropy = Seeded::new(SEED.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
     let mut entry = document.entry().unwrap();
-    let (result, change) = document.edit_read(&mut entry, at(2000), &mut entropy, |editor, _| edits(editor)).unwrap();
+    let (result, mut changes) =
+        document.edit_read(&mut entry, at(2000), &mut entropy, |editor, _| edits(editor)).unwrap();
     assert_eq!(entry, document.entry().unwrap(), "an edit that knows the entry leaves it as the document reads");
-    (result, change.expect("an edit that changes something"))
+    assert_eq!(changes.len(), 1, "an edit that changes something");
+    (result, changes.remove(0))
 }
 
 /// What two devices must agree on: everything.

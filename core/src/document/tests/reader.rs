@@ -16,7 +16,7 @@ fn document(chunks: &[&[u8]]) -> Option<Entry> {
     loaded.refused.is_empty().then(|| loaded.document.entry().unwrap())
 }
 
-fn chunks(changes: &[Vec<u8>]) -> Vec<&[u8]> {
+pub(super) fn chunks(changes: &[Vec<u8>]) -> Vec<&[u8]> {
     changes.iter().map(Vec::as_slice).collect()
 }
 
@@ -42,7 +42,7 @@ fn retyped(random: &mut Seeded, text: &str) -> String {
 }
 
 /// One device's edit through our own editor; its chunk, if it changed anything.
-fn our_edit(document: &mut EntryDocument, random: &mut Seeded) -> Option<Vec<u8>> {
+fn our_edit(document: &mut EntryDocument, random: &mut Seeded) -> Vec<Vec<u8>> {
     let entry = document.entry().unwrap();
     let day = "2024-05-17".parse().unwrap();
     let mut ids = Seeded::new(random.below(1 << 40) as u64 + 7);
@@ -117,11 +117,10 @@ fn our_edit(document: &mut EntryDocument, random: &mut Seeded) -> Option<Vec<u8>
 }
 
 /// A history of up to four devices that write apart and meet, as changes in an order of causes.
-fn history(seed: u64) -> Vec<Vec<u8>> {
+pub(super) fn history(seed: u64) -> Vec<Vec<u8>> {
     let random = &mut Seeded::new(seed);
-    let (first, chunk) =
+    let (first, mut all) =
         EntryDocument::create(ID, actor(random.below(250) as u8), at(1000), &note(&some_text(random)), random).unwrap();
-    let mut all = vec![chunk];
     let mut devices = vec![first];
     // Actors in no particular order, so that of two concurrent writers either may be the greater.
     for _ in 0..random.below(4) {

@@ -62,8 +62,8 @@ fn trap_b_a_byte_search_of_a_snapshot_misses_what_history_holds() {
 fn trap_c_a_document_made_from_current_text_is_clean() {
     let (document, _) = with_deleted(PHRASE);
     let body = document.entry().unwrap().body().to_owned();
-    let (fresh, chunk) = EntryDocument::create(ID, actor(9), at(1), &note(&body), &mut Seeded::new(2)).unwrap();
-    assert!(!contains(&chunk, PHRASE));
+    let (fresh, chunks) = EntryDocument::create(ID, actor(9), at(1), &note(&body), &mut Seeded::new(2)).unwrap();
+    assert!(!contains(&chunks[0], PHRASE));
     assert!(!contains(&Automerge::load(&fresh.save()).unwrap().save_nocompress(), PHRASE));
     assert_eq!(fresh.entry().unwrap().body(), body);
 }
@@ -192,8 +192,8 @@ fn trap_h_a_commit_has_time_zero_unless_it_is_set_and_ours_is_never_before_the_l
     assert_eq!(ChangeHeader::parse(&first).unwrap().time, 1_000_000);
     for (now, time) in [(5000, 5000), (4000, 5000), (-3, 5000), (6000, 6000), (i64::MAX / 2000, 253_402_300_799)] {
         let trashed = document.entry().unwrap().trashed;
-        let (_, change) = document.edit(at(now), &mut Seeded::new(1), |e| e.set_trashed(!trashed)).unwrap();
-        assert_eq!(ChangeHeader::parse(&change.unwrap()).unwrap().time, time * 1000);
+        let (_, changes) = document.edit(at(now), &mut Seeded::new(1), |e| e.set_trashed(!trashed)).unwrap();
+        assert_eq!(ChangeHeader::parse(&changes[0]).unwrap().time, time * 1000);
     }
 }
 
@@ -283,9 +283,9 @@ fn trap_k_a_change_with_missing_dependencies_is_never_queued_nor_saved() {
 fn trap_l_a_compressed_change_is_refused_before_it_is_opened_and_ours_are_never_compressed() {
     let (mut document, first) = begin("Body.");
     let base = document.heads();
-    let long = "All work and no play. ".repeat(40_000);
+    let long = "All work and no play. ".repeat(9_000);
     let (_, change) = edit(&mut document, |e| e.set_text(TextField::Body, &base, &long));
-    assert!(change.len() > 800_000 && change[8] == 1, "type 1, whatever its size");
+    assert!(change.len() > 180_000 && change[8] == 1, "type 1, whatever its size");
     let compressed = Change::try_from(&change[..]).unwrap().bytes().into_owned();
     assert_eq!(compressed[8], 2);
     assert!(compressed.len() * 10 < change.len(), "it inflates");

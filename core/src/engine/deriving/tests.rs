@@ -38,9 +38,9 @@ fn bring(engine: &Engine, numbers: std::ops::Range<usize>) {
                 happened: None,
             };
             let at = Timestamp(1_600_000_000_000 + n as i64);
-            let (_, chunk) =
+            let (_, chunks) =
                 EntryDocument::create(id(n), shared.actor(), at, &new, &mut shared.entropy.clone()).unwrap();
-            Operation::change(id(n), chunk, Vec::new(), Vec::new()).unwrap()
+            Operation::change(id(n), chunks.concat(), Vec::new(), Vec::new()).unwrap()
         })
         .collect();
     let append = |tx: &mut dyn crate::store::Tx| {
@@ -247,7 +247,7 @@ fn bring_edit(engine: &Engine, title: &str) {
             Ok(document.edit(shared.clock.now(), &mut shared.entropy.clone(), set)?.1)
         })
         .unwrap();
-    let operation = Operation::change(id(0), chunk.unwrap(), Vec::new(), Vec::new()).unwrap();
+    let operation = Operation::change(id(0), chunk.concat(), Vec::new(), Vec::new()).unwrap();
     let append = |tx: &mut dyn crate::store::Tx| {
         rules::append(tx, &shared.identity, &mut shared.entropy.clone(), vec![operation]).map(drop)
     };

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::{OptionalExtension, params};
 
-use crate::document::{Actor, EntryDocument, PeopleDocument, reader};
+use crate::document::{self, Actor, EntryDocument, PeopleDocument, reader};
 use crate::error::{Code, Error, Result};
 use crate::id::{ChangeHash, EntryId, PEOPLE};
 use crate::journal::Entry;
@@ -15,6 +15,8 @@ use crate::store::tx::{StoredChange, Tx};
 
 /// How many documents keep a snapshot; the least recently used goes first.
 const SNAPSHOTS: i64 = 256;
+/// Most operations of a document that keeps one: Automerge unfolds all of a snapshot at once, 80 bytes for each.
+const MOST_IN_A_SNAPSHOT: u64 = 1 << 21;
 /// Shorter histories open as fast from their changes.
 const WORTH_A_SNAPSHOT: usize = 3;
 
@@ -56,8 +58,9 @@ pub fn read(entry: EntryId, changes: Vec<StoredChange>, actor: Actor) -> Result<
     let pending = changes.iter().filter(|change| !change.ready).count();
     let ready = in_order(changes);
     let chunks: Vec<&[u8]> = ready.iter().map(|change| change.chunk.as_slice()).collect();
-    if let Some(entry) = reader::entry(entry, &chunks) {
-        return Ok(Read { entry, refused: 0, pending, opened: false });
+    let (readable, beyond) = document::readable(&chunks);
+    if let Some(entry) = reader::entry(entry, &readable) {
+        return Ok(Read { entry, refused: beyond, pending, opened: false });
     }
     let loaded = EntryDocument::load(entry, actor, None, &chunks)?;
     Ok(Read { entry: loaded.document.entry()?, refused: loaded.refused.len(), pending, opened: true })
@@ -190,9 +193,26 @@ pub fn open_people(tx: &mut SqliteTx<'_>, actor: Actor) -> Result<PeopleDocument
     Ok(document)
 }
 
-/// Whether a document of so many changes opens faster from a snapshot.
-pub fn is_worth_a_snapshot(changes: usize) -> bool {
-    changes >= WORTH_A_SNAPSHOT
+/// How many operations the changes of a document have, which is what it costs to open: as it was counted when it was
+/// derived, or by their headers.
+pub fn operations(tx: &mut SqliteTx<'_>, entry: EntryId) -> Result<u64> {
+    let counted: Option<(i64, i64)> = tx
+        .conn()?
+        .prepare_cached("SELECT stale, operations FROM documents WHERE entry = ?1")
+        .and_then(|mut statement| {
+            statement.query_row(params![entry.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?))).optional()
+        })
+        .map_err(sql)?;
+    match counted {
+        Some((0, operations)) if !entry.is_singleton() => Ok(operations.max(0).unsigned_abs()),
+        Some(_) => Ok(super::refresh::weight(&tx.changes(entry)?)),
+        None => Ok(0),
+    }
+}
+
+/// Whether a document of so many changes and operations opens faster from a snapshot, in memory that is not more.
+pub fn is_worth_a_snapshot(changes: usize, operations: u64) -> bool {
+    changes >= WORTH_A_SNAPSHOT && operations <= MOST_IN_A_SNAPSHOT
 }
 
 /// Keeps a snapshot of a document that is likely to be opened again, if the log is still at `version`.

@@ -9,7 +9,9 @@ mod list;
 mod people;
 mod refresh;
 
-pub use documents::{Opened, Read, catch_up, changes, is_worth_a_snapshot, open, open_people, read, remember, version};
+pub use documents::{
+    Opened, Read, catch_up, changes, is_worth_a_snapshot, open, open_people, operations, read, remember, version,
+};
 pub use find::{COMPARED, COMPARED_BYTES, COUNTED, Found, Hit, find};
 #[cfg(test)]
 pub(crate) use list::list_query;

@@ -11,7 +11,7 @@ use rusqlite::{OptionalExtension, Row, params};
 use super::documents::{is_snapshot_right, open_people, read, sql};
 use super::list::ListRow;
 use super::people::{people, store_people};
-use crate::document::Actor;
+use crate::document::{self, Actor};
 use crate::error::{Error, Result};
 use crate::id::{EntryId, LIBRARY, PEOPLE};
 use crate::journal::Entry;
@@ -47,6 +47,7 @@ pub struct Prepared {
     /// Whether an Automerge document was opened for it.
     pub opened: bool,
     refused: usize,
+    operations: u64,
     #[doc(hidden)]
     pub planted: Option<Planted>,
 }
@@ -96,6 +97,11 @@ fn is_readable(changes: &[StoredChange]) -> bool {
     changes.iter().any(|change| change.ready)
 }
 
+/// How many operations these changes have, counted in their headers.
+pub(super) fn weight(changes: &[StoredChange]) -> u64 {
+    document::weight(changes.iter().map(|change| change.chunk.as_slice()))
+}
+
 fn names_people(entry: &Entry) -> bool {
     entry.texts().any(|(_, text)| !tokens_in(text).is_empty())
 }
@@ -133,6 +139,11 @@ pub fn held(tx: &mut SqliteTx<'_>, entry: EntryId) -> Result<Option<Held>> {
 }
 
 impl Held {
+    /// How many operations its changes have: what it costs to make its rows.
+    pub fn operations(&self) -> u64 {
+        weight(&self.changes)
+    }
+
     /// Its rows, with names from `people`. Takes no transaction: this is where the time goes.
     pub fn prepare(self, people: &Arc<People>, actor: Actor) -> Result<Prepared> {
         let Self { entry, document, version, changes, drafts, texts, slot } = self;
@@ -148,6 +159,7 @@ impl Held {
             people: people.clone(),
             opened: false,
             refused: 0,
+            operations: weight(&changes),
             planted: None,
         };
         if is_readable(&changes) {
@@ -204,7 +216,7 @@ impl Prepared {
             }
             None => tx.forget_derived(self.document)?,
         }
-        fresh(tx, self.entry, self.refused)?;
+        fresh(tx, self.entry, self.refused, self.operations)?;
         Ok(true)
     }
 }
@@ -218,11 +230,11 @@ pub fn refresh(tx: &mut SqliteTx<'_>, entry: EntryId, actor: Actor) -> Result<Re
                 "UPDATE documents SET stale = stale | 2 WHERE id IN (SELECT document FROM entries WHERE named = 1)";
             tx.conn()?.execute(named, []).map_err(sql)?;
         }
-        fresh(tx, entry, 0)?;
+        fresh(tx, entry, 0, 0)?;
         return Ok(Refreshed { opened: true });
     }
     if entry == LIBRARY {
-        fresh(tx, entry, 0)?;
+        fresh(tx, entry, 0, 0)?;
         return Ok(Refreshed { opened: false });
     }
     let Some(held) = held(tx, entry)? else { return Ok(Refreshed { opened: false }) };
@@ -241,6 +253,7 @@ pub fn disagrees(tx: &mut SqliteTx<'_>, entry: EntryId, actor: Actor) -> Result<
     if !is_snapshot_right(tx, entry, actor, &changes)? {
         return Ok(Some("snapshot"));
     }
+    let operations = weight(&changes);
     let (made, refused) = match is_readable(&changes) {
         false => (None, 0),
         true => {
@@ -288,8 +301,8 @@ pub fn disagrees(tx: &mut SqliteTx<'_>, entry: EntryId, actor: Actor) -> Result<
         return Ok(Some("text"));
     }
     let (place, counted) = placed(tx, entry)?;
-    if counted != refused as i64 {
-        return Ok(Some("count of unreadable changes"));
+    if counted != [refused as i64, operations as i64] {
+        return Ok(Some("count of changes or operations"));
     }
     let right = match (&made, place) {
         (Some(Rows { place, .. }), Some((slot, numbers, id))) => {
@@ -303,13 +316,13 @@ pub fn disagrees(tx: &mut SqliteTx<'_>, entry: EntryId, actor: Actor) -> Result<
 }
 
 /// The slot of an entry's search row, with day, beginning, first day found and id beside it; and how many of its changes
-/// are noted as refused.
-type Placed = (Option<(i64, [i64; 3], [u8; EntryId::LEN])>, i64);
+/// are noted as refused, and how many operations.
+type Placed = (Option<(i64, [i64; 3], [u8; EntryId::LEN])>, [i64; 2]);
 
 fn placed(tx: &mut SqliteTx<'_>, entry: EntryId) -> Result<Placed> {
     tx.conn()?
         .prepare_cached(
-            "SELECT d.refused, s.slot, s.day, s.created, s.hidden, s.entry
+            "SELECT d.refused, s.slot, s.day, s.created, s.hidden, s.entry, d.operations
              FROM documents d LEFT JOIN slots s ON s.document = d.id WHERE d.entry = ?1",
         )
         .and_then(|mut statement| {
@@ -318,7 +331,7 @@ fn placed(tx: &mut SqliteTx<'_>, entry: EntryId) -> Result<Placed> {
                     Some(slot) => Some((slot, [row.get(2)?, row.get(3)?, row.get(4)?], row.get(5)?)),
                     None => None,
                 };
-                Ok((place, row.get(0)?))
+                Ok((place, [row.get(0)?, row.get(6)?]))
             })
         })
         .map_err(sql)
@@ -344,15 +357,15 @@ pub fn put_row(tx: &mut SqliteTx<'_>, entry: &Entry) -> Result<()> {
 }
 
 /// Everything derived of an entry whose document is at hand and whole, in the transaction that commits it. An import of
-/// many entries would otherwise open and commit each a second time.
-pub fn put_all(tx: &mut SqliteTx<'_>, entry: &Entry) -> Result<()> {
+/// many entries would otherwise open and commit each a second time. `operations` are those of all its changes.
+pub fn put_all(tx: &mut SqliteTx<'_>, entry: &Entry, operations: u64) -> Result<()> {
     let Some(document) = document_id(tx, entry.id)? else { return Ok(()) };
     let now = people(tx)?;
     let rows = Rows::of(entry, &now);
     let before = packed(tx, entry.id)?.map(with_tokens).transpose()?;
     put_list_row(tx, document, &rows.row, rows.named)?;
     put_texts(tx, document, before.as_ref(), &rows)?;
-    fresh(tx, entry.id, 0)
+    fresh(tx, entry.id, 0, operations)
 }
 
 fn put_list_row(tx: &mut SqliteTx<'_>, document: i64, row: &ListRow, named: bool) -> Result<()> {
@@ -445,10 +458,10 @@ pub(crate) fn document_id(tx: &mut SqliteTx<'_>, entry: EntryId) -> Result<Optio
         .map_err(sql)
 }
 
-fn fresh(tx: &mut SqliteTx<'_>, entry: EntryId, refused: usize) -> Result<()> {
+fn fresh(tx: &mut SqliteTx<'_>, entry: EntryId, refused: usize, operations: u64) -> Result<()> {
     tx.conn()?
-        .prepare_cached("UPDATE documents SET stale = 0, refused = ?2 WHERE entry = ?1")
-        .and_then(|mut statement| statement.execute(params![entry.as_bytes(), refused as i64]))
+        .prepare_cached("UPDATE documents SET stale = 0, refused = ?2, operations = ?3 WHERE entry = ?1")
+        .and_then(|mut statement| statement.execute(params![entry.as_bytes(), refused as i64, operations as i64]))
         .map_err(sql)?;
     Ok(())
 }

@@ -37,6 +37,8 @@ pub enum Planted {
     RepairForgetsTheRest,
     /// Rows that were prepared are written though the log says something else since, and the mark is taken away.
     DerivesWhatHasMovedOn,
+    /// A large document over which the process ended as often as it may is opened all the same.
+    OpensWhatEndedTheProcess,
     /// Rows that were prepared are written though their entry was erased since.
     DerivesTheErased,
     /// What another device's statement says that this version does not understand is not stored.

@@ -34,7 +34,7 @@ impl SqliteTx<'_> {
         search::create_again(conn)?;
         conn.execute_batch(
             "DELETE FROM places; DELETE FROM documents; DELETE FROM waits; DELETE FROM blobs; DELETE FROM entries;
-             DELETE FROM texts; DELETE FROM snapshots; DELETE FROM people;",
+             DELETE FROM texts; DELETE FROM snapshots; DELETE FROM people; DELETE FROM opening;",
         )
         .map_err(db)?;
         self.forget();

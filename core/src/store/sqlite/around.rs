@@ -9,7 +9,7 @@ use super::search;
 use super::store::SqliteStore;
 use super::tx::{db, uint};
 use crate::error::Result;
-use crate::id::DeviceId;
+use crate::id::{DeviceId, EntryId};
 use crate::time::Timestamp;
 
 /// One page in so many may be free.
@@ -26,6 +26,17 @@ pub struct Peer {
     pub address: Option<SocketAddr>,
     /// When the two last synced.
     pub seen: Timestamp,
+}
+
+/// A document of which some changes are not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unread {
+    /// Whose.
+    pub entry: EntryId,
+    /// Changes that wait for others.
+    pub waiting: u64,
+    /// Changes that are set aside.
+    pub aside: u64,
 }
 
 impl SqliteStore {
@@ -61,12 +72,16 @@ impl SqliteStore {
         })
     }
 
-    /// How many changes wait for others, or are refused by Automerge.
-    pub fn unreadable(&self) -> Result<u64> {
+    /// Documents of which some changes are not read.
+    pub fn unread_changes(&self) -> Result<Vec<Unread>> {
         self.read_sql(|tx| {
-            let mut sum =
-                tx.conn()?.prepare_cached("SELECT coalesce(sum(pending + refused), 0) FROM documents").map_err(db)?;
-            sum.query_row([], |row| row.get(0).map(uint)).map_err(db)
+            let all = "SELECT entry, pending, refused FROM documents WHERE pending + refused > 0 ORDER BY entry";
+            let mut all = tx.conn()?.prepare_cached(all).map_err(db)?;
+            let unread = |row: &rusqlite::Row<'_>| {
+                let entry = EntryId::from_bytes(row.get(0)?);
+                Ok(Unread { entry, waiting: uint(row.get(1)?), aside: uint(row.get(2)?) })
+            };
+            all.query_map([], unread).and_then(Iterator::collect).map_err(db)
         })
     }
 

@@ -218,8 +218,9 @@ fn check_rows(tx: &mut SqliteTx<'_>) -> Result<Check> {
         params![],
     )?;
     look(
-        "documents that count unreadable changes and have none".to_owned(),
-        "SELECT count(*) FROM documents WHERE refused != 0 AND (heads IS NULL OR entry IN (?1, ?2))",
+        "documents that count unreadable changes, or operations, and have none".to_owned(),
+        "SELECT count(*) FROM documents
+         WHERE (refused != 0 OR operations != 0) AND (heads IS NULL OR entry IN (?1, ?2))",
         params![PEOPLE.as_bytes(), LIBRARY.as_bytes()],
     )?;
     look(

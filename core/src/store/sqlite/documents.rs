@@ -112,7 +112,8 @@ impl SqliteTx<'_> {
                 "INSERT INTO documents (id, entry, heads, pending, stale, version) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
                  ON CONFLICT (id) DO UPDATE SET heads = excluded.heads, pending = excluded.pending, version = version + 1,
                      stale = CASE WHEN excluded.heads IS NULL THEN 0 ELSE stale | excluded.stale END,
-                     refused = CASE WHEN excluded.heads IS NULL THEN 0 ELSE refused END",
+                     refused = CASE WHEN excluded.heads IS NULL THEN 0 ELSE refused END,
+                     operations = CASE WHEN excluded.heads IS NULL THEN 0 ELSE operations END",
             )
             .map_err(db)?;
         for (entry, row) in changed {

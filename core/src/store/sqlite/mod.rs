@@ -10,6 +10,7 @@ mod documents;
 mod drafts;
 mod logs;
 pub mod open;
+mod opening;
 mod packs;
 #[doc(hidden)]
 pub mod pages;
@@ -20,7 +21,7 @@ pub mod search;
 mod store;
 mod tx;
 
-pub use around::Peer;
+pub use around::{Peer, Unread};
 pub use doctor::Check;
 pub use drafts::Draft;
 pub use projection::Projection;

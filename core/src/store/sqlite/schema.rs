@@ -22,6 +22,7 @@
 //! | `arriving` | the list row of an entry that is on its way, as another device told it | neither |
 //! | `aside` | what was damaged, and is kept | neither |
 //! | `drafts` | what was typed into a text and is no change yet | this device's own |
+//! | `opening` | a large document that is being opened, and how often that did not end | this device's own |
 //! | `peers` | where a device was reached last | this device's own |
 
 use rusqlite::Transaction;
@@ -70,6 +71,8 @@ const TABLES: &str = "
     CREATE TABLE documents (
         id INTEGER PRIMARY KEY, entry BLOB NOT NULL UNIQUE, heads BLOB, pending INTEGER NOT NULL,
         stale INTEGER NOT NULL, refused INTEGER NOT NULL DEFAULT 0,
+        -- How many operations its changes have, of what is not stale: what it costs to open it.
+        operations INTEGER NOT NULL DEFAULT 0,
         -- Counts every time that what the log says of the document changed: who read it outside a transaction knows
         -- by it whether what was read still holds. Heads would not do: a change that others wait for moves none.
         version INTEGER NOT NULL DEFAULT 0) STRICT;
@@ -103,6 +106,10 @@ const TABLES: &str = "
     CREATE TABLE drafts (
         entry BLOB NOT NULL, field TEXT NOT NULL, base BLOB NOT NULL, text TEXT NOT NULL, at INTEGER NOT NULL,
         PRIMARY KEY (entry, field)) STRICT, WITHOUT ROWID;
+
+    -- Documents of many operations that are being opened, and how many times that began and did not end: the process
+    -- died of it. `program` is the version that tried.
+    CREATE TABLE opening (entry BLOB PRIMARY KEY, begun INTEGER NOT NULL, program TEXT NOT NULL) STRICT, WITHOUT ROWID;
 
     -- What was damaged, as it stood, and where. The first thing that an erase takes away: nobody knows what is in it.
     CREATE TABLE aside (

@@ -302,6 +302,7 @@ impl Tx for SqliteTx<'_> {
         self.conn.prepare_cached("DELETE FROM aside").and_then(|mut delete| delete.execute([])).map_err(db)?;
         self.erase_arriving(entry)?;
         self.erase_drafts(entry)?;
+        self.end_opening(entry)?;
         self.destroy(entry)
     }
 

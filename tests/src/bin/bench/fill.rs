@@ -81,11 +81,13 @@ pub(crate) fn fill(root: &Path, keys: &Keys, count: usize, words: usize, derive:
         while left > 0 && size < SLICE {
             let id = EntryId::from_bytes(random(&mut entropy));
             let at = Timestamp(1_600_000_000_000 + left as i64 * 60_000);
-            let (_, chunk) = EntryDocument::create(id, actor, at, &entry(&mut corpus, words), &mut entropy)?;
-            let operation = Operation::change(id, chunk, Vec::new(), Vec::new())?;
-            size += operation.size();
+            let (_, chunks) = EntryDocument::create(id, actor, at, &entry(&mut corpus, words), &mut entropy)?;
+            for chunk in chunks {
+                let operation = Operation::change(id, chunk, Vec::new(), Vec::new())?;
+                size += operation.size();
+                operations.push(operation);
+            }
             ids.push(id);
-            operations.push(operation);
             left -= 1;
         }
         store.write_sql(|tx| {

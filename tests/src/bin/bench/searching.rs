@@ -179,7 +179,7 @@ fn fill(store: &SqliteStore, size: usize, words: usize) -> Result<usize> {
                     )
                 })
                 .map_err(Error::internal)?;
-                derived::put_all(tx, entry)?;
+                derived::put_all(tx, entry, 0)?;
             }
             Ok(())
         })?;

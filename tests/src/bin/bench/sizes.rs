@@ -81,16 +81,14 @@ impl Writer {
         let until = |part: usize| body.len() * part / changes;
         body[..until(1)].clone_into(&mut new.body);
         let at = Timestamp(1_600_000_000_000);
-        let (mut document, chunk) = EntryDocument::create(id, actor, at, &new, &mut self.entropy)?;
-        self.push(id, chunk)?;
+        let (mut document, chunks) = EntryDocument::create(id, actor, at, &new, &mut self.entropy)?;
+        chunks.into_iter().try_for_each(|chunk| self.push(id, chunk))?;
         for part in 2..=changes {
             let base = document.heads();
             let text = &body[..until(part)];
-            let (_, chunk) =
+            let (_, chunks) =
                 document.edit(at, &mut self.entropy, |editor| editor.set_text(TextField::Body, &base, text))?;
-            if let Some(chunk) = chunk {
-                self.push(id, chunk)?;
-            }
+            chunks.into_iter().try_for_each(|chunk| self.push(id, chunk))?;
         }
         Ok(length as u64)
     }
@@ -142,8 +140,8 @@ fn scattered(table: &mut Table) -> Result<()> {
     let mut new = fill::entry(&mut corpus, WORDS);
     let mut body = new.body.clone();
     let at = Timestamp(1_600_000_000_000);
-    let (mut document, chunk) = EntryDocument::create(id, actor, at, &new, &mut writer.entropy)?;
-    writer.push(id, chunk)?;
+    let (mut document, chunks) = EntryDocument::create(id, actor, at, &new, &mut writer.entropy)?;
+    chunks.into_iter().try_for_each(|chunk| writer.push(id, chunk))?;
     new.body.clear();
     for _ in 1..SCATTERED {
         // More than a block of others between each two.
@@ -152,9 +150,9 @@ fn scattered(table: &mut Table) -> Result<()> {
         }
         body.push_str(" and then some");
         let base = document.heads();
-        let (_, chunk) =
+        let (_, chunks) =
             document.edit(at, &mut writer.entropy, |editor| editor.set_text(TextField::Body, &base, &body))?;
-        writer.push(id, chunk.unwrap_or_default())?;
+        chunks.into_iter().try_for_each(|chunk| writer.push(id, chunk))?;
     }
     writer.commit()?;
     let (mut timings, mut reading, mut unpacked) = (Vec::new(), Vec::new(), 0);

@@ -39,7 +39,7 @@ impl Made {
                             [entry.id.as_bytes()],
                         )
                         .map_err(sql)?;
-                    put_all(tx, entry)?;
+                    put_all(tx, entry, 0)?;
                 }
                 Ok(())
             })

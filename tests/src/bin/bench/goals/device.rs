@@ -209,17 +209,18 @@ fn write(entry: &Entry, number: usize, actor: Actor) -> Result<Writing> {
         sections: Vec::new(),
         happened: None,
     };
-    let (mut document, chunk) = EntryDocument::create(id, actor, Timestamp(entry.created), &new, &mut entropy)?;
-    let mut operations = vec![Operation::change(id, chunk, Vec::new(), Vec::new())?];
+    let (mut document, mut chunks) = EntryDocument::create(id, actor, Timestamp(entry.created), &new, &mut entropy)?;
     for (sitting, draft) in drafts.iter().enumerate().skip(1) {
         let (heads, at) = (document.heads(), Timestamp(entry.created + sitting as i64 * 60_000));
-        let ((), chunk) = document.edit(at, &mut entropy, |editor| {
+        let ((), more) = document.edit(at, &mut entropy, |editor| {
             if sitting == 1 {
                 entry.tags.iter().try_for_each(|tag| editor.mark(MarkGroup::Tags, tag))?;
             }
             editor.set_text(TextField::Body, &heads, draft).map(drop)
         })?;
-        operations.push(Operation::change(id, chunk.unwrap_or_default(), Vec::new(), Vec::new())?);
+        chunks.extend(more);
     }
+    let change = |chunk| Operation::change(id, chunk, Vec::new(), Vec::new());
+    let operations = chunks.into_iter().map(change).collect::<Result<Vec<_>, _>>()?;
     Ok(Writing { id, text_bytes: entry.text_bytes(), operations })
 }
