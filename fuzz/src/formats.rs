@@ -9,7 +9,7 @@ use afterword_core::journal::{ItemKind, Kind, NewEntry};
 use afterword_core::log::{
     self, Batch, BlobRef, Block, Certificate, Envelope, Head, Operation, OperationKind, Position, Tail,
 };
-use afterword_core::membership::{Newcomer, Signer, Statement};
+use afterword_core::membership::{Kept, Newcomer, Signer, Statement};
 use afterword_core::store::vault::{self, Costs, Home, RecoveryKeys, Unlock};
 use afterword_core::store::words::{Matcher, Query, excerpt, tokens};
 use afterword_core::sync::{Chunk, FrameReader, Message, frame};
@@ -74,7 +74,13 @@ pub(crate) fn statements() -> Vec<Vec<u8>> {
     let seen: Vec<_> = all.iter().skip(1).map(Statement::id).collect();
     all.extend(Statement::remove(Signer::Device(&key(0x11)), &journal(), &seen, key(0x12).id(), Timestamp(0)));
     let chain = Position::start(&journal(), &log(0x12)).chain;
-    all.extend(Statement::keep(&key(0x11), &journal(), &seen, log(0x12), 300, chain));
+    all.extend(Statement::keep(
+        &key(0x11),
+        &journal(),
+        &seen,
+        log(0x12).device,
+        vec![Kept::new(&log(0x12), 300, chain)],
+    ));
     all.extend(Statement::unknown(Signer::Device(&key(0x11)), &journal(), &seen, 300, b"later".to_vec()));
     all.iter().map(|statement| statement.encode().to_vec()).collect()
 }

@@ -11,13 +11,12 @@ use afterword_core::error::Result;
 use afterword_core::id::{BlobId, EntryId, Incarnation};
 use afterword_core::journal::{Boxed, InnerState, Kind};
 use afterword_core::log::{Operation, Tail};
-use afterword_core::membership::Statement;
 use afterword_core::store::blobs::Taken;
 use afterword_core::store::derived::ListRow;
 use afterword_core::store::memory::Snapshot;
 use afterword_core::store::rules::{self, ChainPoint, Claim, Identity, UnfilledBlob};
 use afterword_core::store::{MemoryStore, Setting, StorageExt, WantedBlob};
-use afterword_core::sync::{BlobBytes, Config, Message, Mode, PROTOCOL, Session, Stream, frame, serve_request};
+use afterword_core::sync::{BlobBytes, Config, Message, Mode, PROTOCOL, Session, SetOf, Stream, frame, serve_request};
 use afterword_core::time::{Day, Entropy, Timestamp};
 
 use crate::formats::{
@@ -133,7 +132,8 @@ pub(crate) fn session(data: &[u8]) -> bool {
 }
 
 fn messages() -> Vec<Message> {
-    let names: Vec<_> = founding().iter().map(Statement::id).collect();
+    let mut names: Vec<_> = founding().iter().map(|statement| *statement.id().as_bytes()).collect();
+    names.sort_unstable();
     let batch = signed_batch(PEER).encode();
     let claim = |seed, seq| Claim { log: log(seed), seq, chain: [0xcc; 8] };
     vec![
@@ -145,8 +145,8 @@ fn messages() -> Vec<Message> {
             digest: [3; 16],
             claims: vec![claim(HERE, 2), claim(PEER, 3)],
         },
-        Message::Sets { statements: names, certificates: vec![signed_certificate().hash()] },
-        Message::Missing { statements: statements(), certificates: vec![signed_certificate()] },
+        Message::Sets { of: SetOf::Statements, after: None, names, more: false },
+        Message::Missing { statements: statements(), certificates: vec![signed_certificate()], more: false },
         Message::Chains { log: log(HERE), points: vec![ChainPoint { seq: 2, chain: [0xcc; 8] }] },
         Message::Common { log: log(HERE), seq: 1 },
         Message::Batch { generation: 1, batch },
@@ -162,6 +162,9 @@ fn messages() -> Vec<Message> {
         Message::Next { generation: 1, bytes: vec![0; 9] },
         Message::Listing(vec![row(7), row(14)]),
         Message::NotUnderstood(300),
+        Message::Covers(vec![signed_certificate()]),
+        Message::Declines(vec![log(HERE), log(PEER)]),
+        Message::Sets { of: SetOf::Certificates, after: None, names: vec![signed_certificate().hash()], more: true },
     ]
 }
 
@@ -207,7 +210,7 @@ pub(crate) fn scripts() -> Vec<Vec<u8>> {
     let wanted = |message: &&Message| !matches!(message, Message::Ack { .. });
     let mut scripts: Vec<Vec<u8>> =
         rest.iter().filter(wanted).map(|message| script(&[opening, &[message.clone()]].concat())).collect();
-    scripts.push([script(&[opening, &rest[4..6]].concat()), script(&rest[9..])].concat());
+    scripts.push([script(&[opening, &rest[4..6]].concat()), script(&rest[9..12])].concat());
     scripts.push(script(&[opening, &continued()].concat()));
     // What a later version says: a message, and something behind a hello.
     let later = [&[9, 0, 0xac, 0x02][..], b"a later"].concat();

@@ -107,6 +107,11 @@ impl Hasher {
         *self.0.finalize().as_bytes()
     }
 
+    /// The result drawn out to as many bytes as `out` has.
+    pub fn finish_into(&self, out: &mut [u8]) {
+        self.0.finalize_xof().fill(out);
+    }
+
     /// The result's first 16 bytes.
     pub fn finish16(&self) -> [u8; 16] {
         let mut out = [0; 16];

@@ -150,7 +150,7 @@ fn news(set: &Statements, seen: &Seen, me: DeviceId) -> DeviceNews {
 
 /// The news that nobody has seen yet.
 pub(super) fn unseen(shared: &Shared) -> Result<DeviceNews> {
-    shared.store.read(|tx| Ok(news(&rules::statements(tx)?, &seen(tx)?, shared.identity.device())))
+    shared.store.read(|tx| Ok(news(&*rules::statements(tx)?, &seen(tx)?, shared.identity.device())))
 }
 
 impl Engine {

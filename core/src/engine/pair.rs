@@ -182,6 +182,14 @@ impl Engine {
         let now = self.shared.clock.now();
         let (statements, secret) = self.shared.store.write(|tx| {
             let set = rules::statements(tx)?;
+            if !set.has_room() {
+                return Err(Error::new(
+                    Code::Refused,
+                    "this device could not be added: the journal has as many devices as it may have",
+                    "remove those that you do not use, and pair again",
+                )
+                .about("device"));
+            }
             let add = Statement::add(Signer::Device(&identity.key), &identity.journal, &set.seen(), newcomer, now)?;
             rules::add_statements(tx, identity, vec![add])?;
             let set = rules::statements(tx)?;

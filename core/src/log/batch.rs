@@ -1,16 +1,18 @@
 //! A run of one log's operations that ends at a head: the unit in which logs are sent and stored.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::block::{Packer, Unpacker};
 use super::codec::{self, DecodeError};
-use super::{Block, ChangeHeader, Envelope, Head, MAX_CHANGE, Operation, OperationKind, Position};
-use crate::id::{Chain, ChangeHash, EntryId, LogId};
+use super::{BlobRef, Block, ChangeHeader, Envelope, Head, MAX_CHANGE, Operation, OperationKind, Position};
+use crate::id::{BlobId, Chain, ChangeHash, EntryId, LogId};
 
 /// How many bytes of operations one transaction may commit under one head, unless a single operation is longer.
 pub const MAX_BATCH: usize = 1 << 20;
 /// The most operations in one batch: two commits of the shortest there are.
-const MAX_OPERATIONS: usize = 1 << 16;
+pub const MAX_OPERATIONS: usize = 1 << 16;
 
 /// A batch that does not hold together.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -25,6 +27,9 @@ pub enum BatchError {
     /// Not signed by the log's device.
     #[error("the head's signature is not its author's")]
     Signature,
+    /// What is packed in it does not read.
+    #[error(transparent)]
+    Unreadable(DecodeError),
 }
 
 /// A run of one log's operations, from after `previous` to the head, packed.
@@ -45,6 +50,7 @@ struct WireBatch {
     log: LogId,
     seq: u64,
     chain: Chain,
+    #[serde(deserialize_with = "codec::at_most::<MAX_OPERATIONS, _, _>")]
     blocks: Vec<Block>,
     head: Head,
 }
@@ -107,6 +113,20 @@ impl Batch {
         Ok(blocks.into_iter().flatten().collect())
     }
 
+    /// The entries of operations whose bodies are gone, and of those that erase.
+    pub fn entries_without_bodies(&self) -> Result<BTreeSet<EntryId>, DecodeError> {
+        let (mut unpacker, mut entries) = (Unpacker::default(), BTreeSet::new());
+        for block in &self.blocks {
+            for line in unpacker.lines(block)? {
+                let line = line?;
+                if line.body.is_err() || line.envelope.kind == OperationKind::Erase {
+                    entries.insert(line.envelope.entry);
+                }
+            }
+        }
+        Ok(entries)
+    }
+
     /// Unpacks every block once, checks every body's hash, and says where each operation stands. The bodies stay in
     /// their blocks.
     pub fn open(self) -> Result<OpenBatch, DecodeError> {
@@ -132,7 +152,25 @@ impl Batch {
         if longest > Self::MAX_LEN {
             return Err(DecodeError::TooLong { what: "batch", len: longest, max: Self::MAX_LEN });
         }
-        Ok(OpenBatch { batch: self, placed })
+        Ok(OpenBatch { batch: self, placed, signed: false })
+    }
+
+    /// The same of what came from outside: the author's signature over where the batch says that it ends is checked
+    /// before anything is unpacked, and what was unpacked is held against it.
+    pub fn open_signed(self) -> Result<OpenBatch, BatchError> {
+        let (head, count) = (&self.head, self.count());
+        if count == 0 {
+            return Err(BatchError::Empty);
+        }
+        if head.log != self.log || self.previous.seq.checked_add(count) != Some(head.position.seq) {
+            return Err(BatchError::NotAtHead);
+        }
+        if !head.verifies() {
+            return Err(BatchError::Signature);
+        }
+        let open = OpenBatch { signed: true, ..self.open().map_err(BatchError::Unreadable)? };
+        open.verify()?;
+        Ok(open)
     }
 }
 
@@ -169,6 +207,8 @@ impl Placed {
 pub struct OpenBatch {
     batch: Batch,
     placed: Vec<Placed>,
+    /// Whether the head's signature was checked.
+    signed: bool,
 }
 
 impl OpenBatch {
@@ -182,6 +222,19 @@ impl OpenBatch {
         &self.placed
     }
 
+    /// How many bytes of memory it takes: its blocks as they came, and what was read of each operation.
+    pub fn weight(&self) -> usize {
+        let blocks = self.batch.blocks.iter().map(|block| size_of::<Block>() + block.bytes.len()).sum::<usize>();
+        let of = |placed: &Placed| {
+            let Envelope { brings, ends, .. } = &placed.envelope;
+            size_of::<Placed>()
+                + size_of::<BlobRef>() * brings.len()
+                + size_of::<BlobId>() * ends.len()
+                + size_of::<ChangeHash>() * placed.dependencies.len()
+        };
+        blocks + self.placed.iter().map(of).sum::<usize>()
+    }
+
     /// Checks the whole up to the author's signature.
     ///
     /// Does not check whether the batch fits what is held, whether the author belongs, or whether a missing body is
@@ -192,7 +245,7 @@ impl OpenBatch {
         if head.log != self.batch.log || head.position != last.position {
             return Err(BatchError::NotAtHead);
         }
-        if !head.verifies() {
+        if !self.signed && !head.verifies() {
             return Err(BatchError::Signature);
         }
         Ok(())

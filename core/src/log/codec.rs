@@ -83,6 +83,39 @@ pub(crate) fn next_extension() -> Vec<u8> {
     encode(&[(super::NEXT_KIND, "next")].as_slice())
 }
 
+/// For a field that is a list of at most `MAX` values: a longer one is refused by the count that stands before it, before
+/// room is made for any value.
+pub(crate) fn at_most<'de, const MAX: usize, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    T: serde::Deserialize<'de>,
+    D: serde::Deserializer<'de>,
+{
+    struct AtMost<const MAX: usize, T>(std::marker::PhantomData<T>);
+    impl<'de, const MAX: usize, T: serde::Deserialize<'de>> serde::de::Visitor<'de> for AtMost<MAX, T> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            write!(f, "at most {MAX} values")
+        }
+
+        fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut values: A) -> Result<Vec<T>, A::Error> {
+            let too_many = || serde::de::Error::custom("too many values");
+            if values.size_hint().is_some_and(|count| count > MAX) {
+                return Err(too_many());
+            }
+            let mut list = Vec::new();
+            while let Some(value) = values.next_element()? {
+                if list.len() == MAX {
+                    return Err(too_many());
+                }
+                list.push(value);
+            }
+            Ok(list)
+        }
+    }
+    deserializer.deserialize_seq(AtMost::<MAX, T>(std::marker::PhantomData))
+}
+
 /// For a field of bytes: the same encoding as of a list of bytes, copied whole and not one by one.
 pub(crate) mod bytes {
     use serde::de::{Error, Visitor};

@@ -15,6 +15,7 @@ pub struct Head {
     /// How far it goes, and the chain there.
     pub position: Position,
     /// The tips of the statements that the author held, sorted.
+    #[serde(deserialize_with = "codec::at_most::<{ Head::MAX_TIPS }, _, _>")]
     pub knew: Vec<StatementId>,
     /// By the log's device.
     pub signature: Signature,

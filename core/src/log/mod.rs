@@ -25,9 +25,9 @@ mod operation;
 use std::collections::BTreeMap;
 
 pub use crate::document::MAX_CHANGE;
-pub use batch::{Batch, BatchError, MAX_BATCH, OpenBatch, Placed, without_bodies};
+pub use batch::{Batch, BatchError, MAX_BATCH, MAX_OPERATIONS, OpenBatch, Placed, without_bodies};
 pub use block::{BLOCK, Block, Line, Lines, Packer, Unpacker, line};
-pub use certificate::Certificate;
+pub use certificate::{Certificate, CertificateSum};
 pub use change::ChangeHeader;
 pub use codec::DecodeError;
 pub use continuation::Tail;

@@ -8,7 +8,7 @@ use crate::crypto::{DeviceKey, RecoveryPhrase, SealingKey};
 use crate::id::{Chain, Incarnation, LogId, StatementId};
 use crate::time::Timestamp;
 
-/// Genesis of the phrase of 32 bytes `07`, its device `11` added, which removes device `12`, keeps its log, and says
+/// Genesis of the phrase of 32 bytes `07`, its device `11` added, which removes device `12`, keeps its two logs, and says
 /// something that a later version understands.
 fn made() -> [(&'static str, Statement); 5] {
     let recovery_seal = RecoveryPhrase::generate(&mut Fixed(7)).sealing_key().public();
@@ -23,7 +23,10 @@ fn made() -> [(&'static str, Statement); 5] {
     let remove = Statement::remove(Signer::Device(&device), &journal, &[add.id()], other, at).unwrap();
     let log = LogId { device: other, incarnation: Incarnation::from_bytes([9; 8]) };
     let seen = [add.id(), remove.id()];
-    let keep = Statement::keep(&device, &journal, &seen, log, 300, Chain::from_bytes([0xcc; 32])).unwrap();
+    let again = LogId { device: other, incarnation: Incarnation::from_bytes([10; 8]) };
+    let kept = |log: &LogId, seq: u64, chain: u8| Kept::new(log, seq, Chain::from_bytes([chain; 32]));
+    let logs = vec![kept(&again, 1, 0xdd), kept(&log, 300, 0xcc)];
+    let keep = Statement::keep(&device, &journal, &seen, other, logs).unwrap();
     let later = b"what a later version says".to_vec();
     let unknown = Statement::unknown(Signer::Device(&device), &journal, &[keep.id()], 300, later).unwrap();
     [("genesis", genesis), ("add", add), ("remove", remove), ("keep", keep), ("unknown", unknown)]

@@ -81,7 +81,7 @@ fn statements(genesis: &Statement, history: &[Step]) -> Vec<Statement> {
             Say::Keep => {
                 let of = format!("{:?} {parents:?}", step.author);
                 let chain = Chain::from_bytes(Hasher::new(Domain::Chain).update(of.as_bytes()).finish());
-                Body::Keep { log: log(), seq: copy, chain }
+                Body::Keep { device: log().device, logs: vec![Kept::new(&log(), copy, chain)] }
             }
             Say::Unknown => Body::Unknown { number: FIRST_UNKNOWN + copy as u32, bytes: Vec::new() },
         };
@@ -164,7 +164,9 @@ fn as_meaning(state: &State, all: &[Statement]) -> Meaning {
         tied: mask(&|device| state.ever_added(device)),
         members: mask(&|device| state.is_member(device)),
         keeps: all.iter().enumerate().fold(0, |mask, (at, statement)| match statement.body() {
-            Body::Keep { seq, chain, .. } if keeps.contains(&(*seq, *chain)) => mask | 1 << at,
+            Body::Keep { logs, .. } if logs.iter().all(|kept| keeps.contains(&(kept.seq, kept.chain))) => {
+                mask | 1 << at
+            }
             _ => mask,
         }),
     }
@@ -296,7 +298,10 @@ fn long_history(numbers: &mut Numbers, genesis: &Statement) -> Vec<Statement> {
                 at: Timestamp(0),
                 consent: Signature([0; 64]),
             },
-            (2..4, Author::Device(_)) => Body::Keep { log: log(), seq: at as u64, chain: Chain::from_bytes([0; 32]) },
+            (2..4, Author::Device(_)) => {
+                let logs = vec![Kept::new(&log(), at as u64, Chain::from_bytes([0; 32]))];
+                Body::Keep { device: log().device, logs }
+            }
             (4, _) => Body::Unknown { number: FIRST_UNKNOWN + at as u32 % 3, bytes: vec![at as u8] },
             _ => Body::Remove { device: device(numbers.below(8)), at: Timestamp(0) },
         };
@@ -357,6 +362,26 @@ fn a_long_chain_is_read_without_recursion_and_quickly() {
     assert_eq!(set.in_order().len(), 2001);
     assert_eq!(set.view(&set.tips()[0]).len(), 2000);
     assert!(set.adds(&chained(1999)).len() < 500, "no more than a dialer may show");
+}
+
+/// Each statement's view is its parent's and one more: it takes no more memory than that one, whatever the chain's length.
+#[test]
+fn the_views_of_a_chain_share_their_memory() {
+    const LENGTH: u32 = 6000;
+    let genesis = genesis();
+    let mut set = Statements::new_verified(genesis.clone()).unwrap();
+    let mut tip = genesis.id();
+    for at in 0..LENGTH {
+        let (sealing, consent) = (SealingPublic([0; 32]), Signature([0; 64]));
+        let body = Body::Add { device: chained(at), sealing, name: String::new(), at: Timestamp(0), consent };
+        let add = Statement::unsigned(&genesis.journal(), Author::Recovery, vec![tip], body);
+        tip = add.id();
+        set.insert_verified(add);
+    }
+    assert!(set.all_complete());
+    assert!(set.pieces() <= LENGTH as usize + 1, "{} pieces", set.pieces());
+    assert_eq!(set.view(&tip).len(), LENGTH as usize);
+    assert!(!set.has_room());
 }
 
 fn chained(number: u32) -> DeviceId {

@@ -42,10 +42,11 @@ mod histories;
 #[cfg(test)]
 mod tests;
 
-pub use set::{Inserted, MAX_SHOWN, MAX_WAITING, Statements};
+pub use set::{Inserted, MAX_MEMBERS, MAX_SHOWN, MAX_WAITING, Statements};
 #[doc(hidden)]
 pub use set::{Planted, state_with};
 pub use state::{Limit, Member, Removal, State};
 pub use statement::{
-    Author, Body, FIRST_UNKNOWN, MAX_LEN, MAX_NAME, MAX_PARENTS, Newcomer, Signer, Statement, StatementError, VERSION,
+    Author, Body, FIRST_UNKNOWN, Kept, MAX_KEPT, MAX_LEN, MAX_NAME, MAX_PARENTS, Newcomer, Signer, Statement,
+    StatementError, VERSION,
 };

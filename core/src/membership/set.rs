@@ -6,13 +6,15 @@ use std::sync::OnceLock;
 
 use super::bits::Bits;
 use super::state::{Change, Member, Reading, Removal, State, read};
-use super::statement::{Author, Body, MAX_PARENTS, Statement, StatementError};
+use super::statement::{Author, Body, Kept, MAX_PARENTS, Statement, StatementError};
 use crate::crypto::{Domain, Hasher, RecoveryPublic, SealingPublic};
 use crate::id::{Chain, DeviceId, JournalId, LogId, StatementId};
 use crate::time::Timestamp;
 
 /// How many statements may wait. The oldest gives way: it is not held, so a peer will send it again.
 pub const MAX_WAITING: usize = 512;
+/// The most devices that belong at a time: none is added beyond.
+pub const MAX_MEMBERS: usize = 1000;
 /// The most bytes of adds that a dialer shows to a device that does not know it.
 pub const MAX_SHOWN: usize = 64 * 1024;
 
@@ -62,8 +64,8 @@ pub struct Statements {
     changes: Vec<Change>,
     /// Devices with a held add.
     tied: BTreeSet<DeviceId>,
-    /// Held adds that are not complete.
-    floating: Vec<usize>,
+    /// Held adds that are not complete, each under the first parent that it lacks.
+    floating: BTreeMap<StatementId, Vec<usize>>,
     waiting: VecDeque<Statement>,
     state: OnceLock<State>,
 }
@@ -95,7 +97,7 @@ impl Statements {
             index: BTreeMap::new(),
             changes: Vec::new(),
             tied: BTreeSet::new(),
-            floating: Vec::new(),
+            floating: BTreeMap::new(),
             waiting: VecDeque::new(),
             state: OnceLock::new(),
         };
@@ -189,15 +191,20 @@ impl Statements {
         self.index.insert(statement.id(), at);
         let (complete, has_child, view, counts) = (false, false, Bits::default(), false);
         self.held.push(Held { statement, complete, has_child, view, change: number, counts });
-        if !self.try_complete(at) {
-            self.floating.push(at);
+        // Each that becomes complete is looked for once, by those that lacked it.
+        let mut left = vec![at];
+        while let Some(at) = left.pop() {
+            if self.try_complete(at) {
+                left.extend(self.floating.remove(&self.held[at].statement.id()).unwrap_or_default());
+            }
         }
     }
 
     /// Fixes the view of a statement whose parents are all complete.
     fn try_complete(&mut self, at: usize) -> bool {
         let parents = self.held[at].statement.parents();
-        if !parents.iter().all(|parent| self.is_complete(parent)) {
+        if let Some(lacking) = parents.iter().find(|parent| !self.is_complete(parent)).copied() {
+            self.floating.entry(lacking).or_default().push(at);
             return false;
         }
         let parents: Vec<usize> = parents.iter().filter_map(|parent| self.index.get(parent).copied()).collect();
@@ -222,17 +229,10 @@ impl Statements {
         true
     }
 
-    /// Holds and completes what it now can, until nothing changes.
+    /// Holds what waited and now may be, until nothing changes.
     fn settle(&mut self) {
         loop {
             let mut settled = true;
-            for at in std::mem::take(&mut self.floating) {
-                if self.try_complete(at) {
-                    settled = false;
-                } else {
-                    self.floating.push(at);
-                }
-            }
             for statement in std::mem::take(&mut self.waiting) {
                 if self.may_hold(&statement) {
                     self.hold(statement);
@@ -258,14 +258,32 @@ impl Statements {
         self.index.keys().copied().collect()
     }
 
+    /// The ids of those held, ascending, from behind this one.
+    pub fn ids_after(&self, after: Option<[u8; 32]>) -> impl Iterator<Item = [u8; 32]> {
+        use std::ops::Bound::{Excluded, Unbounded};
+        let from = after.map_or(Unbounded, |id| Excluded(StatementId::from_bytes(id)));
+        self.index.range((from, Unbounded)).map(|(id, _)| *id.as_bytes())
+    }
+
     /// Whether every ancestor of every statement is held. Until then some say less than they will.
     pub fn all_complete(&self) -> bool {
-        self.held.iter().all(|held| held.complete)
+        self.floating.is_empty()
     }
 
     /// Whether it is held.
     pub fn contains(&self, id: &StatementId) -> bool {
         self.index.contains_key(id)
+    }
+
+    /// How many pieces of memory the views of all statements take.
+    #[cfg(test)]
+    pub(super) fn pieces(&self) -> usize {
+        self.held.iter().flat_map(|held| held.view.pieces()).collect::<BTreeSet<_>>().len()
+    }
+
+    /// Whether another device may be added: there are fewer than [`MAX_MEMBERS`].
+    pub fn has_room(&self) -> bool {
+        self.state().members().count() < MAX_MEMBERS
     }
 
     /// The statement with this id, if it is held.
@@ -453,8 +471,7 @@ pub fn state_with(statements: &Statements, planted: Option<Planted>) -> State {
         statements.describe(&reading).into_iter().partition(|(device, _)| reading.members.contains(device));
     let mut keeps: BTreeMap<LogId, BTreeSet<(u64, Chain)>> = BTreeMap::new();
     for held in &statements.held {
-        let (&Body::Keep { log, seq, chain }, Author::Device(signer)) =
-            (held.statement.body(), held.statement.author())
+        let (Body::Keep { device, logs }, Author::Device(signer)) = (held.statement.body(), held.statement.author())
         else {
             continue;
         };
@@ -463,7 +480,9 @@ pub fn state_with(statements: &Statements, planted: Option<Planted>) -> State {
             Some(_) => read(&statements.changes, &held.view, planted).members.contains(&signer),
         };
         if counts {
-            keeps.entry(log).or_default().insert((seq, chain));
+            for &Kept { incarnation, seq, chain } in logs {
+                keeps.entry(LogId { device: *device, incarnation }).or_default().insert((seq, chain));
+            }
         }
     }
     let keeps = keeps.into_iter().map(|(log, keeps)| (log, keeps.into_iter().rev().collect())).collect();

@@ -89,6 +89,11 @@ impl State {
         self.is_member(device) || self.removed.contains_key(device)
     }
 
+    /// Whether a keep that counts names this log.
+    pub fn is_kept(&self, log: &LogId) -> bool {
+        self.keeps.contains_key(log)
+    }
+
     /// How far this log counts.
     pub fn limit(&self, log: &LogId) -> Limit {
         if self.is_member(&log.device) {

@@ -13,7 +13,7 @@ use crate::crypto::{
     SignedDomain, verify_recovery,
 };
 use crate::error::{Code, Error};
-use crate::id::{Chain, DeviceId, JournalId, LogId, StatementId};
+use crate::id::{Chain, DeviceId, Incarnation, JournalId, LogId, StatementId};
 use crate::time::Timestamp;
 
 /// The version that this code writes and reads.
@@ -22,6 +22,8 @@ pub const VERSION: u8 = 1;
 pub const MAX_LEN: usize = 64 * 1024;
 /// The most parents a statement may name.
 pub const MAX_PARENTS: usize = 256;
+/// The most logs that one keep names: as many of a member's as are held.
+pub const MAX_KEPT: usize = 128;
 /// The most code points in a device's name.
 pub const MAX_NAME: usize = 100;
 
@@ -67,14 +69,12 @@ pub enum Body {
         /// When, as the signer's clock had it. For people only.
         at: Timestamp,
     },
-    /// Number 3: the signer holds this log up to here, so it goes on counting that far.
+    /// Number 3: the signer holds these logs of a device up to here, so they go on counting that far.
     Keep {
-        /// The log.
-        log: LogId,
-        /// The last operation held.
-        seq: u64,
-        /// The chain after it.
-        chain: Chain,
+        /// The device whose logs they are.
+        device: DeviceId,
+        /// Its logs, by incarnation, ascending: at least one.
+        logs: Vec<Kept>,
     },
     /// [`FIRST_UNKNOWN`] or any higher number: something that a later version says. It is signed, held and sent like a
     /// keep, and changes nothing here.
@@ -85,6 +85,24 @@ pub enum Body {
         /// All that stands between the number and the signature.
         bytes: Vec<u8>,
     },
+}
+
+/// How far a keep's signer holds one log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// Which of the device's logs.
+    pub incarnation: Incarnation,
+    /// The last operation held.
+    pub seq: u64,
+    /// The chain after it.
+    pub chain: Chain,
+}
+
+impl Kept {
+    /// This log, so far.
+    pub fn new(log: &LogId, seq: u64, chain: Chain) -> Self {
+        Self { incarnation: log.incarnation, seq, chain }
+    }
 }
 
 /// The first number that no body has yet. Who gives one a meaning must hold every statement with it, whatever its body
@@ -207,16 +225,17 @@ impl Statement {
         Self::sign(signer, journal, parents, Body::Remove { device, at })
     }
 
-    /// The signer holds `log` up to `seq`, where its chain is `chain`. Only devices hold logs.
+    /// The signer holds these logs of `device` so far. Only devices hold logs.
     pub fn keep(
         key: &DeviceKey,
         journal: &JournalId,
         parents: &[StatementId],
-        log: LogId,
-        seq: u64,
-        chain: Chain,
+        device: DeviceId,
+        mut logs: Vec<Kept>,
     ) -> Result<Self, StatementError> {
-        Self::sign(Signer::Device(key), journal, parents, Body::Keep { log, seq, chain })
+        logs.sort_unstable_by_key(|kept| kept.incarnation);
+        check_kept(&logs)?;
+        Self::sign(Signer::Device(key), journal, parents, Body::Keep { device, logs })
     }
 
     /// What a later version would say under `number`. For tests, which play that version.
@@ -305,6 +324,9 @@ impl Statement {
             }
             Body::Keep { .. } if header.author == Author::Recovery => return Err(StatementError::Malformed),
             _ => check_parents(&header.parents)?,
+        }
+        if let Body::Keep { logs, .. } = &body {
+            check_kept(logs)?;
         }
         if let Body::Add { name, .. } = &body {
             check_name(name)?;
@@ -399,7 +421,7 @@ impl fmt::Debug for Statement {
             Body::Genesis { .. } => f.write_str("genesis"),
             Body::Add { device, .. } => write!(f, "add {device:?}"),
             Body::Remove { device, .. } => write!(f, "remove {device:?}"),
-            Body::Keep { log, seq, .. } => write!(f, "keep {log:?} to {seq}"),
+            Body::Keep { device, logs } => write!(f, "keep {} logs of {device:?}", logs.len()),
             Body::Unknown { number, bytes } => write!(f, "number {number}, {} bytes", bytes.len()),
         }
     }
@@ -430,6 +452,11 @@ fn verify_consent(
 ) -> Result<(), StatementError> {
     let message = consent_bytes(journal, device, sealing, name);
     if device.verifies(SignedDomain::Consent, &message, consent) { Ok(()) } else { Err(StatementError::BadConsent) }
+}
+
+fn check_kept(logs: &[Kept]) -> Result<(), StatementError> {
+    let proper = (1..=MAX_KEPT).contains(&logs.len()) && logs.is_sorted_by(|a, b| a.incarnation < b.incarnation);
+    if proper { Ok(()) } else { Err(StatementError::Malformed) }
 }
 
 fn check_parents(parents: &[StatementId]) -> Result<(), StatementError> {

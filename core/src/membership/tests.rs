@@ -81,7 +81,14 @@ impl Device {
 
     fn keep(&mut self, of: u8, seq: u64) -> Statement {
         let chain = Chain::from_bytes([seq as u8; 32]);
-        let keep = Statement::keep(&self.key, &self.set.journal(), &self.set.seen(), log(of), seq, chain).unwrap();
+        let keep = Statement::keep(
+            &self.key,
+            &self.set.journal(),
+            &self.set.seen(),
+            log(of).device,
+            vec![Kept::new(&log(of), seq, chain)],
+        )
+        .unwrap();
         self.say(keep)
     }
 
@@ -351,8 +358,15 @@ fn parents_are_some_distinct_ascending_and_few() {
     let [a] = devices([10]);
     let journal = a.set.journal();
     let parent = |n: usize| StatementId::from_bytes([(n >> 8) as u8; 32].map(|byte| byte ^ n as u8));
-    let keep =
-        |parents: &[StatementId]| Statement::keep(&a.key, &journal, parents, log(10), 1, Chain::from_bytes([0; 32]));
+    let keep = |parents: &[StatementId]| {
+        Statement::keep(
+            &a.key,
+            &journal,
+            parents,
+            log(10).device,
+            vec![Kept::new(&log(10), 1, Chain::from_bytes([0; 32]))],
+        )
+    };
     assert_eq!(keep(&[]).unwrap_err(), StatementError::BadParents);
     let full: Vec<_> = (0..MAX_PARENTS).map(parent).collect();
     let statement = keep(&full).unwrap();
@@ -407,7 +421,13 @@ fn the_waiting_room_is_bounded_and_the_set_unharmed() {
     let stranger = key(29);
     for n in 0..MAX_WAITING as u64 + 20 {
         let seen = a.set.seen();
-        let keep = Statement::keep(&stranger, &a.set.journal(), &seen, log(10), n, Chain::from_bytes([0; 32]));
+        let keep = Statement::keep(
+            &stranger,
+            &a.set.journal(),
+            &seen,
+            log(10).device,
+            vec![Kept::new(&log(10), n, Chain::from_bytes([0; 32]))],
+        );
         assert_eq!(a.set.insert(keep.unwrap()), Ok(Inserted::Waits));
     }
     assert_eq!(format!("{:?}", a.set).matches("512 waiting").count(), 1);

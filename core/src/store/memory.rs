@@ -2,13 +2,15 @@
 //! backend is held against.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::derived::ListRow;
+use super::statements::put_together;
 use super::tx::{DocumentState, Setting, Storage, StoredChange, Tx, Unpacked, WantedBlob};
 use crate::error::{Error, Result};
 use crate::id::{BlobId, ChangeHash, DeviceId, EntryId, LogId, StatementId};
 use crate::log::{Batch, BlobRef, Block, Certificate, Head, Operation, OperationKind, Placed, Position, codec};
+use crate::membership::Statements;
 
 #[derive(Debug, Clone, Default)]
 struct Log {
@@ -38,6 +40,8 @@ struct Document {
 struct State {
     settings: BTreeMap<Setting, Vec<u8>>,
     statements: Vec<(StatementId, Vec<u8>)>,
+    /// All of them as one set, once that was asked.
+    set: Arc<OnceLock<Arc<Statements>>>,
     certificates: Vec<Certificate>,
     erased: BTreeSet<EntryId>,
     logs: BTreeMap<LogId, Log>,
@@ -117,10 +121,19 @@ impl Tx for MemoryTx {
         Ok(self.state.statements.iter().map(|(_, bytes)| bytes.clone()).collect())
     }
 
+    fn statement_set(&mut self) -> Result<Arc<Statements>> {
+        if let Some(set) = self.state.set.get() {
+            return Ok(set.clone());
+        }
+        let set = Arc::new(put_together(self.statements()?)?);
+        Ok(self.state.set.get_or_init(|| set).clone())
+    }
+
     fn add_statement(&mut self, id: StatementId, bytes: &[u8]) -> Result<()> {
         let state = self.write()?;
         if state.statements.iter().all(|(held, _)| *held != id) {
             state.statements.push((id, bytes.to_vec()));
+            state.set = Arc::default();
         }
         Ok(())
     }
@@ -135,17 +148,41 @@ impl Tx for MemoryTx {
 
     fn add_certificate(&mut self, certificate: &Certificate) -> Result<bool> {
         let state = self.write()?;
-        if state.certificates.contains(certificate) {
-            return Ok(false);
+        match state.certificates.iter_mut().find(|held| held.entry == certificate.entry) {
+            Some(held) if held == certificate => return Ok(false),
+            Some(held) => *held = certificate.clone(),
+            None => state.certificates.push(certificate.clone()),
         }
-        state.certificates.push(certificate.clone());
         state.erased.insert(certificate.entry);
         Ok(true)
+    }
+
+    fn certificate_of(&mut self, entry: EntryId) -> Result<Option<Certificate>> {
+        Ok(self.state.certificates.iter().find(|certificate| certificate.entry == entry).cloned())
+    }
+
+    fn certificate_named(&mut self, name: &[u8; 32]) -> Result<Option<Certificate>> {
+        Ok(self.state.certificates.iter().find(|certificate| certificate.hash() == *name).cloned())
+    }
+
+    fn certificate_names(&mut self, after: Option<[u8; 32]>, most: usize) -> Result<Vec<[u8; 32]>> {
+        let names: BTreeSet<_> = self.state.certificates.iter().map(Certificate::hash).collect();
+        Ok(names.into_iter().filter(|name| Some(*name) > after).take(most).collect())
+    }
+
+    fn is_named(&mut self, entry: EntryId) -> Result<bool> {
+        let mut operations = self.state.logs.values().flat_map(|log| &log.operations);
+        Ok(operations.any(|(_, operation)| operation.envelope.entry == entry))
     }
 
     fn logs(&mut self) -> Result<Vec<(LogId, Position)>> {
         let last = |(id, log): (&LogId, &Log)| log.operations.last().map(|(position, _)| (*id, *position));
         Ok(self.state.logs.iter().filter_map(last).collect())
+    }
+
+    fn count_logs(&mut self, of: Option<DeviceId>) -> Result<usize> {
+        let held = self.state.logs.iter().filter(|(_, log)| !log.operations.is_empty());
+        Ok(held.filter(|(log, _)| of.is_none_or(|device| log.device == device)).count())
     }
 
     fn log(&mut self, log: LogId) -> Result<Option<Position>> {
@@ -412,6 +449,7 @@ impl Tx for MemoryTx {
 
     fn set_arriving(&mut self, from: DeviceId, rows: &[ListRow]) -> Result<()> {
         let arriving = &mut self.write()?.arriving;
+        arriving.retain(|_, (device, _)| *device != from);
         arriving.extend(rows.iter().map(|row| (row.id, (from, row.clone()))));
         Ok(())
     }

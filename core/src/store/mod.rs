@@ -10,6 +10,7 @@ pub mod error;
 pub mod memory;
 pub mod rules;
 pub mod sqlite;
+mod statements;
 pub mod tx;
 pub mod vault;
 pub mod words;

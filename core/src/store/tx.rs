@@ -3,11 +3,13 @@
 //! [`Tx`] is primitive on purpose: rows in, rows out. Everything that decides anything (what counts, what is pending,
 //! which tail of a fork gives way) is in [`super::rules`] and is the same over memory and over SQLite.
 
+use std::sync::Arc;
+
 use super::derived::ListRow;
 use crate::error::Result;
 use crate::id::{BlobId, ChangeHash, DeviceId, EntryId, JournalId, LogId, StatementId};
 use crate::log::{Batch, BlobRef, Block, Certificate, Head, Operation, Placed, Position};
-use crate::membership::Statement;
+use crate::membership::{Statement, Statements};
 
 /// Small settings that live in the database, so that a transaction covers them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,6 +24,8 @@ pub enum Setting {
     Journal,
     /// The incarnation that this device appends to now, 8 bytes.
     Incarnation,
+    /// The sum over the certificates held, [`crate::log::CertificateSum`].
+    CertificateSum,
     /// XOR over documents without a certificate of the keyed hash of their id and heads, 32 bytes.
     Digest,
     /// How often a fork or a rollback was mended: a count, 8 bytes LE, so that the user can be told.
@@ -44,6 +48,7 @@ impl Setting {
             Self::JournalSecret => "journal_secret",
             Self::Journal => "journal",
             Self::Incarnation => "incarnation",
+            Self::CertificateSum => "certificate_sum",
             Self::Digest => "digest",
             Self::Mended => "mended",
             Self::BlobsSwept => "blobs_swept",
@@ -114,6 +119,8 @@ pub trait Tx {
 
     /// Every membership statement held, encoded, parents before children.
     fn statements(&mut self) -> Result<Vec<Vec<u8>>>;
+    /// The same as one set, which is put together when it was not since the last statement was added.
+    fn statement_set(&mut self) -> Result<Arc<Statements>>;
     /// Adds a statement; one that is held is left alone.
     fn add_statement(&mut self, id: StatementId, bytes: &[u8]) -> Result<()>;
 
@@ -121,11 +128,21 @@ pub trait Tx {
     fn certificates(&mut self) -> Result<Vec<Certificate>>;
     /// Whether any certificate names `entry`.
     fn is_erased(&mut self, entry: EntryId) -> Result<bool>;
-    /// Adds a certificate. Answers whether it was new.
+    /// Puts a certificate in the place of the one of the same entry, if any. Answers whether it is another.
     fn add_certificate(&mut self, certificate: &Certificate) -> Result<bool>;
+    /// The certificate of `entry`.
+    fn certificate_of(&mut self, entry: EntryId) -> Result<Option<Certificate>>;
+    /// The certificate with this name.
+    fn certificate_named(&mut self, name: &[u8; 32]) -> Result<Option<Certificate>>;
+    /// The names of certificates, ascending, from behind `after`, at most so many.
+    fn certificate_names(&mut self, after: Option<[u8; 32]>, most: usize) -> Result<Vec<[u8; 32]>>;
+    /// Whether any operation that is held names `entry`.
+    fn is_named(&mut self, entry: EntryId) -> Result<bool>;
 
     /// How far each log is held.
     fn logs(&mut self) -> Result<Vec<(LogId, Position)>>;
+    /// How many logs are held: of a device, or of all.
+    fn count_logs(&mut self, of: Option<DeviceId>) -> Result<usize>;
     /// How far one log is held.
     fn log(&mut self, log: LogId) -> Result<Option<Position>>;
     /// The chain after `seq` operations, where that many are held and `seq > 0`.
@@ -197,7 +214,8 @@ pub trait Tx {
     /// The newest list rows that are not in the trash, newest first, names in the place of people's tokens: as another
     /// device shows them that has not read the names yet. The model derives nothing; its rows say which entry, no more.
     fn newest(&mut self, limit: usize) -> Result<Vec<ListRow>>;
-    /// Keeps rows that `from` announced, one for each entry, the last one told.
+    /// Keeps rows that `from` announced, one for each entry, the last one told, in the place of what it announced before:
+    /// so there are never more of a device's than one listing has.
     fn set_arriving(&mut self, from: DeviceId, rows: &[ListRow]) -> Result<()>;
     /// Every row that was announced and is kept, by entry.
     fn arriving(&mut self) -> Result<Vec<ListRow>>;

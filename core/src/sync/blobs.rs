@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 
 use super::SessionError;
-use super::message::{Chunk, Message};
+use super::message::{Chunk, MAX_WANTED, Message};
 use super::request::Request;
 use super::session::{Event, Session};
 use crate::store::blobs::set;
@@ -21,8 +21,7 @@ const ARRIVING: usize = 2 * STORE_SLICE;
 const PARTS_AHEAD: usize = 16;
 /// Blobs that are answered by turns: a long one does not keep a short one waiting.
 const AT_ONCE: usize = 4;
-/// The most blobs, and bytes of bitmaps, in one `Want`.
-const MAX_WANTED: usize = 1 << 16;
+/// The most bytes of bitmaps in one `Want`.
 const MAX_BITMAPS: usize = 8 << 20;
 
 /// Blobs in both directions.
@@ -223,7 +222,7 @@ impl Session {
         if let Some((at, position)) = blobs.turns.pop_front() {
             let wanted = blobs.theirs[at].0.clone();
             (blobs.reading, blobs.read_for) = (true, Some(at));
-            self.requests.push_back(Request::ReadParts(wanted, position));
+            self.requests.push(Request::ReadParts(wanted, position));
         } else {
             blobs.answering = false;
             let sent = Message::Sent { chunks: blobs.sent };
@@ -245,7 +244,7 @@ impl Session {
             return false;
         }
         if !self.blobs.looked {
-            self.requests.push_back(Request::Unfilled);
+            self.requests.push(Request::Unfilled);
             return false;
         }
         true

@@ -7,7 +7,7 @@ use data_encoding::HEXLOWER;
 
 use super::*;
 use crate::crypto::{DeviceKey, Secret};
-use crate::id::{BlobId, Chain, EntryId, Incarnation, JournalId, LogId, StatementId};
+use crate::id::{BlobId, Chain, EntryId, Incarnation, JournalId, LogId};
 use crate::journal::{Boxed, InnerState, Kind};
 use crate::log::{Certificate, Position};
 use crate::store::derived::ListRow;
@@ -60,7 +60,7 @@ fn chunk() -> Chunk {
 fn messages() -> Vec<(&'static str, Message)> {
     let certificate =
         Certificate::sign(&key(), JournalId::from_bytes([10; 16]), EntryId::from_bytes([14; 16]), log(), position());
-    let statements = vec![StatementId::from_bytes([1; 32])];
+    let name = [0xce; 32];
     vec![
         ("hello", Message::Hello { version: PROTOCOL, hash: [5; 16], leaves: false }),
         ("who-are-you", Message::WhoAreYou),
@@ -75,8 +75,15 @@ fn messages() -> Vec<(&'static str, Message)> {
                 claims: vec![Claim { log: log(), seq: 300, chain: [0xcc; 8] }],
             },
         ),
-        ("sets", Message::Sets { statements, certificates: vec![certificate.hash()] }),
-        ("missing", Message::Missing { statements: vec![b"add".to_vec()], certificates: vec![certificate] }),
+        ("sets", Message::Sets { of: SetOf::Certificates, after: Some(name), names: vec![[0xcf; 32]], more: true }),
+        (
+            "missing",
+            Message::Missing {
+                statements: vec![b"add".to_vec()],
+                certificates: vec![certificate.clone()],
+                more: false,
+            },
+        ),
         ("chains", Message::Chains { log: log(), points: vec![ChainPoint { seq: 300, chain: [0xcc; 8] }] }),
         ("common", Message::Common { log: log(), seq: 299 }),
         ("batch", Message::Batch { generation: 1, batch: b"batch".to_vec() }),
@@ -87,6 +94,8 @@ fn messages() -> Vec<(&'static str, Message)> {
         ("next", Message::Next { generation: 1, bytes: b"short".to_vec() }),
         ("listing", Message::Listing(vec![row()])),
         ("not-understood", Message::NotUnderstood(300)),
+        ("covers", Message::Covers(vec![certificate])),
+        ("declines", Message::Declines(vec![log()])),
     ]
 }
 
@@ -147,7 +156,7 @@ fn these_bytes_are_the_protocol() {
 #[test]
 fn every_message_has_a_vector() {
     let numbers: std::collections::BTreeSet<u8> = messages().iter().map(|(_, message)| message.encode()[0]).collect();
-    assert_eq!(numbers, (0..=15).collect());
-    assert_eq!([15, 16].map(|number| Message::unknown(&[number])), [None, Some(16)], "a sixteenth has a vector too");
-    assert!(Message::decode(&[16]).is_err());
+    assert_eq!(numbers, (0..=17).collect());
+    assert_eq!([17, 18].map(|number| Message::unknown(&[number])), [None, Some(18)], "an eighteenth has a vector too");
+    assert!(Message::decode(&[18]).is_err());
 }

@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::SessionError;
 use super::frame::frame_of;
-use crate::id::{BlobId, EntryId, LogId, StatementId};
+use crate::id::{BlobId, EntryId, LogId};
 use crate::log::{Batch, Certificate, codec};
 use crate::store::blobs::CHUNK;
 use crate::store::derived::ListRow;
-use crate::store::rules::{ChainPoint, Claim, MOST_ROWS, UnfilledBlob};
+use crate::store::rules::{self, ChainPoint, Claim, MOST_ROWS, UnfilledBlob};
 
 /// The protocol's version, in [`Message::Hello`].
 pub const PROTOCOL: u16 = 1;
@@ -18,10 +18,32 @@ pub const MAX_INTRODUCTION: usize = 64 << 10;
 pub const MAX_PAYLOAD: usize = Batch::MAX_LEN + 1024;
 /// The longest payload on the blob stream: one part of a blob.
 pub const MAX_CHUNK_PAYLOAD: usize = CHUNK as usize + 128;
-/// The most claims, names or points in one message.
-const MAX_LIST: usize = 1 << 16;
 /// The first number that no message has yet: whatever comes under it, or a higher one, is said by a later version.
-const FIRST_UNKNOWN: u32 = 16;
+const FIRST_UNKNOWN: u32 = 18;
+/// The most claims in a compare: as many logs as a device holds.
+const MAX_CLAIMS: usize = rules::MAX_LOGS;
+/// The most blobs in a want.
+pub(super) const MAX_WANTED: usize = 1 << 16;
+/// The most names in one message of a set.
+pub const MAX_NAMES: usize = 8 << 10;
+/// The most statements, and the most certificates, in one message that brings them.
+pub const MAX_BROUGHT: usize = 4 << 10;
+/// The most adds that a stranger may show: more do not fit into an introduction.
+const MAX_ADDS: usize = 512;
+/// The most places along a log in one message.
+const MAX_POINTS: usize = 64;
+
+/// The name of a statement or of a certificate.
+pub type Name = [u8; 32];
+
+/// Which of the two sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SetOf {
+    /// Membership statements, named by their ids.
+    Statements,
+    /// Erase certificates, named by their hashes.
+    Certificates,
+}
 
 /// A message on the control stream. The order of the variants is the wire's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,7 +60,7 @@ pub enum Message {
     /// The sender has never heard of the receiver's device.
     WhoAreYou,
     /// Genesis and adds that make the sender a member, parents first.
-    Adds(Vec<Vec<u8>>),
+    Adds(#[serde(deserialize_with = "codec::at_most::<MAX_ADDS, _, _>")] Vec<Vec<u8>>),
     /// Where the sender stands. Begins a round of batches numbered by `generation`.
     Compare {
         /// Counts the sender's compares.
@@ -50,27 +72,38 @@ pub enum Message {
         /// Over documents and heads.
         digest: [u8; 16],
         /// How far it holds each log.
+        #[serde(deserialize_with = "codec::at_most::<MAX_CLAIMS, _, _>")]
         claims: Vec<Claim>,
     },
-    /// The names of everything in the sender's sets.
+    /// The next names in one of the sender's sets, ascending: all that it holds from after a name to the last of these.
     Sets {
-        /// Statements.
-        statements: Vec<StatementId>,
-        /// Certificates, by hash.
-        certificates: Vec<[u8; 32]>,
+        /// Which set.
+        of: SetOf,
+        /// Where this piece begins; nothing for the first.
+        after: Option<Name>,
+        /// The names.
+        #[serde(deserialize_with = "codec::at_most::<MAX_NAMES, _, _>")]
+        names: Vec<Name>,
+        /// Whether another piece follows. Behind the last one the sender has none.
+        more: bool,
     },
-    /// What the receiver's sets lack.
+    /// What the receiver's set lacks, a piece of it, after its last name was heard.
     Missing {
-        /// Statements, parents first.
+        /// Statements, parents first over all pieces.
+        #[serde(deserialize_with = "codec::at_most::<MAX_BROUGHT, _, _>")]
         statements: Vec<Vec<u8>>,
         /// Certificates.
+        #[serde(deserialize_with = "codec::at_most::<MAX_BROUGHT, _, _>")]
         certificates: Vec<Certificate>,
+        /// Whether another piece follows.
+        more: bool,
     },
     /// Places along a log whose chains part somewhere.
     Chains {
         /// The log.
         log: LogId,
         /// Dense at its end, sparse at its beginning.
+        #[serde(deserialize_with = "codec::at_most::<MAX_POINTS, _, _>")]
         points: Vec<ChainPoint>,
     },
     /// The last of those places that the sender holds too.
@@ -96,7 +129,7 @@ pub enum Message {
         batches: u64,
     },
     /// Blobs that the sender has not all of.
-    Want(Vec<UnfilledBlob>),
+    Want(#[serde(deserialize_with = "codec::at_most::<MAX_WANTED, _, _>")] Vec<UnfilledBlob>),
     /// How many parts were put on the blob stream in answer to the last `Want`.
     Sent {
         /// The count.
@@ -123,6 +156,10 @@ pub enum Message {
     Listing(#[serde(with = "rows")] Vec<ListRow>),
     /// The sender does not know the message with this number.
     NotUnderstood(u32),
+    /// The certificates that the next batch needs: of entries that it names without their bodies, or erases.
+    Covers(#[serde(deserialize_with = "codec::at_most::<MAX_BROUGHT, _, _>")] Vec<Certificate>),
+    /// Logs of the receiver's claims that the sender does not take: it holds as many of their device as may be.
+    Declines(#[serde(deserialize_with = "codec::at_most::<MAX_CLAIMS, _, _>")] Vec<LogId>),
 }
 
 impl Message {
@@ -142,13 +179,7 @@ impl Message {
         let (message, rest) =
             postcard::take_from_bytes::<Self>(payload).map_err(|_| SessionError::Malformed("message"))?;
         let ends = rest.is_empty() || (matches!(message, Self::Hello { .. }) && codec::are_extensions(rest));
-        let short = match &message {
-            Self::Compare { claims, .. } => claims.len() <= MAX_LIST,
-            Self::Chains { points, .. } => points.len() <= 64,
-            Self::Want(blobs) => blobs.len() <= MAX_LIST,
-            _ => true,
-        };
-        if !ends || !short {
+        if !ends {
             return Err(SessionError::Malformed("message"));
         }
         Ok(message)
@@ -157,7 +188,6 @@ impl Message {
 
 /// The rows of a listing: each as bytes of its own, so that one which does not read costs no other.
 mod rows {
-    use serde::de::Error;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
     use super::{ListRow, MOST_ROWS, codec};
@@ -170,10 +200,7 @@ mod rows {
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<ListRow>, D::Error> {
-        let rows = Vec::<Row>::deserialize(deserializer)?;
-        if rows.len() > MOST_ROWS {
-            return Err(D::Error::custom("a longer listing than there is"));
-        }
+        let rows = codec::at_most::<MOST_ROWS, Row, _>(deserializer)?;
         // Fields behind those known here are a later version's.
         let read = rows.iter().filter_map(|row| postcard::take_from_bytes::<ListRow>(&row.0).ok());
         Ok(read.map(|(row, _)| row).collect())

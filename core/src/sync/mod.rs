@@ -25,10 +25,14 @@ mod costs;
 mod frame;
 #[cfg(test)]
 mod golden;
+#[cfg(test)]
+mod hostile;
 mod message;
+mod queue;
 mod request;
 mod request_blobs;
 mod session;
+mod sets;
 #[cfg(test)]
 mod sides;
 mod steps;
@@ -40,8 +44,10 @@ mod unknown_tests;
 pub use blobs::STORE_SLICE;
 pub use costs::Costs;
 pub use frame::{FRAME_VERSION, FrameReader, frame};
-pub use message::{Chunk, MAX_CHUNK_PAYLOAD, MAX_INTRODUCTION, MAX_PAYLOAD, Message, PROTOCOL};
-pub use request::{Answer, Reply, Request, serve_request};
+pub use message::{
+    Chunk, MAX_BROUGHT, MAX_CHUNK_PAYLOAD, MAX_INTRODUCTION, MAX_NAMES, MAX_PAYLOAD, Message, Name, PROTOCOL, SetOf,
+};
+pub use request::{Answer, Arrived, Reply, Request, serve_request};
 pub use request_blobs::BlobBytes;
 pub use session::{Close, Config, Event, Mode, Session, Stream};
 

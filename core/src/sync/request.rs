@@ -1,15 +1,18 @@
 //! What a session asks of the store, and the one function that answers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use super::message::Chunk;
+use super::message::{Chunk, MAX_BROUGHT, MAX_NAMES, Name, SetOf};
 use super::request_blobs::{BlobBytes, read_parts, store_parts, unfilled};
 use crate::error::Result;
-use crate::id::{DeviceId, LogId, StatementId};
-use crate::log::{Batch, Certificate, OpenBatch};
+use crate::id::{DeviceId, LogId};
+use crate::log::{Certificate, MAX_BATCH, OpenBatch};
 use crate::membership::Statement;
 use crate::store::derived::ListRow;
-use crate::store::rules::{self, ChainPoint, Claim, Comparison, Identity, Received, Standing, Summary, UnfilledBlob};
+use crate::store::rules::{
+    self, ChainPoint, Claim, Comparison, Covered, Identity, Received, Standing, Summary, UnfilledBlob,
+};
 use crate::store::{Storage, StorageExt, Tx};
 use crate::time::Entropy;
 
@@ -24,15 +27,21 @@ pub enum Request {
     Introduction,
     /// Whether these adds make the peer a member; if so they are stored.
     Introduce(Vec<Vec<u8>>),
-    /// The names in our sets.
-    Sets,
-    /// What is missing from these sets.
-    Missing {
-        /// The peer's statements.
-        statements: Vec<StatementId>,
-        /// The peer's certificates.
-        certificates: Vec<[u8; 32]>,
+    /// The next names in one of our sets, from behind this one.
+    Sets(SetOf, Option<Name>),
+    /// What we hold of a set between two names and the peer does not.
+    Lacks {
+        /// Which set.
+        of: SetOf,
+        /// From behind this name.
+        after: Option<Name>,
+        /// The peer's names, ascending.
+        names: Vec<Name>,
+        /// Whether it has others behind the last.
+        more: bool,
     },
+    /// The next of these that the peer lacks, as they are.
+    Missing(SetOf, Arc<BTreeSet<Name>>),
     /// Stores what our sets lacked.
     StoreMissing {
         /// Statements, parents first.
@@ -41,7 +50,7 @@ pub enum Request {
         certificates: Vec<Certificate>,
     },
     /// What a peer's claims mean.
-    Plan(Vec<Claim>),
+    Plan(Arc<Vec<Claim>>),
     /// Places along a log.
     Chains(LogId),
     /// The last of these places that we hold too.
@@ -49,7 +58,7 @@ pub enum Request {
     /// The batch of a log after a sequence number.
     ReadBatch(LogId, u64),
     /// Stores batches, in this order, in one transaction.
-    StoreBatches(Vec<OpenBatch>),
+    StoreBatches(Vec<Arrived>),
     /// Makes heads and digest again from the headers.
     Recompute,
     /// Blobs that are not all here.
@@ -64,23 +73,50 @@ pub enum Request {
     StoreListing(Vec<ListRow>),
 }
 
+/// A batch that came, and the certificates that came for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arrived {
+    /// The batch.
+    pub open: OpenBatch,
+    /// The certificates.
+    pub certificates: Vec<Certificate>,
+}
+
 /// The store's answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// To [`Request::Summary`]: the summary and its `Hello` hash.
     Summary(Box<Summary>, [u8; 16]),
     /// To [`Request::News`]: besides, the first batch that the peer lacks.
-    News(Box<Summary>, [u8; 16], Option<Box<Batch>>),
+    News(Box<Summary>, [u8; 16], Option<Box<Covered>>),
     /// To [`Request::Introduction`].
     Introduction(Vec<Vec<u8>>),
     /// To requests whose standing is the answer.
     Done,
-    /// To [`Request::Sets`].
-    Sets(Vec<StatementId>, Vec<[u8; 32]>),
+    /// To [`Request::Sets`]: what it asked for, and whether there are more.
+    Sets {
+        /// Which set.
+        of: SetOf,
+        /// From behind this name.
+        after: Option<Name>,
+        /// The names.
+        names: Vec<Name>,
+        /// Whether there are others behind the last.
+        more: bool,
+    },
+    /// To [`Request::Lacks`]: the names, and whether the peer has said its last.
+    Lacks(SetOf, Vec<Name>, bool),
     /// To [`Request::Missing`].
-    Missing(Vec<Vec<u8>>, Vec<Certificate>),
-    /// To [`Request::StoreMissing`]: a sentence, where something in it was refused.
-    StoredMissing(Option<&'static str>),
+    Missing {
+        /// Their names, those that are not held any more included.
+        names: Vec<Name>,
+        /// Statements.
+        statements: Vec<Vec<u8>>,
+        /// Certificates.
+        certificates: Vec<Certificate>,
+    },
+    /// To [`Request::StoreMissing`]: how many were taken; a sentence, where something in it was refused.
+    StoredMissing(std::result::Result<usize, &'static str>),
     /// To [`Request::Plan`].
     Plan(Comparison),
     /// To [`Request::Chains`].
@@ -88,7 +124,7 @@ pub enum Answer {
     /// To [`Request::Common`]: the common point, and whether we hold more after it.
     Common(LogId, u64, bool),
     /// To [`Request::ReadBatch`]: the batch, and the hash of the statements held when it was read.
-    Batch(LogId, Option<Box<Batch>>, [u8; 16]),
+    Batch(LogId, Option<Box<Covered>>, [u8; 16]),
     /// To [`Request::StoreBatches`]: of each the log and its end, and what became of it.
     Received(Vec<(LogId, u64, Received)>),
     /// To [`Request::Recompute`]: how many documents were different.
@@ -170,20 +206,20 @@ pub fn serve_request(
             Ok(Answer::Introduction(adds))
         }),
         Request::Introduce(adds) => introduce(storage, identity, peer, &adds),
-        Request::Sets => read(&mut |tx| {
-            let statements = rules::statements(tx)?.ids();
-            Ok(Answer::Sets(
-                statements.into_iter().collect(),
-                tx.certificates()?.iter().map(Certificate::hash).collect(),
-            ))
+        Request::Sets(of, after) => read(&mut |tx| {
+            let mut names = names_of(tx, of, after, MAX_NAMES + 1)?;
+            let more = names.len() > MAX_NAMES;
+            names.truncate(MAX_NAMES);
+            Ok(Answer::Sets { of, after, names, more })
         }),
-        Request::Missing { statements, certificates } => read(&mut |tx| {
-            let set = rules::statements(tx)?;
-            let theirs = statements.iter().copied().collect();
-            let lacking = set.missing_from(&theirs).iter().map(|statement| statement.encode().to_vec()).collect();
-            let held = tx.certificates()?;
-            Ok(Answer::Missing(lacking, held.into_iter().filter(|c| !certificates.contains(&c.hash())).collect()))
+        Request::Lacks { of, after, names, more } => read(&mut |tx| {
+            let theirs: BTreeSet<&Name> = names.iter().collect();
+            let upto = names.last().filter(|_| more);
+            let mut ours = names_of(tx, of, after, usize::MAX)?;
+            ours.retain(|name| upto.is_none_or(|upto| name <= upto) && !theirs.contains(name));
+            Ok(Answer::Lacks(of, ours, !more))
         }),
+        Request::Missing(of, lacking) => read(&mut |tx| missing(tx, of, &lacking)),
         Request::StoreMissing { statements, certificates } => {
             store_missing(storage, identity, peer, statements, certificates)
         }
@@ -208,9 +244,9 @@ pub fn serve_request(
         }),
         Request::StoreBatches(batches) => write(storage, identity, peer, |tx| {
             let mut received = Vec::with_capacity(batches.len());
-            for open in batches {
+            for Arrived { open, certificates } in batches {
                 let (log, end) = (open.batch().log, open.batch().head.position.seq);
-                received.push((log, end, rules::receive(tx, identity, entropy, open)?));
+                received.push((log, end, rules::receive(tx, identity, entropy, open, &certificates)?));
             }
             Ok(Answer::Received(received))
         }),
@@ -225,6 +261,43 @@ pub fn serve_request(
         }
         Request::StoreParts(parts) => store_parts(storage, blobs, identity, entropy, peer, &parts),
     }
+}
+
+/// The names in one of our sets, ascending, from behind one, at most so many.
+fn names_of(tx: &mut dyn Tx, of: SetOf, after: Option<Name>, most: usize) -> Result<Vec<Name>> {
+    match of {
+        SetOf::Statements => Ok(rules::statements(tx)?.ids_after(after).take(most).collect()),
+        SetOf::Certificates => tx.certificate_names(after, most),
+    }
+}
+
+/// The next piece of what a peer lacks: statements parents first, over all pieces.
+fn missing(tx: &mut dyn Tx, of: SetOf, lacking: &BTreeSet<Name>) -> Result<Answer> {
+    let (mut names, mut statements, mut certificates, mut size) = (Vec::new(), Vec::new(), Vec::new(), 0);
+    let mut fits = |len: usize| {
+        let first = size == 0;
+        size += len;
+        first || size <= MAX_BATCH
+    };
+    match of {
+        SetOf::Statements => {
+            let set = rules::statements(tx)?;
+            for statement in set.in_order().into_iter().filter(|one| lacking.contains(one.id().as_bytes())) {
+                if names.len() == MAX_BROUGHT || !fits(statement.encode().len()) {
+                    break;
+                }
+                names.push(*statement.id().as_bytes());
+                statements.push(statement.encode().to_vec());
+            }
+        }
+        SetOf::Certificates => {
+            for name in lacking.iter().take(MAX_BROUGHT) {
+                names.push(*name);
+                certificates.extend(tx.certificate_named(name)?);
+            }
+        }
+    }
+    Ok(Answer::Missing { names, statements, certificates })
 }
 
 fn write(
@@ -266,16 +339,16 @@ fn store_missing(
     let Ok(decoded) = decoded else {
         return Ok(Reply {
             standing: Standing::Member,
-            answer: Answer::StoredMissing(Some("a malformed statement")),
+            answer: Answer::StoredMissing(Err("a malformed statement")),
             wrote: false,
         });
     };
     let stored = write(storage, identity, peer, |tx| {
-        rules::add_statements(tx, identity, decoded)?;
+        let mut taken = rules::add_statements(tx, identity, decoded)?;
         for certificate in &certificates {
-            rules::apply_certificate(tx, identity, certificate)?;
+            taken += usize::from(rules::apply_certificate(tx, identity, certificate)?);
         }
-        Ok(Answer::StoredMissing(None))
+        Ok(Answer::StoredMissing(Ok(taken)))
     });
     let reply = match stored {
         Ok(reply) => reply,
@@ -283,7 +356,7 @@ fn store_missing(
         Err(error) if matches!(error.code, crate::error::Code::Refused | crate::error::Code::Invalid) => {
             return Ok(Reply {
                 standing: Standing::Member,
-                answer: Answer::StoredMissing(Some("a statement or certificate that does not verify")),
+                answer: Answer::StoredMissing(Err("a statement or certificate that does not verify")),
                 wrote: false,
             });
         }

@@ -1,24 +1,25 @@
 //! The session's state machine.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use super::SessionError;
 use super::blobs::Blobs;
 use super::costs::Costs;
 use super::frame::{FrameReader, frame};
 use super::message::{Chunk, MAX_CHUNK_PAYLOAD, MAX_INTRODUCTION, MAX_PAYLOAD, Message, PROTOCOL};
-use super::request::{Reply, Request};
+use super::queue::Requests;
+use super::request::{Arrived, Reply, Request};
+use super::sets::Lacking;
 use crate::id::LogId;
-use crate::log::{Batch, OperationKind, Placed, Tail};
+use crate::log::{Batch, BatchError, Certificate, MAX_OPERATIONS, OperationKind, Placed, Tail};
 use crate::membership::Statement;
 use crate::store::rules::{Claim, Outgoing, Planted, Summary};
 
-/// Bytes of batches that one transaction takes in, if no single one is longer.
-const SLICE: usize = 512 << 10;
+/// Bytes of a peer's that may wait for the store, and bytes sent that may not be acknowledged.
+const WINDOW: usize = 4 << 20;
 /// Kinds of messages without a meaning here that are answered in one session; others are passed over.
 const MAX_NOT_UNDERSTOOD: usize = 16;
-/// About what is kept of an operation that was looked through, beside its bytes.
-const OPENED: usize = 256;
 /// Milliseconds without any progress after which a session that is not settled ends.
 const STALLED_AFTER: u64 = 60_000;
 /// Milliseconds of quiet after which a live session that was settled once says again where it stands. An edit is answered
@@ -53,7 +54,7 @@ pub struct Config {
 impl Config {
     /// A session of this mode with a window of 4 MiB, that tells the newest entries to whoever lacks 256 operations.
     pub fn new(mode: Mode) -> Self {
-        Self { mode, window: 4 << 20, listing_from: 256, planted: None }
+        Self { mode, window: WINDOW, listing_from: 256, planted: None }
     }
 }
 
@@ -136,13 +137,15 @@ pub(super) struct Stand {
     pub(super) statements: [u8; 16],
     pub(super) certificates: [u8; 16],
     pub(super) digest: [u8; 16],
-    pub(super) claims: Vec<Claim>,
+    pub(super) claims: Arc<Vec<Claim>>,
 }
 
 /// Batches on their way to the peer.
 #[derive(Debug, Default)]
 pub(super) struct Sending {
     pub(super) outgoing: VecDeque<Outgoing>,
+    /// The logs in it.
+    pub(super) queued: BTreeSet<LogId>,
     pub(super) reading: bool,
     pub(super) in_flight: VecDeque<usize>,
     pub(super) sent: u64,
@@ -151,12 +154,11 @@ pub(super) struct Sending {
     pub(super) tail: Option<Tail>,
 }
 
-/// Bytes of the peer's that wait for the store, and what the session needs to know of them once they are stored.
+/// What the session needs to know of a batch once it is stored.
 #[derive(Debug, Default)]
 pub(super) struct Input {
-    pub(super) bytes: usize,
     pub(super) generation: u32,
-    /// Whether they bring blobs, which are asked for then.
+    /// Whether it brings blobs, which are asked for then.
     pub(super) brings: bool,
 }
 
@@ -167,13 +169,20 @@ pub struct Session {
     control: FrameReader,
     chunks: FrameReader,
     /// Requests not yet handed out, and whether one is out.
-    pub(super) requests: VecDeque<Request>,
+    pub(super) requests: Requests,
     pub(super) outstanding: bool,
-    /// Of the requests that carry what the peer sent, in order.
+    /// Of the batches that wait for the store, in order.
     pub(super) inputs: VecDeque<Input>,
-    /// Bytes in the last request that stores batches.
-    slice: usize,
-    pub(super) out: VecDeque<Vec<u8>>,
+    /// Whether statements came since the last of a set, and of each message with some whether it was the last.
+    brought: bool,
+    /// How many of them were taken.
+    pub(super) taken: usize,
+    pub(super) endings: VecDeque<Option<bool>>,
+    /// Certificates that came for the next batch.
+    covers: Vec<Certificate>,
+    /// Frames to send, and whether each answers something that the peer asked: how many bytes those are.
+    pub(super) out: VecDeque<(Vec<u8>, bool)>,
+    answers: usize,
     pub(super) events: VecDeque<Event>,
     pub(super) close: Option<Close>,
     pub(super) costs: Costs,
@@ -204,6 +213,11 @@ pub struct Session {
     pub(super) theirs: Option<Stand>,
     /// Pairs of generations (ours, theirs) that were acted on.
     pub(super) sets_for: Option<(u32, u32)>,
+    pub(super) certificates_for: Option<(u32, u32)>,
+    /// What the peer's statements, and its certificates, lack of ours, and whether it has said all its names.
+    pub(super) lacking: [Lacking; 2],
+    /// Whether our names of certificates were said, and what they lack has not all come.
+    pub(super) awaiting_certificates: bool,
     pub(super) plan_for: Option<(u32, u32)>,
     pub(super) planned: Option<(u32, u32)>,
     pub(super) recompare: bool,
@@ -213,6 +227,10 @@ pub struct Session {
     /// What the peer holds of each log, as far as we know.
     pub(super) peer_has: BTreeMap<LogId, u64>,
     pub(super) sending: Sending,
+    /// Logs of ours that the peer said it does not take.
+    pub(super) declined: BTreeSet<LogId>,
+    /// How often we asked where a log's chains part, and were not told yet.
+    pub(super) asked_common: BTreeMap<LogId, u32>,
     /// Batches of our current generation that are durable here, and how many of them were acknowledged.
     pub(super) stored_batches: u64,
     acknowledged: u64,
@@ -242,15 +260,21 @@ pub struct Session {
 impl Session {
     /// A session on a connection whose peer is who it says. Asks for a summary at once.
     pub fn new(config: Config) -> Self {
+        let mut requests = Requests::default();
+        requests.push(Request::Summary);
         Self {
             config,
             control: FrameReader::new(MAX_INTRODUCTION),
             chunks: FrameReader::new(MAX_CHUNK_PAYLOAD),
-            requests: VecDeque::from([Request::Summary]),
+            requests,
             outstanding: false,
             inputs: VecDeque::new(),
-            slice: 0,
+            brought: false,
+            taken: 0,
+            endings: VecDeque::new(),
+            covers: Vec::new(),
             out: VecDeque::new(),
+            answers: 0,
             events: VecDeque::new(),
             close: None,
             costs: Costs::default(),
@@ -271,6 +295,9 @@ impl Session {
             ours: None,
             theirs: None,
             sets_for: None,
+            certificates_for: None,
+            lacking: Default::default(),
+            awaiting_certificates: false,
             plan_for: None,
             planned: None,
             recompare: false,
@@ -278,6 +305,8 @@ impl Session {
             trouble: None,
             peer_has: BTreeMap::new(),
             sending: Sending::default(),
+            declined: BTreeSet::new(),
+            asked_common: BTreeMap::new(),
             stored_batches: 0,
             acknowledged: 0,
             untaken: false,
@@ -339,6 +368,7 @@ impl Session {
     /// The store's answer to the request that is out.
     pub fn reply(&mut self, reply: Reply) {
         self.outstanding = false;
+        self.requests.release();
         self.costs.transactions += u64::from(reply.wrote);
         if self.close.is_some() {
             return;
@@ -359,8 +389,8 @@ impl Session {
             self.early_news = true;
             return;
         }
-        if !self.requests.iter().any(|request| matches!(request, Request::News(_))) {
-            self.requests.push_back(Request::News(self.peer_has.clone()));
+        if !self.requests.has_news() {
+            self.requests.push(Request::News(self.peer_has.clone()));
         }
         self.answer_again();
         self.advance();
@@ -402,7 +432,16 @@ impl Session {
 
     /// Whether more bytes should be read from the network now.
     pub fn wants_input(&self) -> bool {
-        self.inputs.iter().map(|input| input.bytes).sum::<usize>() < self.config.window && self.close.is_none()
+        self.held() < self.config.window && self.close.is_none()
+    }
+
+    /// Bytes of the peer's that are held here and not durable, and of answers to it that it has not read: what a session
+    /// takes of memory beside one frame that is being read, one that is being taken apart, and the parts of blobs.
+    pub fn held(&self) -> usize {
+        if self.config.planted == Some(Planted::WindowWithoutCount) {
+            return 0;
+        }
+        self.requests.charged() + self.covers.len() * size_of::<Certificate>() + self.answers
     }
 
     /// The next request for the store, if none is out.
@@ -410,7 +449,7 @@ impl Session {
         if self.outstanding || self.close.is_some() {
             return None;
         }
-        let request = self.requests.pop_front().or_else(|| self.store_step())?;
+        let request = self.requests.pop().or_else(|| self.store_step())?;
         self.outstanding = true;
         Some(request)
     }
@@ -428,21 +467,25 @@ impl Session {
                 {
                     let ack = Message::Ack { generation: ours.generation, batches: self.stored_batches };
                     self.acknowledged = self.stored_batches;
-                    self.out.push_front(frame(&ack.encode()));
+                    self.out.push_front((frame(&ack.encode()), false));
                 }
-                let mut bytes = self.out.pop_front()?;
-                while let Some(next) = self.out.front() {
-                    if bytes.len() + next.len() > room {
-                        break;
-                    }
-                    bytes.extend_from_slice(next);
-                    self.out.pop_front();
+                let (mut bytes, answers) = self.out.pop_front()?;
+                self.answers -= if answers { bytes.len() } else { 0 };
+                while let Some((next, answers)) = self.out.pop_front_if(|(next, _)| bytes.len() + next.len() <= room) {
+                    bytes.extend_from_slice(&next);
+                    self.answers -= if answers { next.len() } else { 0 };
                 }
                 self.waiting_for_answer = true;
+                // There may be more to tell once this has left.
+                self.tell_step();
                 Some(bytes)
             }
             Stream::Blobs => self.next_part(),
         }
+    }
+
+    pub(super) fn answers_wait(&self) -> bool {
+        self.answers > 0
     }
 
     /// The next event.
@@ -484,13 +527,20 @@ impl Session {
             Message::Hello { .. } => [payload, crate::log::codec::next_extension()].concat(),
             _ => payload,
         };
-        self.out.push_back(frame(&payload));
+        self.out.push_back((frame(&payload), false));
         // By now the peer's hello was heard, so it belongs and may be told what only the next version knows.
         #[cfg(feature = "next-format")]
         if matches!(message, Message::Compare { .. }) {
             let number = crate::log::codec::encode(&crate::log::NEXT_KIND);
-            self.out.push_back(frame(&[&number[..], b"understood by the next version"].concat()));
+            self.out.push_back((frame(&[&number[..], b"understood by the next version"].concat()), false));
         }
+    }
+
+    /// Says what the peer asked for: until it reads it, that counts as its own.
+    pub(super) fn answer(&mut self, message: &Message) {
+        let bytes = frame(&message.encode());
+        self.answers += bytes.len();
+        self.out.push_back((bytes, true));
     }
 
     /// The peer belongs: it may send whole batches.
@@ -543,17 +593,22 @@ impl Session {
                 if std::mem::replace(&mut self.introduced, true) {
                     return Err(SessionError::OutOfTurn("a second question who this is"));
                 }
-                self.requests.push_back(Request::Introduction);
+                self.requests.push(Request::Introduction);
             }
             Message::Adds(adds) => {
                 if !self.asked_who || std::mem::replace(&mut self.shown_adds, true) {
                     return Err(SessionError::OutOfTurn("adds that nobody asked for"));
                 }
-                self.requests.push_back(Request::Introduce(adds));
+                self.requests.push_for_peer(Request::Introduce(adds), 2 * len);
             }
             Message::Compare { generation, statements, certificates, digest, claims } => {
                 if self.theirs.as_ref().is_some_and(|theirs| generation <= theirs.generation) {
                     return Err(SessionError::OutOfTurn("an old compare"));
+                }
+                let claims = Arc::new(claims);
+                // What it did not take it may take once it knows more of who belongs.
+                if self.theirs.as_ref().is_some_and(|before| before.statements != statements) {
+                    self.declined.clear();
                 }
                 self.theirs = Some(Stand { generation, statements, certificates, digest, claims });
                 self.their_settled = None;
@@ -569,35 +624,60 @@ impl Session {
                     self.look_again();
                 }
             }
-            Message::Sets { statements, certificates } => {
-                self.requests.push_back(Request::Missing { statements, certificates });
+            Message::Sets { of, after, names, more } => {
+                if after.is_none() {
+                    self.lacking[of as usize] = Lacking::default();
+                }
+                if !names.is_sorted_by(|a, b| a < b) || (more && names.is_empty()) {
+                    return Err(SessionError::Malformed("list of names"));
+                }
+                self.requests.push_for_peer(Request::Lacks { of, after, names, more }, 2 * len);
             }
-            Message::Missing { statements, certificates } => {
+            Message::Missing { statements, certificates, more } => {
                 let newer = |bytes: &Vec<u8>| Statement::decode(bytes).is_ok_and(|statement| statement.is_unknown());
                 self.keeps_newer(statements.iter().any(newer));
-                self.inputs.push_back(Input { bytes: len, ..Input::default() });
-                self.requests.push_back(Request::StoreMissing { statements, certificates });
+                self.brought |= !statements.is_empty();
+                let last = (!more).then(|| std::mem::take(&mut self.brought));
+                // Behind the last statement we look again; behind the last certificate we are done with them.
+                self.endings.push_back(last);
+                self.requests.push_for_peer(Request::StoreMissing { statements, certificates }, 2 * len);
             }
-            Message::Chains { log, points } => self.requests.push_back(Request::Common(log, points)),
+            Message::Chains { log, points } => self.requests.push_for_peer(Request::Common(log, points), 2 * len),
             Message::Common { log, seq } => {
+                match self.asked_common.get_mut(&log) {
+                    Some(asked @ 2..) => *asked -= 1,
+                    Some(_) => drop(self.asked_common.remove(&log)),
+                    None => return Err(SessionError::OutOfTurn("a common place that nobody asked for")),
+                }
                 self.peer_has.insert(log, seq);
                 self.send_log(Outgoing { log, after: seq });
             }
+            Message::Covers(certificates) => {
+                if self.covers.len() + certificates.len() > MAX_OPERATIONS {
+                    return Err(SessionError::OutOfTurn("more certificates than a batch has operations"));
+                }
+                self.covers.extend(certificates);
+            }
+            Message::Declines(logs) => {
+                let ours = self.summary.as_ref().map(|summary| &summary.vector);
+                let logs = logs.into_iter().filter(|log| ours.is_some_and(|ours| ours.contains_key(log)));
+                self.declined.extend(logs);
+                self.sending.outgoing.retain(|queued| !self.declined.contains(&queued.log));
+            }
             Message::Batch { generation, batch: bytes } => {
                 let batch = Batch::decode(&bytes).map_err(|_| SessionError::Malformed("batch"))?;
-                self.batch(generation, batch, bytes.len())?;
+                self.batch(generation, batch)?;
             }
             Message::Next { generation, bytes } => {
                 let tail = self.their_tail.as_ref().ok_or(SessionError::OutOfTurn("the rest of no batch"))?;
                 let batch = tail.lengthen(&bytes).map_err(|_| SessionError::Malformed("continued batch"))?;
-                self.batch(generation, batch, bytes.len())?;
+                self.batch(generation, batch)?;
             }
             Message::Listing(rows) => {
                 if std::mem::replace(&mut self.heard_listing, true) {
                     return Err(SessionError::OutOfTurn("a second listing"));
                 }
-                self.inputs.push_back(Input { bytes: len, ..Input::default() });
-                self.requests.push_back(Request::StoreListing(rows));
+                self.requests.push_for_peer(Request::StoreListing(rows), 2 * len);
             }
             #[cfg(feature = "next-format")]
             Message::NotUnderstood(crate::log::NEXT_KIND) => self.costs.next[1] += 1,
@@ -629,17 +709,18 @@ impl Session {
         Ok(())
     }
 
-    fn batch(&mut self, generation: u32, batch: Batch, len: usize) -> Result<(), SessionError> {
+    fn batch(&mut self, generation: u32, batch: Batch) -> Result<(), SessionError> {
         self.costs.received_bytes += batch.len() as u64;
-        self.their_tail = Tail::of(&batch);
-        // Looked through here, while the store is busy with the one before.
-        let open = batch.open().map_err(|_| SessionError::Malformed("batch"))?;
+        // Looked through here, while the store is busy with the one before: and not at all where nobody signed it.
+        let open = batch.open_signed().map_err(|error| match error {
+            BatchError::Signature => SessionError::Refused("a batch that its author did not sign"),
+            _ => SessionError::Malformed("batch"),
+        })?;
+        self.their_tail = Tail::of(open.batch());
         let unknown = |placed: &Placed| matches!(placed.envelope.kind, OperationKind::Unknown(_));
         self.keeps_newer(open.placed().iter().any(unknown));
         let brings = open.placed().iter().any(|placed| !placed.envelope.brings.is_empty());
-        // What waits for the store is the bytes as they came, and what was read of each operation.
-        let waiting = len + open.placed().len() * OPENED;
-        self.inputs.push_back(Input { bytes: waiting, generation, brings });
+        self.inputs.push_back(Input { generation, brings });
         // Whoever sends has not settled, or not for long: it says so again.
         self.their_settled = None;
         self.reported = None;
@@ -647,16 +728,9 @@ impl Session {
         if self.config.planted == Some(Planted::AcknowledgeBeforeDurable) {
             self.count_stored(generation);
         }
-        match self.requests.back_mut() {
-            Some(Request::StoreBatches(batches)) if self.slice + waiting <= SLICE => {
-                batches.push(open);
-                self.slice += waiting;
-            }
-            _ => {
-                self.requests.push_back(Request::StoreBatches(vec![open]));
-                self.slice = waiting;
-            }
-        }
+        let certificates = std::mem::take(&mut self.covers);
+        let weight = open.weight() + certificates.len() * size_of::<Certificate>();
+        self.requests.push_batch(Arrived { open, certificates }, weight);
         Ok(())
     }
 }

@@ -1,11 +1,13 @@
 //! What the session does next: on an answer of the store, and whenever anything moved.
 
+use std::sync::Arc;
+
 use super::SessionError;
-use super::message::{Message, PROTOCOL};
+use super::message::{MAX_BROUGHT, Message, PROTOCOL, SetOf};
 use super::request::{Answer, Reply, Request};
 use super::session::{Close, Event, Input, Mode, Session, Stand};
-use crate::log::{Batch, Tail};
-use crate::store::rules::{Claim, Comparison, Outgoing, Planted, Received, Standing, Summary};
+use crate::log::Tail;
+use crate::store::rules::{Claim, Comparison, Covered, Outgoing, Planted, Received, Standing, Summary};
 
 /// Compares after which a session that gets no further stops trying.
 const MAX_ROUNDS: u32 = 16;
@@ -37,30 +39,41 @@ impl Session {
                 self.summarized(summary, hash);
                 self.pushed(batch);
             }
-            Answer::Introduction(adds) => self.say(&Message::Adds(adds)),
+            Answer::Introduction(adds) => self.answer(&Message::Adds(adds)),
             // The adds made the peer a member: begin as if it had always been one.
             Answer::Done => {
                 self.events.push_back(Event::Heard);
-                self.requests.push_back(Request::Summary);
+                self.requests.push(Request::Summary);
             }
-            Answer::Sets(statements, certificates) => self.say(&Message::Sets { statements, certificates }),
-            Answer::Missing(statements, certificates) => {
-                if !statements.is_empty() || !certificates.is_empty() {
-                    self.say(&Message::Missing { statements, certificates });
-                }
+            Answer::Sets { of, after, names, more } => self.named(of, after, names, more),
+            Answer::Lacks(of, names, all) => {
+                let lacking = &mut self.lacking[of as usize];
+                Arc::make_mut(&mut lacking.names).extend(names);
+                lacking.telling |= all;
             }
-            Answer::StoredMissing(refused) => {
-                self.inputs.pop_front();
-                if let Some(reason) = refused {
-                    return Err(SessionError::Refused(reason));
+            Answer::Missing { names, statements, certificates } => self.told(names, statements, certificates),
+            Answer::StoredMissing(taken) => {
+                let last = self.endings.pop_front().flatten();
+                let taken = taken.map_err(SessionError::Refused)?;
+                self.taken += taken;
+                if taken > 0 {
+                    self.events.push_back(Event::Heard);
                 }
-                self.events.push_back(Event::Heard);
-                self.look_again();
+                if let Some(statements) = last {
+                    self.awaiting_certificates = false;
+                    let any = std::mem::take(&mut self.taken) > 0;
+                    if statements || any {
+                        self.look_again();
+                    }
+                }
             }
             Answer::Plan(comparison) => self.plan(comparison),
-            Answer::Chains(log, points) => self.say(&Message::Chains { log, points }),
+            Answer::Chains(log, points) => {
+                *self.asked_common.entry(log).or_default() += 1;
+                self.say(&Message::Chains { log, points });
+            }
             Answer::Common(log, seq, more) => {
-                self.say(&Message::Common { log, seq });
+                self.answer(&Message::Common { log, seq });
                 if more {
                     self.send_log(Outgoing { log, after: seq });
                 }
@@ -88,7 +101,6 @@ impl Session {
                 }
             }
             Answer::StoredListing(entries) => {
-                self.inputs.pop_front();
                 if entries > 0 {
                     self.events.push_back(Event::Announced { entries });
                 }
@@ -118,7 +130,7 @@ impl Session {
     pub(super) fn look_again(&mut self) {
         self.recompare = true;
         self.settling = false;
-        self.requests.push_back(Request::Summary);
+        self.requests.push(Request::Summary);
     }
 
     fn summarized(&mut self, summary: Box<Summary>, hash: [u8; 16]) {
@@ -130,13 +142,14 @@ impl Session {
             let leaves = self.config.mode == Mode::Once;
             self.say(&Message::Hello { version: PROTOCOL, hash, leaves });
             if self.early_news {
-                self.requests.push_back(Request::Summary);
+                self.requests.push(Request::Summary);
             }
             return self.greet();
         }
         let (Some(ours), Some(summary)) = (&self.ours, &self.summary) else { return };
-        let sets_moved = ours.statements != summary.statements || ours.certificates != summary.certificates;
-        if std::mem::take(&mut self.recompare) || sets_moved {
+        // Certificates go with the operations that call for them.
+        let moved = ours.statements != summary.statements;
+        if std::mem::take(&mut self.recompare) || moved {
             return self.compare();
         }
         if self.planned.is_none() || self.planned != self.pair() {
@@ -149,7 +162,8 @@ impl Session {
         let mut news = Vec::new();
         for (log, position) in &summary.vector {
             let theirs = self.peer_has.get(log).copied().unwrap_or(0);
-            if position.seq > theirs && !self.sending.outgoing.iter().any(|queued| queued.log == *log) {
+            let sent = self.sending.queued.contains(log) || self.declined.contains(log);
+            if position.seq > theirs && !sent {
                 news.push(Outgoing { log: *log, after: theirs });
             }
         }
@@ -206,7 +220,7 @@ impl Session {
             statements: stand.statements,
             certificates: stand.certificates,
             digest: stand.digest,
-            claims: stand.claims.clone(),
+            claims: stand.claims.to_vec(),
         };
         // Who answers a first compare knows what the other lacks: the first batch goes with the answer.
         self.held_back = self.theirs.is_some() && stand.generation == 1;
@@ -217,6 +231,7 @@ impl Session {
         self.their_settled = None;
         self.reported = None;
         self.blobs.looked = false;
+        self.awaiting_certificates = false;
         self.say(&message);
     }
 
@@ -232,32 +247,36 @@ impl Session {
             self.peer_has = theirs.claims.iter().map(|claim| (claim.log, claim.seq)).collect();
         }
         let same_logs = ours.claims == theirs.claims;
-        let differ = same_logs && ours.digest != theirs.digest;
-        if comparison.rolled_back {
-            self.mended = true;
-            self.events.push_back(Event::Mended);
+        let same_certificates = ours.certificates == theirs.certificates;
+        let differ = same_logs && same_certificates && ours.digest != theirs.digest;
+        if same_logs && !same_certificates && self.certificates_for != pair {
+            // Nearly all went with the operations; what is left are those of entries that two devices erased.
+            self.certificates_for = pair;
+            self.awaiting_certificates = true;
+            self.requests.push(Request::Sets(SetOf::Certificates, None));
+        }
+        if !comparison.declined.is_empty() {
+            self.say(&Message::Declines(comparison.declined));
         }
         for log in comparison.forks {
             if let Some(position) = self.summary.as_ref().and_then(|summary| summary.vector.get(&log)) {
                 // Not news to send: where to begin is known once the peer has said what is common.
                 self.peer_has.insert(log, position.seq);
             }
-            self.requests.push_back(Request::Chains(log));
+            self.requests.push(Request::Chains(log));
         }
         let lacks: u64 = comparison.send.iter().map(|outgoing| self.behind(outgoing)).sum();
         if lacks >= self.config.listing_from && !std::mem::replace(&mut self.said_listing, true) {
-            self.requests.push_back(Request::Listing);
+            self.requests.push(Request::Listing);
         }
         for Outgoing { log, after } in comparison.send {
             // The peer's claims are from before what was sent since.
             let after = self.peer_has.get(&log).copied().unwrap_or(0).max(after);
-            if !self.sending.outgoing.iter().any(|queued| queued.log == log) {
-                self.send_log(Outgoing { log, after });
-            }
+            self.send_log(Outgoing { log, after });
         }
         if differ && self.sending.outgoing.is_empty() {
             if !std::mem::replace(&mut self.recomputed, true) {
-                self.requests.push_back(Request::Recompute);
+                self.requests.push(Request::Recompute);
             } else if !std::mem::replace(&mut self.diverged, true) {
                 self.events.push_back(Event::Diverged);
             }
@@ -277,22 +296,31 @@ impl Session {
     }
 
     pub(super) fn send_log(&mut self, log: Outgoing) {
+        if self.declined.contains(&log.log) || !self.sending.queued.insert(log.log) {
+            return;
+        }
         self.unsettle();
         self.sending.outgoing.push_back(log);
     }
 
+    /// The log that is being sent has no more to send.
+    fn sent_log(&mut self) {
+        if let Some(sent) = self.sending.outgoing.pop_front() {
+            self.sending.queued.remove(&sent.log);
+        }
+    }
+
     /// The operations that news was about were read with it: they are sent at once.
-    fn pushed(&mut self, batch: Option<Box<Batch>>) {
+    fn pushed(&mut self, batch: Option<Box<Covered>>) {
         let planned = self.planned.is_some() && self.planned == self.pair();
         let Some(batch) = batch.filter(|_| planned && !self.sending.reading && self.close.is_none()) else { return };
         let next = self.sending.outgoing.front();
-        if next.is_some_and(|next| next.log == batch.log && next.after == batch.previous.seq) && self.has_room() {
-            let log = batch.log;
-            let whole =
-                self.summary.as_ref().and_then(|summary| summary.vector.get(&log)) == Some(&batch.head.position);
+        let (log, begins, ends) = (batch.batch.log, batch.batch.previous.seq, batch.batch.head.position);
+        if next.is_some_and(|next| next.log == log && next.after == begins) && self.has_room() {
+            let whole = self.summary.as_ref().and_then(|summary| summary.vector.get(&log)) == Some(&ends);
             self.read(log, Some(batch));
             if whole {
-                self.sending.outgoing.pop_front();
+                self.sent_log();
             }
         }
     }
@@ -301,18 +329,21 @@ impl Session {
         self.sending.in_flight.iter().sum::<usize>() < self.config.window
     }
 
-    fn read(&mut self, log: crate::id::LogId, batch: Option<Box<Batch>>) {
+    fn read(&mut self, log: crate::id::LogId, batch: Option<Box<Covered>>) {
         self.sending.reading = false;
         let Some(front) = self.sending.outgoing.front_mut().filter(|front| front.log == log) else { return };
-        let Some(batch) = batch.filter(|batch| batch.previous.seq == front.after) else {
-            self.sending.outgoing.pop_front();
-            return;
+        let Some(covered) = batch.filter(|covered| covered.batch.previous.seq == front.after) else {
+            return self.sent_log();
         };
+        let Covered { batch, certificates } = *covered;
         front.after = batch.head.position.seq;
         let known = self.peer_has.entry(log).or_default();
         *known = batch.head.position.seq.max(*known);
         self.costs.sent_operations += batch.count();
         self.costs.sent_bytes += batch.len() as u64;
+        for certificates in certificates.chunks(MAX_BROUGHT) {
+            self.say(&Message::Covers(certificates.to_vec()));
+        }
         let generation = self.theirs.as_ref().map_or(0, |theirs| theirs.generation);
         let short = self.sending.tail.as_ref().and_then(|tail| tail.shorten(&batch));
         self.sending.tail = Tail::of(&batch);
@@ -359,6 +390,11 @@ impl Session {
             }
             // Nothing new, but one batch more than we last said.
             Received::Known => self.unsettle(),
+            // It was on its way before the peer heard that it is not taken; nothing behind it can be counted.
+            Received::Declined => {
+                self.look_again();
+                return Ok(());
+            }
             Received::NeedStatements => {
                 self.look_again();
                 return Ok(());
@@ -399,9 +435,10 @@ impl Session {
             && let Some(next) = self.sending.outgoing.front()
         {
             self.sending.reading = true;
-            self.requests.push_back(Request::ReadBatch(next.log, next.after));
+            self.requests.push(Request::ReadBatch(next.log, next.after));
         }
         self.answer_step();
+        self.tell_step();
         if planned {
             self.settle_step();
         }
@@ -412,14 +449,16 @@ impl Session {
     fn compare_step(&mut self) {
         let Some((ours, theirs)) = self.ours.as_ref().zip(self.theirs.as_ref()) else { return };
         let pair = Some((ours.generation, theirs.generation));
-        if ours.statements == theirs.statements && ours.certificates == theirs.certificates {
+        if ours.statements == theirs.statements {
             if self.plan_for != pair {
                 self.plan_for = pair;
-                self.requests.push_back(Request::Plan(theirs.claims.clone()));
+                let claims = theirs.claims.clone();
+                let bytes = claims.len() * size_of::<Claim>();
+                self.requests.push_for_peer(Request::Plan(claims), bytes);
             }
         } else if self.sets_for != pair {
             self.sets_for = pair;
-            self.requests.push_back(Request::Sets);
+            self.requests.push(Request::Sets(SetOf::Statements, None));
         }
     }
 
@@ -429,7 +468,7 @@ impl Session {
         let sending = &self.sending;
         let idle =
             self.requests.is_empty() && !self.outstanding && sending.outgoing.is_empty() && !self.blobs.is_answering();
-        if !idle {
+        if !idle || self.awaiting_certificates || self.lacking.iter().any(|lacking| lacking.telling) {
             return;
         }
         if !self.blobs_settled() {
@@ -443,7 +482,7 @@ impl Session {
                 return;
             }
             self.settling = true;
-            self.requests.push_back(Request::Summary);
+            self.requests.push(Request::Summary);
             return;
         }
         let (Some((answered, batches, theirs)), Some((_, _, ours))) = (self.their_settled, self.our_settled) else {
@@ -490,5 +529,6 @@ fn stand(summary: &Summary, generation: u32) -> Stand {
             Claim { log: *log, seq: position.seq, chain }
         })
         .collect();
+    let claims = Arc::new(claims);
     Stand { generation, statements: summary.statements, certificates: summary.certificates, digest, claims }
 }

@@ -39,12 +39,12 @@ fn a_message_of_a_later_version_is_answered_once_and_both_settle() {
     a.work(2);
     b.work(1);
     let (to_b, to_a) = (a.says(), b.says());
-    let mut answers = hears(&mut b, &[to_b, later(16, 0), later(300, 60_000), later(300, 1)].concat());
+    let mut answers = hears(&mut b, &[to_b, later(18, 0), later(300, 60_000), later(300, 1)].concat());
     a.session.receive(Stream::Control, &to_a).unwrap();
     let from_b: Vec<u8> = answers.iter().flat_map(|answer| frame(&answer.encode())).collect();
     a.session.receive(Stream::Control, &from_b).unwrap();
     answers.retain(|answer| matches!(answer, Message::NotUnderstood(_)));
-    assert_eq!(answers, [Message::NotUnderstood(16), Message::NotUnderstood(300)]);
+    assert_eq!(answers, [Message::NotUnderstood(18), Message::NotUnderstood(300)]);
     talk(&mut a, &mut b);
     assert_eq!((a.session.settled(), b.session.settled()), (Some(true), Some(true)));
     // Settled, it stays so, and what is written later crosses.
@@ -93,10 +93,10 @@ fn of_any_number_of_such_messages_little_is_answered_and_nothing_kept() {
     talk(&mut a, &mut b);
     let mut answers = Vec::new();
     for number in 0..2_000 {
-        answers.extend(hears(&mut b, &later(16 + number % 100, 50_000)));
+        answers.extend(hears(&mut b, &later(18 + number % 100, 50_000)));
         assert!(b.session.wants_input(), "nothing of it waits for the store");
     }
-    assert_eq!(answers, (16..32).map(Message::NotUnderstood).collect::<Vec<_>>());
+    assert_eq!(answers, (18..34).map(Message::NotUnderstood).collect::<Vec<_>>());
     assert_eq!(b.session.close(), None);
     // One longer than any message may be is refused by its header, as ever.
     let long = [&[FRAME_VERSION][..], &[0xff, 0xff, 0xff, 0x7f]].concat();
@@ -106,7 +106,7 @@ fn of_any_number_of_such_messages_little_is_answered_and_nothing_kept() {
 #[test]
 fn before_this_sides_hello_it_is_out_of_turn_like_any_other() {
     let (_, mut b) = two();
-    let said = b.session.receive(Stream::Control, &later(16, 0));
+    let said = b.session.receive(Stream::Control, &later(18, 0));
     assert!(matches!(said, Err(SessionError::OutOfTurn(_))), "{said:?}");
 }
 

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use afterword_core::crypto::{DeviceKey, SealingKey, Secret};
@@ -52,6 +53,14 @@ pub(super) enum Rule {
     DerivedIsTheLogs,
     /// What was derived stays so, through any crash, until its log says something else.
     DerivedOnce,
+    /// Whatever a member that turned does, a save asks for at most twice as many rows as before.
+    SavesCostTheSame,
+    /// Of what a member sends no more is held than stands in the formats: certificates, logs, statements.
+    HoldingsAreBounded,
+    /// A session holds no more of what a peer sends than its window and one message.
+    MemoryIsBounded,
+    /// What a peer only says is not believed.
+    ClaimsAreProved,
     /// Honest devices end their sessions in peace, in bounded steps.
     SessionsEndWell,
     /// The store does what is asked of it.
@@ -95,6 +104,8 @@ pub(super) struct Device {
     pub(super) waiting: Vec<(EntryId, Prepared)>,
     /// Entries that a commit here said are derived, each with the version of its log that they were derived from.
     pub(super) derived: BTreeMap<EntryId, i64>,
+    /// Rows that its writes asked for, where somebody counts them.
+    pub(super) rows: Option<Arc<AtomicU64>>,
 }
 
 impl Device {
@@ -146,6 +157,7 @@ impl Device {
             repaired: false,
             waiting: Vec::new(),
             derived: BTreeMap::new(),
+            rows: None,
         }
     }
 
@@ -195,7 +207,7 @@ impl Device {
 
     fn state_with(&self, make: impl FnOnce(&Statements, &DeviceKey) -> Result<Statement>) -> Result<()> {
         self.storage().write(|tx| {
-            let statement = make(&rules::statements(tx)?, &self.identity.key)?;
+            let statement = make(&*rules::statements(tx)?, &self.identity.key)?;
             rules::add_statements(tx, &self.identity, vec![statement]).map(drop)
         })
     }
@@ -205,7 +217,8 @@ impl Device {
     }
 
     pub(super) fn storage(&self) -> Powered {
-        Powered { inner: self.disk.storage(), derives: self.disk.derives(), power: self.power.clone() }
+        let (power, rows) = (self.power.clone(), self.rows.clone());
+        Powered { inner: self.disk.storage(), derives: self.disk.derives(), power, rows }
     }
 
     /// Bytes of blobs that nobody wants any more go.
@@ -254,6 +267,7 @@ impl Device {
             repaired: false,
             waiting: Vec::new(),
             derived: BTreeMap::new(),
+            rows: None,
         };
         twin.restore(copy);
         twin

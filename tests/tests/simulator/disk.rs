@@ -5,6 +5,7 @@ use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use afterword_core::error::{Code, Error, Result};
@@ -18,6 +19,7 @@ use afterword_core::store::{MemoryStore, Setting, SqliteStore, Storage, StorageE
 use afterword_core::sync::BlobBytes;
 use afterword_core::time::Entropy;
 
+use super::counted::CountedTx;
 use super::rng::Rng;
 use super::vector::VectorTx;
 
@@ -123,7 +125,8 @@ impl Disk for MemoryDisk {
             if log.device == identity.device() && current.as_deref() == Some(log.incarnation.as_bytes()) {
                 rules::retire_incarnation(tx, rng)?;
             }
-            rules::log_again(tx, identity, rng, log, dropped)
+            rules::log_again(tx, identity, rng, log, dropped)?;
+            rules::recount_certificates(tx, identity, rng)
         })
     }
 }
@@ -167,6 +170,8 @@ pub(super) struct Powered {
     pub(super) inner: Arc<dyn Storage>,
     pub(super) derives: Option<Arc<SqliteStore>>,
     pub(super) power: Arc<Mutex<Power>>,
+    /// Rows that writes asked for, where somebody counts them.
+    pub(super) rows: Option<Arc<AtomicU64>>,
 }
 
 const POWER_CUT: &str = "the simulated power went";
@@ -207,7 +212,14 @@ impl Storage for Powered {
         let blow = power.burn();
         match &mut power.vector {
             None => self.inner.write_tx(&mut |tx| {
-                f(tx)?;
+                match &self.rows {
+                    None => f(tx)?,
+                    Some(rows) => {
+                        let mut counted = CountedTx { inner: tx, rows: 0 };
+                        f(&mut counted)?;
+                        rows.fetch_add(counted.rows, Ordering::Relaxed);
+                    }
+                }
                 if blow == Some(Blow::Before) { Err(cut()) } else { Ok(()) }
             })?,
             Some(durable) => {

@@ -12,7 +12,7 @@ use afterword_core::sync::{
     Stream, frame, serve_request,
 };
 
-use super::check::{self, Ledger, store, truth};
+use super::check::{self, Ledger, truth};
 use super::device::{Check, Device, Rule, broken};
 use super::disk::is_power_cut;
 use super::rng::Rng;
@@ -292,11 +292,10 @@ fn serve(side: &mut Side, other: &Side, homes: &mut [Device], request: Request, 
         identity.planted = identity.planted.filter(|bug| *bug != Planted::StandingFromTheSessionsBeginning);
     }
     let (storage, blobs) = (device.storage(), device.blobs.clone());
-    let told = told_by(device, &request)?;
     let own: Vec<_> = match &request {
         Request::StoreBatches(batches) => {
-            batches.iter().try_for_each(|open| heard_before(open.batch(), other, device))?;
-            batches.iter().map(|open| open.batch().log).collect()
+            batches.iter().try_for_each(|arrived| heard_before(arrived.open.batch(), other, device))?;
+            batches.iter().map(|arrived| arrived.open.batch().log).collect()
         }
         _ => Vec::new(),
     };
@@ -318,10 +317,9 @@ fn serve(side: &mut Side, other: &Side, homes: &mut [Device], request: Request, 
         return broken(Rule::OnlyMembersAreServed, format!("{:?} answered {peer:?}", device.id()));
     }
     match &reply.answer {
-        Answer::Plan(_) => device.told.extend(told),
         Answer::Batch(_, Some(batch), _) | Answer::News(_, _, Some(batch)) => {
             let removed = truth(device)?.removed().map(|member| member.id).collect();
-            side.read.push((batch.log, batch.head.position, removed));
+            side.read.push((batch.batch.log, batch.batch.head.position, removed));
         }
         Answer::Received(all) => {
             let stored = all.iter().map(|(_, _, received)| matches!(received, Received::Stored { .. }));
@@ -351,22 +349,6 @@ fn heard_before(batch: &Batch, sender: &Side, device: &Device) -> Check {
     Ok(())
 }
 
-/// The own logs that a peer's claims show to be further, or otherwise, there.
-fn told_by(device: &Device, request: &Request) -> Check<Vec<LogId>> {
-    let Request::Plan(claims) = request else { return Ok(Vec::new()) };
-    let own = claims.iter().filter(|claim| claim.log.device == device.id() && claim.seq > 0);
-    store(device.storage().read(|tx| {
-        let mut told = Vec::new();
-        for claim in own {
-            let here = tx.position_at(claim.log, claim.seq)?;
-            if here.is_none_or(|here| here.chain.as_bytes()[..8] != claim.chain) {
-                told.push(claim.log);
-            }
-        }
-        Ok(told)
-    }))
-}
-
 fn in_short(message: &Result<Message, SessionError>) -> String {
     match message {
         Ok(Message::Compare { generation, statements, certificates, digest, claims }) => format!(
@@ -376,12 +358,11 @@ fn in_short(message: &Result<Message, SessionError>) -> String {
             &digest[..2],
             claims.iter().map(|claim| (claim.log, claim.seq)).collect::<Vec<_>>()
         ),
-        Ok(Message::Sets { statements, certificates }) => {
-            format!("Sets of {} statements, {} certificates", statements.len(), certificates.len())
+        Ok(Message::Sets { of, names, more, .. }) => format!("Sets: {} {of:?}, more: {more}", names.len()),
+        Ok(Message::Missing { statements, certificates, more }) => {
+            format!("Missing {} statements, {} certificates, more: {more}", statements.len(), certificates.len())
         }
-        Ok(Message::Missing { statements, certificates }) => {
-            format!("Missing {} statements, {} certificates", statements.len(), certificates.len())
-        }
+        Ok(Message::Covers(certificates)) => format!("Covers of {} entries", certificates.len()),
         Ok(Message::Batch { generation, batch }) => {
             let run = Batch::decode(batch).ok().map(|batch| (batch.log, batch.previous.seq, batch.head.position.seq));
             format!("Batch for {generation}: {run:?}")
@@ -448,7 +429,7 @@ pub(super) fn replay(device: &mut Device, batch: Batch, ledger: &mut Ledger) -> 
     let Ok(open) = batch.open() else {
         return broken(Rule::SessionsEndWell, "a device sent a batch that does not open");
     };
-    match storage.write(|tx| rules::receive(tx, &identity, &mut device.rng, open)) {
+    match storage.write(|tx| rules::receive(tx, &identity, &mut device.rng, open, &[])) {
         Ok(Received::Stored { .. }) if log.device == device.id() => {
             device.told.insert(log);
         }

@@ -5,10 +5,12 @@
 //! runs it again.
 
 mod check;
+mod counted;
 mod deriving;
 mod device;
 mod directed;
 mod disk;
+mod hostile;
 mod link;
 mod planted;
 mod reading;
@@ -74,9 +76,9 @@ fn seeds() {
         println!("{}", world.trace.join("\n"));
         return ended.unwrap_or_else(|violation| panic!("{:?}: {}", violation.rule, violation.detail));
     }
-    // Three quarters of the suite's time; the directed tests and the planted bugs have the rest.
+    // Five eighths of the suite's time; the members that turn have another, the directed tests and planted bugs the rest.
     let seconds = number("AFTERWORD_TEST_SECONDS");
-    let budget = Duration::from_secs(seconds.unwrap_or(240) * 3 / 4);
+    let budget = Duration::from_secs(seconds.unwrap_or(240) * 5 / 8);
     let most = if seconds.is_some_and(|seconds| seconds > 240) { u64::MAX } else { SEEDS };
     let first = number("AFTERWORD_FIRST_SEED").unwrap_or(0);
     let (next, failed, start) = (AtomicU64::new(first), AtomicBool::new(false), Instant::now());
@@ -112,4 +114,47 @@ fn seeds() {
     if let Some(seed) = failures.lock().unwrap().iter().min() {
         panic!("seed {seed} failed\n{}", report(*seed));
     }
+}
+
+/// A journal in which a member turns.
+fn hostile(seed: u64, planted: Option<afterword_core::store::rules::Planted>) -> (World, device::Check) {
+    let mut world = World::new(Kind { seed, steps: 0, planted, factory: disk::memory });
+    let ended = hostile::story(&mut world);
+    (world, ended)
+}
+
+/// Runs of it where nobody asks for more.
+const HOSTILE_SEEDS: u64 = 2000;
+
+#[test]
+fn members_that_turn() {
+    let told = |seed: u64, world: World, violation: device::Violation| {
+        let again =
+            format!("AFTERWORD_SEED={seed} cargo test --release -p afterword-tests --test all simulator::members");
+        panic!("{}\nseed {seed}: {:?}: {}\nagain: {again}", world.trace.join("\n"), violation.rule, violation.detail)
+    };
+    if let Some(seed) = number("AFTERWORD_SEED") {
+        let (world, ended) = hostile(seed, None);
+        return ended.unwrap_or_else(|violation| told(seed, world, violation));
+    }
+    let seconds = number("AFTERWORD_TEST_SECONDS");
+    let budget = Duration::from_secs(seconds.unwrap_or(240) / 8);
+    let most = if seconds.is_some_and(|seconds| seconds > 240) { u64::MAX } else { HOSTILE_SEEDS };
+    let (next, start) = (AtomicU64::new(0), Instant::now());
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
+            scope.spawn(|| {
+                while start.elapsed() < budget {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= most {
+                        break;
+                    }
+                    if let (world, Err(violation)) = hostile(seed, None) {
+                        told(seed, world, violation);
+                    }
+                }
+            });
+        }
+    });
+    println!("{} members turned in {:.0?}", next.into_inner().min(most), start.elapsed());
 }

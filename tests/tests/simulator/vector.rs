@@ -3,10 +3,12 @@
 //! Both backends read it from the rows of the log itself, where it cannot differ, so the bug is planted around them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use afterword_core::error::Result;
 use afterword_core::id::{BlobId, ChangeHash, DeviceId, EntryId, LogId, StatementId};
 use afterword_core::log::{Batch, BlobRef, Block, Certificate, Head, Operation, Placed, Position};
+use afterword_core::membership::Statements;
 use afterword_core::store::derived::ListRow;
 use afterword_core::store::{DocumentState, Setting, StoredChange, Tx, Unpacked, WantedBlob};
 
@@ -55,10 +57,16 @@ impl Tx for VectorTx<'_> {
         setting(setting: Setting) -> Option<Vec<u8>>;
         set_setting(setting: Setting, value: &[u8]) -> ();
         statements() -> Vec<Vec<u8>>;
+        statement_set() -> Arc<Statements>;
         add_statement(id: StatementId, bytes: &[u8]) -> ();
         certificates() -> Vec<Certificate>;
         is_erased(entry: EntryId) -> bool;
         add_certificate(certificate: &Certificate) -> bool;
+        certificate_of(entry: EntryId) -> Option<Certificate>;
+        certificate_named(name: &[u8; 32]) -> Option<Certificate>;
+        certificate_names(after: Option<[u8; 32]>, most: usize) -> Vec<[u8; 32]>;
+        is_named(entry: EntryId) -> bool;
+        count_logs(of: Option<DeviceId>) -> usize;
         position_at(log: LogId, seq: u64) -> Option<Position>;
         head_at_or_before(log: LogId, seq: u64) -> Option<Head>;
         head_after(log: LogId, seq: u64, bytes: usize) -> Option<Head>;

@@ -629,6 +629,19 @@ impl World {
         Ok(format!("{different:?} {more}"))
     }
 
+    /// A member that leaves the honest ones: its home, which nobody looks at any more.
+    pub(super) fn turns(&mut self, home: usize) -> Device {
+        self.links.retain(|link| link.sides.iter().all(|side| side.home != home));
+        self.inboxes.remove(home);
+        let turned = self.homes.remove(home);
+        self.ledger.hostile.insert(turned.id());
+        turned
+    }
+
+    pub(super) fn planted(&self) -> Option<Planted> {
+        self.kind.planted
+    }
+
     pub(super) fn entry(&self, at: usize) -> EntryId {
         self.entries[at]
     }

@@ -10,9 +10,9 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use crate::crypto::{DeviceKey, RecoveryPhrase, RecoverySigningKey, SealingPublic, Secret};
 use crate::error::Result;
 use crate::id::{ChangeHash, EntryId, LogId};
-use crate::log::{Batch, Head, Operation, Position};
+use crate::log::{Batch, Certificate, Head, Operation, Position};
 use crate::membership::{Newcomer, Signer, Statement, Statements};
-use crate::store::rules::{self, Identity, Packing, Received};
+use crate::store::rules::{self, Covered, Identity, Packing, Received};
 use crate::store::tx::{DocumentState, Setting, Storage, StorageExt, Tx};
 use crate::store::{MemoryStore, SqliteStore};
 use crate::time::{Entropy, Timestamp};
@@ -129,7 +129,7 @@ impl Journal {
     }
 
     /// By the recovery key, which has seen what the journal began with.
-    pub(super) fn remove(&self, seed: u8) -> Statement {
+    pub(crate) fn remove(&self, seed: u8) -> Statement {
         let signer = Signer::Recovery(&self.recovery);
         Statement::remove(signer, &self.set.journal(), &self.set.seen(), key(seed).id(), Timestamp(0)).unwrap()
     }
@@ -200,8 +200,13 @@ impl Device {
     }
 
     pub(super) fn receive(&mut self, batch: Batch) -> Received {
+        self.receive_with(batch, &[])
+    }
+
+    /// The same with the certificates that came for it.
+    pub(super) fn receive_with(&mut self, batch: Batch, certificates: &[Certificate]) -> Received {
         let open = batch.open().unwrap();
-        self.write(|tx, identity, entropy| rules::receive(tx, identity, entropy, open)).unwrap()
+        self.write(|tx, identity, entropy| rules::receive(tx, identity, entropy, open, certificates)).unwrap()
     }
 
     /// The log that this device appends to now.
@@ -214,15 +219,20 @@ impl Device {
     }
 
     pub(super) fn statements(&self) -> Statements {
-        self.read(|tx| rules::statements(tx))
+        self.read(|tx| rules::statements(tx)).as_ref().clone()
     }
 
-    pub(super) fn batches(&self, log: LogId, mut after: u64) -> Vec<Batch> {
+    pub(super) fn batches(&self, log: LogId, after: u64) -> Vec<Batch> {
+        self.covered(log, after).into_iter().map(|covered| covered.batch).collect()
+    }
+
+    /// The same, each with the certificates that it needs.
+    pub(super) fn covered(&self, log: LogId, mut after: u64) -> Vec<Covered> {
         self.read(|tx| {
             let mut batches = Vec::new();
-            while let Some(batch) = rules::next_batch(tx, &self.identity, log, after)? {
-                after = batch.head.position.seq;
-                batches.push(batch);
+            while let Some(covered) = rules::next_batch(tx, &self.identity, log, after)? {
+                after = covered.batch.head.position.seq;
+                batches.push(covered);
             }
             Ok(batches)
         })
@@ -233,20 +243,20 @@ impl Device {
         let theirs = from.statements();
         let new: Vec<_> = theirs.in_order().into_iter().cloned().collect();
         self.add_statements(new);
-        for certificate in from.read(|tx| tx.certificates()) {
-            self.write(|tx, identity, _| rules::apply_certificate(tx, identity, &certificate)).unwrap();
-        }
         let mut mended = 0;
         for (log, _) in from.read(|tx| tx.logs()) {
             let points = self.read(|tx| rules::chain_points(tx, log));
             let common = from.read(|tx| rules::common_point(tx, log, &points));
-            for batch in from.batches(log, common) {
+            for Covered { batch, certificates } in from.covered(log, common) {
                 // Over the wire and back: what was stored is what is sent.
                 let batch = Batch::decode(&batch.encode()).unwrap();
-                if let Received::Stored { mended: true, .. } = self.receive(batch) {
+                if let Received::Stored { mended: true, .. } = self.receive_with(batch, &certificates) {
                     mended += 1;
                 }
             }
+        }
+        for certificate in from.read(|tx| tx.certificates()) {
+            self.write(|tx, identity, _| rules::apply_certificate(tx, identity, &certificate)).unwrap();
         }
         mended
     }

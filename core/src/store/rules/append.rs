@@ -1,11 +1,14 @@
 //! Appending to this device's own log.
 
+use std::sync::Arc;
+
 use super::documents::{Digest, link};
-use super::identity::Identity;
+use super::identity::{Identity, Planted};
 use super::members;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::id::{Incarnation, LogId};
 use crate::log::{Head, MAX_BATCH, Operation, Placed, Position};
+use crate::store::statements::put_together;
 use crate::store::tx::{Setting, Tx};
 use crate::time::{Entropy, random};
 
@@ -45,14 +48,26 @@ pub fn append(
         return Err(Error::internal("a commit of no operations, or of too many"));
     }
     let log = current_log(tx, identity, entropy)?;
-    let mut position = tx.log(log)?.unwrap_or_else(|| Position::start(&identity.journal, &log));
+    let held = tx.log(log)?;
+    if held.is_none() && tx.count_logs(Some(log.device))? >= identity.device_logs {
+        return Err(Error::new(
+            Code::Refused,
+            "this device was put back to an earlier state so often that the others take nothing more from it",
+            "remove it from another device, and pair it again as a new one",
+        ));
+    }
+    let mut position = held.unwrap_or_else(|| Position::start(&identity.journal, &log));
     let mut placed = Vec::with_capacity(operations.len());
     for operation in operations {
         let erased = tx.is_erased(operation.envelope.entry)?;
         position = position.after(&operation);
         placed.push((position, if erased { operation.without_body() } else { operation }));
     }
-    let tips = members::statements(tx)?.seen();
+    let set = match identity.planted {
+        Some(Planted::StatementsNotCached) => Arc::new(put_together(tx.statements()?)?),
+        _ => members::statements(tx)?,
+    };
+    let tips = set.seen();
     let head = Head::sign(&identity.key, log, position, tips);
     tx.append(log, &placed, &head)?;
     let mut digest = Digest::default();

@@ -1,5 +1,6 @@
 //! Who this device is, as far as the rules need it: its key, its journal, and the keys that members share.
 
+use super::receive::MAX_DEVICE_LOGS;
 use crate::crypto::{DeviceKey, Domain, HashKey, Secret};
 use crate::error::{Error, Result};
 use crate::id::{DeviceId, JournalId};
@@ -43,6 +44,18 @@ pub enum Planted {
     DerivesTheErased,
     /// What another device's statement says that this version does not understand is not stored.
     ForgetsTheUnknown,
+    /// A certificate is held though no operation names its entry.
+    TakesEveryCertificate,
+    /// A device's logs are taken, however many they are.
+    TakesEveryLog,
+    /// A peer's word that it holds our log further is believed.
+    BelievesClaims,
+    /// What a peer sends is not counted while it waits for the store.
+    WindowWithoutCount,
+    /// A removed device's logs are kept by a statement for each.
+    KeepForEachLog,
+    /// The statements are read and checked again in every transaction.
+    StatementsNotCached,
 }
 
 /// This device, in this journal.
@@ -61,6 +74,8 @@ pub struct Identity {
     /// Bytes of lines from which on a batch is stored as the pack that it came as. Shorter ones, as in a live session,
     /// are stored line by line and packed together later.
     pub pack_from: usize,
+    /// The most logs of one device that are held: [`MAX_DEVICE_LOGS`], but in a simulation, where few are many.
+    pub device_logs: usize,
     #[doc(hidden)]
     pub planted: Option<Planted>,
 }
@@ -77,6 +92,7 @@ impl Identity {
             hello: HashKey::derive(Domain::HelloKey, secret.expose()),
             discovery: HashKey::derive(Domain::DiscoveryKey, secret.expose()),
             pack_from: PACK_FROM,
+            device_logs: MAX_DEVICE_LOGS,
             planted: None,
         }
     }

@@ -1,11 +1,13 @@
 //! Statements in the store: adding them, and the keeps that adding them calls for.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::identity::{Identity, Planted};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::id::DeviceId;
-use crate::membership::{self, Author, Inserted, Limit, State, Statement, Statements};
+use crate::membership::{self, Author, Inserted, Kept, Limit, MAX_KEPT, State, Statement, Statements};
 use crate::store::tx::Tx;
 
 /// What a device is to this journal, by the statements held now.
@@ -19,15 +21,9 @@ pub enum Standing {
     Unknown,
 }
 
-/// Every statement held.
-pub fn statements(tx: &mut dyn Tx) -> Result<Statements> {
-    let mut held = tx.statements()?.into_iter();
-    let genesis = held.next().ok_or_else(|| Error::corrupt("the store holds no genesis statement"))?;
-    let mut set = Statements::new_verified(Statement::decode(&genesis)?)?;
-    for bytes in held {
-        set.insert_verified(Statement::decode(&bytes)?);
-    }
-    Ok(set)
+/// Every statement held. Read and put together once, for all transactions until one is added.
+pub fn statements(tx: &mut dyn Tx) -> Result<Arc<Statements>> {
+    tx.statement_set()
 }
 
 /// What the statements say.
@@ -65,7 +61,7 @@ pub fn standing_under(tx: &mut dyn Tx, identity: &Identity, device: &DeviceId) -
 ///
 /// A statement that does not verify is an error and the transaction changes nothing. Answers how many were new.
 pub fn add_statements(tx: &mut dyn Tx, identity: &Identity, new: Vec<Statement>) -> Result<usize> {
-    let mut set = statements(tx)?;
+    let mut set = statements(tx)?.as_ref().clone();
     let mut added = 0;
     for statement in new {
         // What waits for a parent is not held: the peer sends parents first, or sends it again.
@@ -91,13 +87,14 @@ fn forgets(identity: &Identity, statement: &Statement) -> bool {
         && statement.author() != Author::Device(identity.device())
 }
 
-/// Signs a keep for every log held further than the statements now allow.
+/// Signs a keep for every device of which a log is held further than the statements now allow: one for all its logs.
 pub fn sign_keeps(tx: &mut dyn Tx, identity: &Identity) -> Result<()> {
-    let mut set = statements(tx)?;
-    let now = state(identity, &set).into_owned();
+    let set = statements(tx)?;
+    let now = state(identity, &set);
     if !now.is_member(&identity.device()) {
         return Ok(());
     }
+    let mut further: BTreeMap<DeviceId, Vec<Kept>> = BTreeMap::new();
     for (log, position) in tx.logs()? {
         let Limit::UpTo(keeps) = now.limit(&log) else { continue };
         let mut allowed = 0;
@@ -108,10 +105,16 @@ pub fn sign_keeps(tx: &mut dyn Tx, identity: &Identity) -> Result<()> {
             }
         }
         if position.seq > allowed {
-            let seen = set.seen();
-            let keep = Statement::keep(&identity.key, &identity.journal, &seen, log, position.seq, position.chain)?;
+            further.entry(log.device).or_default().push(Kept::new(&log, position.seq, position.chain));
+        }
+    }
+    let each = if identity.planted == Some(Planted::KeepForEachLog) { 1 } else { MAX_KEPT };
+    // Keeps of one moment know the same, and not each other.
+    let seen = set.seen();
+    for (device, logs) in further {
+        for logs in logs.chunks(each) {
+            let keep = Statement::keep(&identity.key, &identity.journal, &seen, device, logs.to_vec())?;
             tx.add_statement(keep.id(), keep.encode())?;
-            set.insert_verified(keep);
         }
     }
     Ok(())

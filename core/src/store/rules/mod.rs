@@ -15,13 +15,13 @@ mod summary;
 
 pub use append::{append, current_log, retire_incarnation};
 pub use documents::{leave_digest, link_all, recompute_all, relink};
-pub use erase::{apply_certificate, erase};
+pub use erase::{apply_certificate, erase, recount_certificates};
 pub use identity::{Identity, Planted};
 pub use listing::{MOST_ROWS, announced, listing};
 pub use members::{Standing, add_statements, sign_keeps, standing, standing_under, state, statements};
 pub use pack::{Packing, pack};
-pub use receive::{Received, log_again, receive};
+pub use receive::{MAX_DEVICE_LOGS, MAX_LOGS, Received, log_again, receive};
 pub use summary::{
-    ChainPoint, Claim, Comparison, Outgoing, Summary, UnfilledBlob, chain_points, common_point, compare, next_batch,
-    summary,
+    ChainPoint, Claim, Comparison, Covered, Outgoing, Summary, UnfilledBlob, chain_points, common_point, compare,
+    next_batch, summary,
 };

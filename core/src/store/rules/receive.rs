@@ -1,17 +1,24 @@
 //! Taking a batch from a peer: verified, fitted to what is held, stored, in one transaction.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::append::{append, retire_incarnation};
 use super::documents::{Digest, link, relink_into};
+use super::erase::{apply, erase_again, is_sound};
 use super::identity::{Identity, Planted};
 use super::members;
 use crate::error::Result;
 use crate::id::{ChangeHash, Incarnation, LogId};
-use crate::log::{Envelope, MAX_BATCH, OpenBatch, Operation, OperationKind, Placed, Position};
+use crate::log::{Certificate, Envelope, MAX_BATCH, OpenBatch, Operation, OperationKind, Placed, Position};
 use crate::membership::{Limit, State};
 use crate::store::tx::{Setting, Tx};
 use crate::time::Entropy;
+
+/// The most logs of one device that are held, but for those that members keep of a device that was removed. A device
+/// begins one each time that it finds itself put back to an earlier state.
+pub const MAX_DEVICE_LOGS: usize = 128;
+/// The most logs that are held in all, and so the most claims in a compare.
+pub const MAX_LOGS: usize = 1 << 17;
 
 /// What became of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,12 +36,21 @@ pub enum Received {
     NeedStatements,
     /// Does not fit onto what is held: operations are missing in between, or the chains part further back.
     Misfit,
+    /// Not taken: as many logs of its device are held as may be.
+    Declined,
     /// Not taken, and never will be.
     Refused(&'static str),
 }
 
-/// Takes one batch. Errors are the store's; everything wrong with the batch is an answer.
-pub fn receive(tx: &mut dyn Tx, identity: &Identity, entropy: &mut dyn Entropy, open: OpenBatch) -> Result<Received> {
+/// Takes one batch, and the certificates that came for it. Errors are the store's; everything wrong with the batch is an
+/// answer.
+pub fn receive(
+    tx: &mut dyn Tx,
+    identity: &Identity,
+    entropy: &mut dyn Entropy,
+    open: OpenBatch,
+    certificates: &[Certificate],
+) -> Result<Received> {
     if open.verify().is_err() {
         return Ok(Received::Refused("a batch that its author did not sign"));
     }
@@ -69,7 +85,8 @@ pub fn receive(tx: &mut dyn Tx, identity: &Identity, entropy: &mut dyn Entropy, 
         let ours = position_of(tx, log, start, first.seq)?.map(|position| position.chain);
         // Of two tails the one with the lower chain value at the first difference gives way, on every device.
         if ours > Some(first.chain) {
-            return Ok(Received::Known);
+            let retired = retire_if_own(tx, identity, entropy, &log)?;
+            return Ok(if retired { Received::Stored { operations: 0, mended: true } } else { Received::Known });
         }
     }
     if !within_limit(&state, &log, placed) {
@@ -82,16 +99,31 @@ pub fn receive(tx: &mut dyn Tx, identity: &Identity, entropy: &mut dyn Entropy, 
     if !forked && held.seq == 0 && !state.ever_added(&log.device) {
         return Ok(Received::Refused("operations of a device that was never added"));
     }
+    if held.seq == 0 && !has_room(tx, identity, &state, &log)? {
+        return Ok(Received::Declined);
+    }
+    let mut covers = BTreeMap::new();
+    for certificate in certificates {
+        let known = tx.certificate_of(certificate.entry)?.is_some_and(|held| held == *certificate);
+        if !known && !is_sound(identity, &state, certificate) {
+            return Ok(Received::Refused("an erase certificate that no device of this journal signed"));
+        }
+        covers.insert(certificate.entry, certificate);
+    }
     let mut erased = BTreeSet::new();
     for operation in &placed[first_new..] {
         let entry = operation.envelope.entry;
-        if tx.is_erased(entry)? {
+        if covers.contains_key(&entry) || tx.is_erased(entry)? {
             erased.insert(entry);
         } else if !operation.held && identity.planted != Some(Planted::HoleWithoutCertificate) {
             return Ok(Received::Refused("a body missing without an erase certificate"));
         }
     }
-    retire_if_own(tx, identity, entropy, &log)?;
+    let retired = retire_if_own(tx, identity, entropy, &log)?;
+    covers.retain(|entry, _| erased.contains(entry));
+    for certificate in covers.into_values() {
+        apply(tx, identity, certificate)?;
+    }
     let dropped = if forked { tx.truncate(log, first.seq - 1)? } else { Vec::new() };
     // What is packed again here is only the block that is cut, and those that hold a body which must not be kept.
     let (batch, placed) = open.skip(first_new)?.without_bodies(|entry| erased.contains(entry))?.into_parts();
@@ -104,8 +136,18 @@ pub fn receive(tx: &mut dyn Tx, identity: &Identity, entropy: &mut dyn Entropy, 
         link(tx, identity, &mut digest, operation)?;
     }
     digest.commit(tx)?;
+    let gone = dropped.iter().map(|operation| operation.envelope.entry).collect();
     log_again(tx, identity, entropy, log, dropped)?;
-    Ok(Received::Stored { operations: placed.len() as u64, mended: forked })
+    erase_again(tx, identity, entropy, gone)?;
+    Ok(Received::Stored { operations: placed.len() as u64, mended: forked || retired })
+}
+
+/// Whether another log of this device may be held: those that a member's keep names always, else [`MAX_DEVICE_LOGS`].
+pub(super) fn has_room(tx: &mut dyn Tx, identity: &Identity, state: &State, log: &LogId) -> Result<bool> {
+    if state.is_kept(log) || identity.planted == Some(Planted::TakesEveryLog) {
+        return Ok(true);
+    }
+    Ok(tx.count_logs(Some(log.device))? < identity.device_logs && tx.count_logs(None)? < MAX_LOGS)
 }
 
 /// The place after `seq` operations, the log's beginning included.
@@ -125,16 +167,17 @@ fn within_limit(state: &State, log: &LogId, placed: &[Placed]) -> bool {
     }
 }
 
-/// A peer holds our own log further, or otherwise, than we do: we were rolled back, and never append to it again.
-fn retire_if_own(tx: &mut dyn Tx, identity: &Identity, entropy: &mut dyn Entropy, log: &LogId) -> Result<()> {
+/// A peer showed under our own signature that it holds our log further, or otherwise, than we do: we were rolled back,
+/// and never append to it again. Answers whether that was news.
+fn retire_if_own(tx: &mut dyn Tx, identity: &Identity, entropy: &mut dyn Entropy, log: &LogId) -> Result<bool> {
     let current = tx.setting(Setting::Incarnation)?.and_then(|bytes| Incarnation::from_slice(&bytes));
-    if log.device == identity.device()
+    let own = log.device == identity.device()
         && current == Some(log.incarnation)
-        && identity.planted != Some(Planted::RollbackIgnored)
-    {
+        && identity.planted != Some(Planted::RollbackIgnored);
+    if own {
         retire_incarnation(tx, entropy)?;
     }
-    Ok(())
+    Ok(own)
 }
 
 /// Documents that lost changes are read again from what is left.

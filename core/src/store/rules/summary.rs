@@ -1,14 +1,18 @@
 //! What one side says of itself in a session, and what the other makes of it.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use super::append::retire_incarnation;
+use super::append::{current_log, retire_incarnation};
+use super::erase::certificate_sum;
 use super::identity::{Identity, Planted};
 use super::members;
-use crate::crypto::{Domain, Hasher};
+use super::receive::has_room;
+use crate::crypto::Hasher;
 use crate::error::Result;
-use crate::id::{BlobId, EntryId, Incarnation, LogId};
-use crate::log::{Batch, MAX_BATCH, Position, Vector};
+use crate::id::{BlobId, EntryId, LogId};
+use crate::log::{Batch, Certificate, MAX_BATCH, Position, Vector};
 use crate::store::tx::{Setting, Tx, WantedBlob};
 use crate::time::Entropy;
 
@@ -67,18 +71,13 @@ impl Summary {
 /// Reads the summary, in one view.
 pub fn summary(tx: &mut dyn Tx) -> Result<Summary> {
     let statements = members::statements(tx)?.set_hash();
-    let mut hashes: Vec<_> = tx.certificates()?.iter().map(crate::log::Certificate::hash).collect();
-    hashes.sort_unstable();
-    let mut hasher = Hasher::new(Domain::CertificateSet);
-    for hash in &hashes {
-        hasher.update(hash);
-    }
+    let certificates = certificate_sum(tx)?.hash();
     let digest = tx.setting(Setting::Digest)?.and_then(|bytes| bytes.try_into().ok()).unwrap_or_default();
     let mut unfilled: Vec<UnfilledBlob> = tx.blobs(true)?.into_iter().map(UnfilledBlob::from).collect();
     unfilled.sort_unstable_by_key(|blob| (blob.entry, blob.id));
     Ok(Summary {
         statements,
-        certificates: hasher.finish16(),
+        certificates,
         vector: tx.logs()?.into_iter().filter(|(_, position)| position.seq > 0).collect(),
         digest,
         unfilled,
@@ -129,11 +128,12 @@ pub struct Comparison {
     pub send: Vec<Outgoing>,
     /// Logs whose chains part somewhere.
     pub forks: Vec<LogId>,
-    /// Whether our own log stands further, or otherwise, at the peer: we were rolled back.
-    pub rolled_back: bool,
+    /// Logs of the peer's that are not taken here: as many of their device are held as may be.
+    pub declined: Vec<LogId>,
 }
 
-/// Compares a peer's claims with what is held now. Runs in a writing transaction: a rollback found here is acted on here.
+/// Compares a peer's claims with what is held now. Believes none of them: that this device was put back shows when the
+/// peer sends what it has, under our own signature.
 pub fn compare(
     tx: &mut dyn Tx,
     identity: &Identity,
@@ -141,11 +141,10 @@ pub fn compare(
     claims: &[Claim],
 ) -> Result<Comparison> {
     let mut out = Comparison::default();
-    let current = tx.setting(Setting::Incarnation)?.and_then(|bytes| Incarnation::from_slice(&bytes));
-    let held = tx.logs()?;
+    let claimed: BTreeMap<LogId, &Claim> = claims.iter().map(|claim| (claim.log, claim)).collect();
+    let held: BTreeMap<LogId, Position> = tx.logs()?.into_iter().collect();
     for (log, position) in &held {
-        let claim = claims.iter().find(|claim| claim.log == *log);
-        match claim {
+        match claimed.get(log) {
             None => out.send.push(Outgoing { log: *log, after: 0 }),
             Some(claim) if claim.seq > position.seq => {}
             Some(claim) => match tx.position_at(*log, claim.seq)? {
@@ -159,15 +158,19 @@ pub fn compare(
             },
         }
     }
-    for claim in claims {
-        let own = claim.log.device == identity.device() && current == Some(claim.log.incarnation);
-        let here = held.iter().find(|(log, _)| *log == claim.log).map_or(0, |(_, position)| position.seq);
-        if own && (claim.seq > here || out.forks.contains(&claim.log)) {
-            out.rolled_back = true;
+    let set = members::statements(tx)?;
+    let state = members::state(identity, &set);
+    for log in claimed.keys().filter(|log| !held.contains_key(log)) {
+        if !has_room(tx, identity, &state, log)? {
+            out.declined.push(*log);
         }
     }
-    if out.rolled_back && identity.planted != Some(Planted::RollbackIgnored) {
-        retire_incarnation(tx, entropy)?;
+    let further = |log: &LogId| claimed.get(log).is_some_and(|claim| held.get(log).is_none_or(|at| claim.seq > at.seq));
+    if identity.planted == Some(Planted::BelievesClaims) {
+        let log = current_log(tx, identity, entropy)?;
+        if further(&log) || out.forks.contains(&log) {
+            retire_incarnation(tx, entropy)?;
+        }
     }
     Ok(out)
 }
@@ -197,8 +200,17 @@ pub fn common_point(tx: &mut dyn Tx, log: LogId, points: &[ChainPoint]) -> Resul
     Ok(common)
 }
 
+/// A batch to send, and the certificates of what is missing in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Covered {
+    /// The batch.
+    pub batch: Batch,
+    /// One for each entry that it names without a body, or erases.
+    pub certificates: Vec<Certificate>,
+}
+
 /// The batch of `log` that begins after `after`, or nothing where that is all.
-pub fn next_batch(tx: &mut dyn Tx, identity: &Identity, log: LogId, after: u64) -> Result<Option<Batch>> {
+pub fn next_batch(tx: &mut dyn Tx, identity: &Identity, log: LogId, after: u64) -> Result<Option<Covered>> {
     let Some(head) = tx.head_after(log, after, MAX_BATCH)? else { return Ok(None) };
     let previous = match after {
         0 => Position::start(&identity.journal, &log),
@@ -207,6 +219,13 @@ pub fn next_batch(tx: &mut dyn Tx, identity: &Identity, log: LogId, after: u64) 
             None => return Ok(None),
         },
     };
-    let blocks = tx.blocks(log, after + 1, head.position.seq)?;
-    Ok(Some(Batch { log, previous, blocks, head }))
+    let batch = Batch { log, previous, blocks: tx.blocks(log, after + 1, head.position.seq)?, head };
+    let mut certificates = Vec::new();
+    // Where nothing was ever erased, nothing is unpacked.
+    if !tx.certificate_names(None, 1)?.is_empty() {
+        for entry in batch.entries_without_bodies()? {
+            certificates.extend(tx.certificate_of(entry)?);
+        }
+    }
+    Ok(Some(Covered { batch, certificates }))
 }

@@ -22,6 +22,10 @@ impl SqliteTx<'_> {
     }
 
     pub(super) fn put_arriving(&mut self, from: DeviceId, rows: &[ListRow]) -> Result<()> {
+        self.conn()?
+            .prepare_cached("DELETE FROM arriving WHERE device = ?1")
+            .and_then(|mut delete| delete.execute([from.as_bytes()]))
+            .map_err(db)?;
         let mut put = self
             .conn()?
             .prepare_cached("INSERT OR REPLACE INTO arriving (entry, device, row) VALUES (?1, ?2, ?3)")

@@ -66,6 +66,22 @@ impl SqliteTx<'_> {
         rows.and_then(Iterator::collect).map_err(db)
     }
 
+    pub(super) fn logs_counted(&mut self, of: Option<DeviceId>) -> Result<usize> {
+        let count: i64 = match of {
+            Some(device) => self
+                .conn
+                .prepare_cached("SELECT count(*) FROM logs WHERE device = ?1 AND seq > 0")
+                .and_then(|mut count| count.query_row([device.as_bytes()], |row| row.get(0))),
+            // Rows of logs never go but in a repair: the last one's number says enough, and is read at once.
+            None => self
+                .conn
+                .prepare_cached("SELECT coalesce(max(id), 0) FROM logs")
+                .and_then(|mut last| last.query_row([], |row| row.get(0))),
+        }
+        .map_err(db)?;
+        Ok(uint(count) as usize)
+    }
+
     pub(super) fn log_row(&mut self, log: LogId) -> Result<Option<LogRow>> {
         if let Some(row) = self.logs.get(&log) {
             return Ok(Some(*row));

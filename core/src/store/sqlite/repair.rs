@@ -57,6 +57,7 @@ impl SqliteStore {
             if identity.planted != Some(Planted::RepairForgetsTheRest) {
                 repaired.logged_again = log_again(tx, identity, entropy)?;
             }
+            rules::recount_certificates(tx, identity, entropy)?;
             own::make_right(tx)?;
             Ok(repaired)
         })

@@ -48,8 +48,7 @@ const TABLES: &str = "
     CREATE TABLE statements (id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, bytes BLOB NOT NULL) STRICT;
 
     CREATE TABLE certificates (
-        id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, entry BLOB NOT NULL, bytes BLOB NOT NULL) STRICT;
-    CREATE INDEX certificates_entry ON certificates (entry);
+        id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, entry BLOB NOT NULL UNIQUE, bytes BLOB NOT NULL) STRICT;
 
     CREATE TABLE logs (
         id INTEGER PRIMARY KEY, device BLOB NOT NULL, incarnation BLOB NOT NULL,

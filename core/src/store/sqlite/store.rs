@@ -11,29 +11,31 @@ use crate::crypto::Secret;
 use crate::error::Result;
 use crate::id::{EntryId, LIBRARY, PEOPLE};
 use crate::store::error::StoreResult;
+use crate::store::statements::StatementCache;
 use crate::store::tx::{Storage, Tx};
 
 /// A journal in encrypted SQLite.
 #[derive(Debug)]
 pub struct SqliteStore {
     connections: Connections,
+    statements: StatementCache,
 }
 
 impl SqliteStore {
     /// Makes the database of a new journal.
     pub fn create(path: &Path, key: &Secret) -> StoreResult<Self> {
-        Ok(Self { connections: Connections::create(path, key, SCHEMA)? })
+        Ok(Self { connections: Connections::create(path, key, SCHEMA)?, statements: StatementCache::default() })
     }
 
     /// Opens a journal's database.
     pub fn open(path: &Path, key: &Secret, vouched: Vouched) -> StoreResult<Self> {
-        Ok(Self { connections: Connections::open(path, key, vouched, SCHEMA)? })
+        Ok(Self { connections: Connections::open(path, key, vouched, SCHEMA)?, statements: StatementCache::default() })
     }
 
     /// Writes durably or not at all, with SQL beside the rules.
     pub fn write_sql<R>(&self, f: impl FnOnce(&mut SqliteTx<'_>) -> Result<R>) -> Result<R> {
         self.connections.write(|transaction| {
-            let mut tx = SqliteTx::new(transaction, true);
+            let mut tx = SqliteTx::new(transaction, true, &self.statements);
             let done = f(&mut tx)?;
             tx.write_documents()?;
             Ok(done)
@@ -42,7 +44,7 @@ impl SqliteStore {
 
     /// Reads from one consistent view, with SQL beside the rules.
     pub fn read_sql<R>(&self, f: impl FnOnce(&mut SqliteTx<'_>) -> Result<R>) -> Result<R> {
-        self.connections.read(|transaction| f(&mut SqliteTx::new(transaction, false)))
+        self.connections.read(|transaction| f(&mut SqliteTx::new(transaction, false, &self.statements)))
     }
 
     /// At most `limit` entries with derived state older than their heads: the singletons, then the last to come first.

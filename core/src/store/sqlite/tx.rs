@@ -7,6 +7,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::sync::Arc;
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
@@ -16,8 +17,10 @@ use super::packs::OpenBlock;
 use crate::error::{Error, Result};
 use crate::id::{BlobId, ChangeHash, DeviceId, EntryId, LogId, StatementId};
 use crate::log::{Batch, BlobRef, Block, Certificate, Head, Operation, Placed, Position, Unpacker};
+use crate::membership::Statements;
 use crate::store::derived::ListRow;
 use crate::store::error::StoreError;
+use crate::store::statements::{Last, StatementCache, put_together};
 use crate::store::tx::{DocumentState, Setting, StoredChange, Tx, Unpacked, WantedBlob};
 
 /// SQLite's failure as ours.
@@ -39,6 +42,10 @@ pub(super) fn uint(n: i64) -> u64 {
 pub struct SqliteTx<'a> {
     pub(super) conn: &'a Transaction<'a>,
     writable: bool,
+    cache: &'a StatementCache,
+    /// The statements as this transaction has them, once that was asked, and whether it added any.
+    set: Option<Arc<Statements>>,
+    set_changed: bool,
     pub(super) logs: HashMap<LogId, LogRow>,
     pub(super) documents: HashMap<EntryId, DocumentRow>,
     pub(super) next_document: Option<i64>,
@@ -61,10 +68,13 @@ impl fmt::Debug for SqliteTx<'_> {
 }
 
 impl<'a> SqliteTx<'a> {
-    pub(super) fn new(conn: &'a Transaction<'a>, writable: bool) -> Self {
+    pub(super) fn new(conn: &'a Transaction<'a>, writable: bool, cache: &'a StatementCache) -> Self {
         Self {
             conn,
             writable,
+            cache,
+            set: None,
+            set_changed: false,
             logs: HashMap::new(),
             documents: HashMap::new(),
             next_document: None,
@@ -85,7 +95,8 @@ impl<'a> SqliteTx<'a> {
 
     /// Forgets what was read, for when SQL beside the rules changed it.
     pub(super) fn forget(&mut self) {
-        *self = Self::new(self.conn, self.writable);
+        let set_changed = self.set_changed;
+        *self = Self { set_changed, ..Self::new(self.conn, self.writable, self.cache) };
     }
 
     pub(super) fn writing(&self) -> Result<()> {
@@ -115,8 +126,25 @@ impl Tx for SqliteTx<'_> {
         all.query_map([], |row| row.get(0)).and_then(Iterator::collect).map_err(db)
     }
 
+    fn statement_set(&mut self) -> Result<Arc<Statements>> {
+        if let Some(set) = &self.set {
+            return Ok(set.clone());
+        }
+        // What this transaction added may yet be undone: nobody else is told of it.
+        let last = if self.set_changed { None } else { self.last_statement()? };
+        if let Some(set) = last.as_ref().and_then(|last| self.cache.get(last)) {
+            return Ok(self.set.insert(set).clone());
+        }
+        let set = Arc::new(put_together(self.statements()?)?);
+        if let Some(last) = last {
+            self.cache.put(last, set.clone());
+        }
+        Ok(self.set.insert(set).clone())
+    }
+
     fn add_statement(&mut self, id: StatementId, bytes: &[u8]) -> Result<()> {
         self.writing()?;
+        (self.set, self.set_changed) = (None, true);
         self.conn
             .prepare_cached("INSERT INTO statements (hash, bytes) VALUES (?1, ?2) ON CONFLICT DO NOTHING")
             .and_then(|mut insert| insert.execute(params![id.as_bytes(), bytes]))
@@ -156,14 +184,47 @@ impl Tx for SqliteTx<'_> {
         self.any_erased = None;
         let (hash, entry, bytes) = (certificate.hash(), certificate.entry, certificate.encode());
         self.conn
-            .prepare_cached("INSERT INTO certificates (hash, entry, bytes) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")
+            .prepare_cached(
+                "INSERT INTO certificates (hash, entry, bytes) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (entry) DO UPDATE SET hash = excluded.hash, bytes = excluded.bytes
+                 WHERE hash != excluded.hash",
+            )
             .and_then(|mut insert| insert.execute(params![hash, entry.as_bytes(), bytes]))
             .map(|added| added > 0)
             .map_err(db)
     }
 
+    fn certificate_of(&mut self, entry: EntryId) -> Result<Option<Certificate>> {
+        self.certificate_where("entry", entry.as_bytes())
+    }
+
+    fn certificate_named(&mut self, name: &[u8; 32]) -> Result<Option<Certificate>> {
+        self.certificate_where("hash", name)
+    }
+
+    fn certificate_names(&mut self, after: Option<[u8; 32]>, most: usize) -> Result<Vec<[u8; 32]>> {
+        let after = after.map_or_else(Vec::new, |name| name.to_vec());
+        let mut names = self
+            .conn
+            .prepare_cached("SELECT hash FROM certificates WHERE hash > ?1 ORDER BY hash LIMIT ?2")
+            .map_err(db)?;
+        names.query_map(params![after, int(most as u64)], |row| row.get(0)).and_then(Iterator::collect).map_err(db)
+    }
+
+    fn is_named(&mut self, entry: EntryId) -> Result<bool> {
+        self.write_documents()?;
+        self.conn
+            .prepare_cached("SELECT 1 FROM places WHERE document = (SELECT id FROM documents WHERE entry = ?1) LIMIT 1")
+            .and_then(|mut found| found.exists([entry.as_bytes()]))
+            .map_err(db)
+    }
+
     fn logs(&mut self) -> Result<Vec<(LogId, Position)>> {
         self.all_logs()
+    }
+
+    fn count_logs(&mut self, of: Option<DeviceId>) -> Result<usize> {
+        self.logs_counted(of)
     }
 
     fn log(&mut self, log: LogId) -> Result<Option<Position>> {
@@ -392,6 +453,22 @@ impl Tx for SqliteTx<'_> {
 }
 
 impl SqliteTx<'_> {
+    fn last_statement(&mut self) -> Result<Option<Last>> {
+        self.conn
+            .prepare_cached("SELECT id, hash FROM statements ORDER BY id DESC LIMIT 1")
+            .and_then(|mut last| last.query_row([], |row| Ok((row.get(0)?, row.get(1)?))).optional())
+            .map_err(db)
+    }
+
+    fn certificate_where(&mut self, column: &str, value: &[u8]) -> Result<Option<Certificate>> {
+        let bytes: Option<Vec<u8>> = self
+            .conn
+            .prepare_cached(&format!("SELECT bytes FROM certificates WHERE {column} = ?1"))
+            .and_then(|mut found| found.query_row([value], |row| row.get(0)).optional())
+            .map_err(db)?;
+        Ok(bytes.map(|bytes| Certificate::decode(&bytes)).transpose()?)
+    }
+
     fn wanted(&mut self, which: &str, values: &[&dyn rusqlite::ToSql]) -> Result<Vec<WantedBlob>> {
         self.write_documents()?;
         let mut all = self

@@ -5,7 +5,7 @@ use super::super::tx::{SqliteTx, db};
 use super::Check;
 use crate::error::Result;
 use crate::id::JournalId;
-use crate::log::Certificate;
+use crate::log::{Certificate, CertificateSum};
 use crate::membership::{Inserted, Statement, Statements};
 use crate::store::rules::Identity;
 use crate::store::tx::{Setting, Tx};
@@ -54,12 +54,13 @@ pub(super) fn check_statements(tx: &mut SqliteTx<'_>, identity: &Identity) -> Re
 pub(super) fn check_certificates(tx: &mut SqliteTx<'_>, identity: &Identity) -> Result<Check> {
     let mut all = tx.conn()?.prepare("SELECT hash, entry, bytes FROM certificates ORDER BY id").map_err(db)?;
     let mut rows = all.query([]).map_err(db)?;
-    let (mut problems, mut count) = (Vec::new(), 0);
+    let (mut problems, mut count, mut sum) = (Vec::new(), 0, CertificateSum::default());
     while let Some(row) = rows.next().map_err(db)? {
         let bytes = |index| row.get::<_, Vec<u8>>(index).map_err(db);
         count += 1;
         let right = match Certificate::decode(&bytes(2)?) {
             Ok(certificate) => {
+                sum.add(&certificate);
                 certificate.journal == identity.journal
                     && certificate.verifies()
                     && certificate.hash().as_slice() == bytes(0)?
@@ -70,6 +71,10 @@ pub(super) fn check_certificates(tx: &mut SqliteTx<'_>, identity: &Identity) -> 
         if !right {
             problems.push(format!("erase certificate {count} is damaged"));
         }
+    }
+    let held = tx.setting(Setting::CertificateSum)?.and_then(|bytes| CertificateSum::from_slice(&bytes));
+    if held.unwrap_or_default() != sum {
+        problems.push("the sum over the erase certificates is not theirs".to_owned());
     }
     Ok(Check::new("certificates", &problems, format!("{count} erase certificates")))
 }

@@ -8,12 +8,13 @@ use crate::store::rules;
 use crate::store::tx::Setting;
 
 /// Every setting that there is.
-const SETTINGS: [Setting; 10] = [
+const SETTINGS: [Setting; 11] = [
     Setting::DeviceSeed,
     Setting::SealingSeed,
     Setting::JournalSecret,
     Setting::Journal,
     Setting::Incarnation,
+    Setting::CertificateSum,
     Setting::Digest,
     Setting::Mended,
     Setting::BlobsSwept,
