@@ -233,7 +233,7 @@ type Ready = (usize, Result<Made>);
 
 /// What a worker made of an entry.
 enum Made {
-    Rows(Prepared),
+    Rows(Box<Prepared>),
     /// Nothing of it is stale any more.
     Nothing,
     /// It has so many operations that it is derived alone, after the others.
@@ -339,7 +339,7 @@ impl<'a> Work<'a> {
         let (people, held) =
             shared.store.read_sql(|tx| Ok((Arc::new(derived::people(tx)?), derived::held(tx, entry)?)))?;
         let made = match held {
-            Some(held) => held.prepare(&people, shared.actor()).map(Made::Rows),
+            Some(held) => held.prepare(&people, shared.actor()).map(|prepared| Made::Rows(Box::new(prepared))),
             None => Ok(Made::Nothing),
         };
         self.write_slice(&mut VecDeque::from([(entry, made)]))
@@ -526,7 +526,7 @@ fn prepare(
         for (at, held) in held.into_iter().enumerate() {
             let made = held.and_then(|held| match held {
                 Some(held) if held.operations() > LARGE => Ok(Made::Large),
-                Some(held) => held.prepare(people, shared.actor()).map(Made::Rows),
+                Some(held) => held.prepare(people, shared.actor()).map(|prepared| Made::Rows(Box::new(prepared))),
                 None => Ok(Made::Nothing),
             });
             // Nobody listens once the writer has given up or its time is over.

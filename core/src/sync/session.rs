@@ -471,7 +471,8 @@ impl Session {
                 }
                 let (mut bytes, answers) = self.out.pop_front()?;
                 self.answers -= if answers { bytes.len() } else { 0 };
-                while let Some((next, answers)) = self.out.pop_front_if(|(next, _)| bytes.len() + next.len() <= room) {
+                while self.out.front().is_some_and(|(next, _)| bytes.len() + next.len() <= room) {
+                    let Some((next, answers)) = self.out.pop_front() else { break };
                     bytes.extend_from_slice(&next);
                     self.answers -= if answers { next.len() } else { 0 };
                 }

@@ -95,7 +95,8 @@ fn planted_an_entry_that_ended_the_process_twice_is_opened_again() {
     Arc::get_mut(&mut engine.shared).unwrap().identity.planted = Some(Planted::OpensWhatEndedTheProcess);
     let id = swollen(&engine, 2 * LARGE as usize);
     settle(&engine);
-    (die_over(&engine, id), die_over(&engine, id));
+    die_over(&engine, id);
+    die_over(&engine, id);
     assert!(opening(&engine.shared, id).unwrap().is_some(), "the fault is seen");
 }
 
@@ -137,7 +138,8 @@ fn what_is_large_is_derived_after_the_others() {
     let small: Vec<_> = (0..20).map(|n| engine.create_entry(note(&format!("{n}"), "It rained.")).unwrap().id).collect();
     let large: Vec<_> = (0..3).map(|_| swollen(&engine, LARGE as usize + 1)).collect();
     settle(&engine);
-    (die_over(&engine, large[1]), die_over(&engine, large[1]));
+    die_over(&engine, large[1]);
+    die_over(&engine, large[1]);
     let done = engine.derive(Duration::MAX, |_, _| {}).unwrap();
     assert_eq!((done.documents, done.left), (22, 1));
     let rows = |ids: &[EntryId]| ids.iter().filter(|id| engine.row(**id).unwrap().is_some()).count();
