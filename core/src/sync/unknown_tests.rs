@@ -48,7 +48,7 @@ fn a_message_of_a_later_version_is_answered_once_and_both_settle() {
     talk(&mut a, &mut b);
     assert_eq!((a.session.settled(), b.session.settled()), (Some(true), Some(true)));
     // Settled, it stays so, and what is written later crosses.
-    assert_eq!(hears(&mut b, &later(17, 9)), [Message::NotUnderstood(17)]);
+    assert_eq!(hears(&mut b, &later(19, 9)), [Message::NotUnderstood(19)]);
     assert_eq!((b.session.settled(), b.session.close()), (Some(true), None));
     a.write(5);
     a.session.news();
