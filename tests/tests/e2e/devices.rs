@@ -86,7 +86,7 @@ fn a_device_added_elsewhere_is_told_until_somebody_has_seen_it() {
     assert!(told["at"].is_string() && told["by_device"] == device(&a), "{told}");
     serving.interrupt(SOON).expect_code(0);
     // A command whose answer has no place for it leaves it unseen, and says the same as ever.
-    assert_eq!(b.json(&["list"]), json!({"entries": [], "next": null, "unread": 0}));
+    assert_eq!(b.json(&["list"]), json!({"entries": [], "next": null, "unread": 0, "too_large": []}));
     let seen = said(&b);
     assert!(seen.contains(&of_c) && seen.contains(&of_a) && seen.contains(&added[..8]), "{seen}");
     assert_eq!(said(&b), "");

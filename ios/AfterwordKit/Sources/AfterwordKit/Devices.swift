@@ -53,32 +53,7 @@ public struct Paired: Hashable, Sendable {
 public struct JoinedJournal: Sendable {
     /// The journal, open.
     public let journal: Journal
-    /// A device that was added or removed on another one.
-public struct DeviceChange: Hashable, Sendable {
-    /// Its name in the journal.
-    public let device: DeviceId
-    /// How it is called.
-    public let name: String
-    /// Whether it was removed, or its adding does not count any more; else it was added.
-    public let isRemoval: Bool
-    /// The device that did it; nil where it was the recovery phrase, or where only its adding does not count any more.
-    public let by: DeviceId?
-    /// How that one is called.
-    public let byName: String?
-    /// When, by the clock of whoever did it.
-    public let at: Date?
-}
-
-/// Changes of devices that nobody has seen yet.
-public struct DeviceNews: Hashable, Sendable {
-    /// The newest of them, oldest first; not many.
-    public let changes: [DeviceChange]
-    /// How many more there are.
-    public let more: Int
-    let seen: Data
-}
-
-/// Who joined whom.
+    /// Who joined whom.
     public let paired: Paired
 }
 

@@ -65,7 +65,9 @@ extension PairingStep: CustomStringConvertible, CustomDebugStringConvertible, Cu
         }
     }
 
+    /// The same as the description: a debugger shows no code either.
     public var debugDescription: String { description }
 
+    /// A mirror of nothing, for what prints values by their parts.
     public var customMirror: Mirror { Mirror(self, children: [:]) }
 }

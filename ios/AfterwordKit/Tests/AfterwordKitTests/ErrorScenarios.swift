@@ -46,8 +46,8 @@ extension Scenarios {
                 await expect(
                     .invalid(
                         why(
-                            "a recovery phrase has 24 words",
-                            "type the 24 words that were shown at the beginning, in their order, separated by spaces"),
+                            "a recovery phrase has 24 words, and this one 3",
+                            "type the 24 words that were shown at the beginning, in their order"),
                         field: "phrase")
                 ) { try await journal.checkRecovery(phrase: "three words only") }
             }

@@ -51,8 +51,8 @@ class ErrorsTest {
             ) { journal.checkRecovery("abandon ".repeat(23) + "art") }
             invalid(
                 "phrase",
-                "a recovery phrase has 24 words; " +
-                    "type the 24 words that were shown at the beginning, in their order, separated by spaces",
+                "a recovery phrase has 24 words, and this one 3; " +
+                    "type the 24 words that were shown at the beginning, in their order",
             ) { journal.checkRecovery("three words only") }
         }
     }
