@@ -9,6 +9,8 @@ extension Scenarios {
         @Test func s05Subscribe() async throws {
             let journal = try await Journal.create(in: place.home, deviceName: "phone", vault: place.vault).journal
             try await journal.createEntry(NewEntry(.note, title: "earlier"))
+            // What a list shows is derived by then, and changes no list once somebody listens.
+            _ = try await journal.list()
             var events = try await journal.events().makeAsyncIterator()
             #expect(await events.next() == .lockChanged(.open))
             guard case .listChanged(let revision) = await events.next() else {

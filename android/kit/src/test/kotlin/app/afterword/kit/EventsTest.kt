@@ -37,6 +37,8 @@ class EventsTest {
         scenario { place ->
             val journal = Journal.create(place.home, "phone", place.vault).journal
             journal.createEntry(note("earlier"))
+            // What a list shows is derived by then, and changes no list once somebody listens.
+            journal.list()
             coroutineScope {
                 val events = journal.events.produceIn(this)
                 assertEquals(JournalEvent.LockChanged(LockState.OPEN), events.receive())
