@@ -103,6 +103,8 @@ impl Dialogue {
     /// Where the program reads no more.
     pub fn type_line(&mut self, text: &str) {
         let keyboard = self.keyboard.as_mut().expect("the keyboard is there until the end");
+        // A question for a secret is shown just before what is typed is hidden: no fingers are as fast as this program.
+        std::thread::sleep(Duration::from_millis(300));
         keyboard.write_all(format!("{text}\r").as_bytes()).and_then(|()| keyboard.flush()).expect("somebody reads");
     }
 

@@ -17,7 +17,7 @@ const IMPORT: Duration = Duration::from_secs(600);
 const ROUND_TRIPS: u64 = 3;
 /// The program that serves has heard by then of what another wrote. In the middle of a session it would say again where
 /// it stands, which costs a round trip and says nothing of sizes.
-const HEARD: Duration = Duration::from_secs(1);
+const HEARD: Duration = Duration::from_secs(4);
 const SCATTERED: usize = 10;
 /// QUIC's own acknowledgements and probes come as the clock has it: this much more or less, and no growth with size.
 const TIMING: u64 = 400;
