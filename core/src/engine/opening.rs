@@ -17,8 +17,9 @@ use crate::id::EntryId;
 use crate::store::derived;
 use crate::store::rules::Planted;
 
-/// Documents of more operations than this are large: 2 MB to read, 40 MB to open.
-pub(super) const LARGE: u64 = 1 << 16;
+/// Documents of more operations than this are large: 6 MB to read, 100 MB to open. Any device has that, so a text of some
+/// pages is never left out because the program was killed twice for other reasons.
+pub(super) const LARGE: u64 = 3 << 16;
 /// After so many openings that never ended a document is left out.
 const MAX_DEATHS: u64 = 2;
 /// Whoever waits for another process longer than this goes on without: it may be stopped.

@@ -149,7 +149,7 @@ impl From<StoreError> for Error {
             ),
             StoreError::TooNew { .. } => (Code::TooNew, "install the newest Afterword on this device"),
             StoreError::StorageFull => (Code::StorageFull, "free some space and try again"),
-            StoreError::Locked => (Code::Locked, "open the journal again first"),
+            StoreError::Locked => (Code::Locked, "resume it first"),
             StoreError::VaultShut(_) => (Code::Locked, "unlock this device and try again"),
             StoreError::Busy => (Code::Locked, "wait until the other one is done and try again"),
             StoreError::InUse(_) => {
