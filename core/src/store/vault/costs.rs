@@ -42,7 +42,7 @@ impl Costs {
     /// Next to nothing, for journals that keep no secret: tests and the demonstration open hundreds.
     pub const LEAST: Self = Self { memory_kib: 256, passes: 1, lanes: 1 };
 
-    /// The costs that come to [`TARGET`] where one pass over the floor's memory takes `pass`; the floor where nobody
+    /// The costs that come to the time aimed at where one pass over the floor's memory takes `pass`; the floor where nobody
     /// knows how long it takes. Passes first, so that a program which opens a journal stays small, then memory.
     pub fn fitted(pass: Option<Duration>) -> Self {
         let Some(pass) = pass.filter(|pass| !pass.is_zero()) else { return Self::FLOOR };
