@@ -1,9 +1,10 @@
 //! Adding a device: the host's side of a pairing window, and the newcomer's.
 //!
-//! On the paired channel, postcard, in turn: host `Offer`, guest [`Newcomer`], host `Welcome`, then both sync as members
+//! On the paired channel, postcard, in turn: host `Offer`, guest [`Newcomer`], host `Welcome` and what of it is further, then both sync as members
 //! over a connection of their own, and the guest says `Done`. Nothing of the journal but its id is said before the guest has
 //! consented to be added to exactly this journal. Every wait ends by itself, and when `stop` turns true.
 
+mod welcome;
 mod windows;
 
 use std::net::SocketAddr;
@@ -34,7 +35,6 @@ use crate::transport::{
 
 const MAX_OFFER: usize = 1 << 10;
 const MAX_NEWCOMER: usize = 1 << 10;
-const MAX_WELCOME: usize = 16 << 20;
 /// How long the host waits for a guest that is not connected, before it leaves it to sync later.
 const PATIENCE: Duration = Duration::from_secs(45);
 /// How long it waits for one that is connected and moves nothing.
@@ -43,13 +43,6 @@ const MAX_QUIET: Duration = Duration::from_secs(120);
 #[derive(Serialize, Deserialize)]
 struct Offer {
     journal: JournalId,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Welcome {
-    statements: Vec<Vec<u8>>,
-    secret: Secret,
-    port: u16,
 }
 
 /// What happens at the host's window.
@@ -205,11 +198,12 @@ impl Engine {
             let secret: [u8; 32] =
                 secret.try_into().map_err(|_| Error::corrupt("the store holds no journal secret"))?;
             let statements: Vec<_> = set.in_order().iter().map(|statement| statement.encode().to_vec()).collect();
+            welcome::check_size(statements.iter().map(Vec::len).sum())?;
             Ok((statements, Secret::from_bytes(secret)))
         })?;
         self.shared.changed();
         let port = members.local_addr().map_or(0, |address| address.port());
-        channel.send(&encode(&Welcome { statements, secret, port })?).await?;
+        welcome::tell(&mut channel, statements, secret, port).await?;
         told(HostEvent::Added { device, name: device_name.clone() });
         Ok((Joined { device, device_name, host: self.device(), host_name, windows: 1 }, channel))
     }
@@ -330,7 +324,7 @@ async fn join(
     let host = channel.peer();
     let offer: Offer = decode(&channel.recv(MAX_OFFER).await?)?;
     channel.send(&encode(&device.newcomer(&offer.journal, &options.name)?)?).await?;
-    let welcome: Welcome = decode(&channel.recv(MAX_WELCOME).await?)?;
+    let welcome = welcome::hear(&mut channel).await?;
     let (statements, host_name) = check_statements(&welcome.statements, &offer.journal, &device.key.id(), &host)?;
     let engine = found(&founding.new_home(), unlock, &device, &welcome.secret, &statements, environment.clone())?;
 
@@ -440,14 +434,15 @@ fn interrupted() -> Error {
 mod golden {
     use data_encoding::HEXLOWER;
 
+    use super::welcome::Welcome;
     use super::*;
 
     /// What is said on the paired channel, byte for byte; the newcomer is a part of the add statement's vector.
     #[test]
     fn what_is_said_on_the_paired_channel_is_these_bytes() {
         let offer = Offer { journal: JournalId::from_bytes([10; 16]) };
-        let welcome =
-            Welcome { statements: vec![b"genesis".to_vec()], secret: Secret::from_bytes([0x5e; 32]), port: 300 };
+        let (statements, secret) = (vec![b"genesis".to_vec()], Secret::from_bytes([0x5e; 32]));
+        let welcome = Welcome { statements, secret, port: 300, more: false };
         let hex = |bytes: Vec<u8>| HEXLOWER.encode(&bytes);
         assert_eq!(hex(encode(&offer).unwrap()), include_str!("golden/offer.hex").trim_end());
         assert_eq!(hex(encode(&welcome).unwrap()), include_str!("golden/welcome.hex").trim_end());

@@ -1,4 +1,4 @@
-//! A newcomer on a network where others say that they show the code as well.
+//! A newcomer on a network where others say that they show the code as well, and in a journal of which much was said.
 
 use std::sync::Arc;
 
@@ -7,6 +7,7 @@ use tokio::sync::mpsc::channel;
 use super::*;
 use crate::crypto::DeviceKey;
 use crate::engine::alone::{PASSPHRASE, environment, made};
+use crate::membership::FIRST_UNKNOWN;
 use crate::store::conformance::world::Seeded;
 use crate::transport::{Announcement, Discovery, ServiceKind, Sighting, Watch};
 
@@ -89,4 +90,45 @@ fn a_guest_goes_on_from_windows_that_only_say_they_show_the_code() {
         assert_eq!((joined.windows, joined.host, joined.host_name.as_str()), (3, host.device(), "a device"));
         assert_eq!(hosting.join().unwrap().unwrap().device, joined.device);
     });
+}
+
+/// A member that turned can say as much as it likes, and nobody forgets it: a newcomer takes it in all the same.
+#[test]
+fn a_newcomer_is_told_more_than_one_message_holds() {
+    let (_folder, host) = made();
+    let identity = &host.shared.identity;
+    let sixty_kilobytes = vec![7; 60_000];
+    let said = host.shared.store.write(|tx| {
+        for n in 0..300 {
+            let (number, seen) = (FIRST_UNKNOWN + n, rules::statements(tx)?.seen());
+            let signer = Signer::Device(&identity.key);
+            let long = Statement::unknown(signer, &identity.journal, &seen, number, sixty_kilobytes.clone())?;
+            rules::add_statements(tx, identity, vec![long])?;
+        }
+        Ok(rules::statements(tx)?.in_order().iter().map(|statement| statement.encode().len()).sum::<usize>())
+    });
+    assert!(said.unwrap() > 16 << 20);
+    let runtime = runtime().unwrap();
+    let _inside = runtime.enter();
+    let (tell, heard) = std::sync::mpsc::channel();
+    let (_stop, stopped) = watch::channel(false);
+    let folder = tempfile::tempdir().unwrap();
+    let guest = std::thread::scope(|scope| {
+        let hosting = scope.spawn(|| {
+            host.pair_host(any_port(), false, stopped, |event| {
+                if let HostEvent::Code(code) = event {
+                    tell.send(code).unwrap();
+                }
+            })
+        });
+        let shown = heard.recv().unwrap();
+        let (peer, discover) = (Some(shown.address), Duration::ZERO);
+        let options = JoinOptions { name: "a guest".to_owned(), peer, discover, stop: None };
+        let (root, unlock) = (folder.path().join("home"), Unlock::Passphrase(PASSPHRASE));
+        let (guest, _) = Engine::join(&root, &shown.code, &options, unlock, environment(9), None, |_| {}).unwrap();
+        hosting.join().unwrap().unwrap();
+        guest
+    });
+    let ids = |engine: &Engine| engine.shared.store.read(|tx| Ok(rules::statements(tx)?.ids())).unwrap();
+    assert_eq!(ids(&guest), ids(&host));
 }
