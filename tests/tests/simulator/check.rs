@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use afterword_core::crypto::{Domain, Hasher};
+use afterword_core::document::{Actor, EntryDocument};
 use afterword_core::error::{Error, Result};
-use afterword_core::id::{Chain, ChangeHash, DeviceId, EntryId, LogId};
+use afterword_core::id::{Chain, ChangeHash, DeviceId, EntryId, LogId, PEOPLE};
 use afterword_core::log::{Batch, ChangeHeader, OperationKind, Position};
 use afterword_core::membership::State;
 use afterword_core::store::rules::{self, Planted, Summary};
@@ -206,6 +207,13 @@ pub(super) fn final_state(device: &Device) -> Check<BTreeMap<EntryId, Said>> {
         Ok(texts)
     });
     let texts = read.map_err(|error| Violation { rule: Rule::ReadyIsComplete, detail: error.to_string() })?;
+    let unread = store(storage.read(|tx| {
+        let entries = tx.documents()?.into_iter().filter(|entry| *entry != PEOPLE);
+        entries.map(|entry| Ok((entry, unread(tx, entry)?))).collect::<Result<Vec<_>>>()
+    }))?;
+    if let Some((entry, unread)) = unread.into_iter().find(|(_, unread)| *unread > 0) {
+        return broken(Rule::WrittenIsRead, format!("{unread} changes of {entry:?} are set aside by whoever reads it"));
+    }
     let (before, _) = summary(device)?;
     let mut plain = device.identity.clone();
     plain.planted = plain.planted.filter(|planted| *planted == Planted::MergeWithoutDependencies);
@@ -229,6 +237,14 @@ fn text(tx: &mut dyn Tx, entry: EntryId) -> Result<Said> {
         return Err(Error::internal(format!("Automerge did not take every ready change of {entry:?}")));
     }
     Ok(said(&doc))
+}
+
+/// Ready changes of an entry that the reader that ships sets aside.
+fn unread(tx: &mut dyn Tx, entry: EntryId) -> Result<usize> {
+    let changes = tx.changes(entry)?;
+    let chunks: Vec<&[u8]> =
+        changes.iter().filter(|change| change.ready).map(|change| change.chunk.as_slice()).collect();
+    Ok(EntryDocument::load(entry, Actor::from_bytes([0; 16]), None, &chunks)?.refused.len())
 }
 
 /// Whether all of a batch is durable at a device: held, erased, or the tail of a fork that gave way there.

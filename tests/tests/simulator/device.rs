@@ -35,6 +35,8 @@ pub(super) enum Rule {
     AcknowledgedIsDurable,
     /// A change is ready exactly when all that it depends on is; Automerge takes every ready change.
     ReadyIsComplete,
+    /// Every change that a device made is one that the reader of every device takes.
+    WrittenIsRead,
     /// Equal vectors, statements and certificates: equal heads and digest, and making them again changes nothing.
     EqualLogsEqualHeads,
     /// Members that reach each other end in one state.

@@ -1,5 +1,6 @@
 //! Histories worth telling by hand, and one cut or crash at every place of a session.
 
+use afterword_core::document::MAX_CHANGE_OPERATIONS;
 use afterword_core::sync::Mode;
 
 use super::device::{Check, Rule, broken};
@@ -50,6 +51,14 @@ pub(super) fn rolled_back_and_writing_on(world: &mut World) -> Check {
     world.rollback(0, &copy);
     world.meet(0, 1)?;
     world.write(0)
+}
+
+/// 0 writes a text of more operations than a change may hold over another one, and both read it.
+pub(super) fn written_over_at_length(world: &mut World) -> Check {
+    together(world, 2)?;
+    world.write_over(0, &"a".repeat(MAX_CHANGE_OPERATIONS as usize))?;
+    world.meet(0, 1)?;
+    world.write_over(1, "And short again.")
 }
 
 /// 1 adds 4 and is removed by 2, which never saw that add, and by 3, which did: 4 does not belong.

@@ -127,7 +127,7 @@ fn seeds() {
         println!("{}", world.trace.join("\n"));
         return ended.unwrap_or_else(|violation| panic!("{:?}: {}", violation.rule, violation.detail));
     }
-    // Five eighths of the suite's time; the members that turn have another, the directed tests and planted bugs the rest.
+    // Five eighths of the suite's time; the members that turn have two, the directed tests and planted bugs the rest.
     let seconds = number("AFTERWORD_TEST_SECONDS");
     let budget = Duration::from_secs(seconds.unwrap_or(240) * 5 / 8);
     let most = if seconds.is_some_and(|seconds| seconds > 240) { u64::MAX } else { SEEDS };
@@ -189,7 +189,7 @@ fn members_that_turn() {
         return ended.unwrap_or_else(|violation| told(seed, world, violation));
     }
     let seconds = number("AFTERWORD_TEST_SECONDS");
-    let budget = Duration::from_secs(seconds.unwrap_or(240) / 8);
+    let budget = Duration::from_secs(seconds.unwrap_or(240) / 4);
     let most = if seconds.is_some_and(|seconds| seconds > 240) { u64::MAX } else { HOSTILE_SEEDS };
     let (next, start) = (AtomicU64::new(0), Instant::now());
     std::thread::scope(|scope| {

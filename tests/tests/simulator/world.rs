@@ -293,6 +293,12 @@ impl World {
         self.wrote(home, written.map(Some))
     }
 
+    pub(super) fn write_over(&mut self, home: usize, text: &str) -> Check {
+        let entry = self.entries[0];
+        let written = self.homes[home].write_over(entry, text);
+        self.wrote(home, written.map(Some))
+    }
+
     pub(super) fn change(&mut self, home: usize, entry: EntryId, writing: Writing) -> Check {
         let head = self.homes[home].change(entry, writing);
         if let Ok(Some(head)) = &head {

@@ -1,12 +1,12 @@
 //! What a writer does on a device: entries in the form that lists and search read, made by Automerge and not by our editor.
 
-use afterword_core::document::{Actor, MAIN_SECTION, PeopleDocument};
+use afterword_core::document::{Actor, Editor, EntryDocument, MAIN_SECTION, PeopleDocument, TextField};
 use afterword_core::error::{Error, Result};
 use afterword_core::id::{EntryId, PEOPLE};
 use afterword_core::journal::people::{Person, in_text};
 use afterword_core::log::{BlobRef, Envelope, Head, Operation, OperationKind};
 use afterword_core::store::derived;
-use afterword_core::store::rules::{self, Packing};
+use afterword_core::store::rules::{self, Packing, Planted};
 use afterword_core::store::{StorageExt, Tx};
 use afterword_core::time::{Timestamp, random};
 use automerge::transaction::{CommitOptions, Transactable};
@@ -168,6 +168,27 @@ impl Device {
         }
         let chunk = self.commit_document(&mut doc)?;
         self.save(entry, chunk, brings, ends)
+    }
+
+    /// Writes a text of more operations than one change may hold, as the program does: by our editor.
+    pub(super) fn write_over(&mut self, entry: EntryId, text: &str) -> Result<Head> {
+        let changes = self.storage().read(|tx| tx.changes(entry))?;
+        let chunks: Vec<&[u8]> = changes.iter().map(|change| change.chunk.as_slice()).collect();
+        let chunks = if self.identity.planted == Some(Planted::WritesMoreThanIsRead) {
+            let mut doc = self.storage().read(|tx| load(tx, entry))?;
+            doc.set_actor(ActorId::from(self.actor));
+            let parts = Parts::of(&doc).ok_or_else(|| Error::internal("no entry"))?;
+            let length = doc.length(&parts.body) as isize;
+            doc.splice_text(&parts.body, 0, length, text).map_err(refused)?;
+            vec![self.commit_document(&mut doc)?]
+        } else {
+            let mut document = EntryDocument::load(entry, Actor::from_bytes(self.actor), None, &chunks)?.document;
+            let (at, base) = (Timestamp(NOW + self.clock), document.heads());
+            let write = |editor: &mut Editor<'_, '_>| editor.set_text(TextField::Body, &base, text).map(drop);
+            document.edit(at, &mut self.rng, write)?.1
+        };
+        let change = |chunk| Operation::change(entry, chunk, Vec::new(), Vec::new());
+        self.append(chunks.into_iter().map(change).collect::<std::result::Result<_, _>>()?)
     }
 
     fn file(&mut self, doc: &mut AutoCommit, parts: &Parts) -> Result<()> {

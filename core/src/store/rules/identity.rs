@@ -56,6 +56,8 @@ pub enum Planted {
     KeepForEachLog,
     /// The statements are read and checked again in every transaction.
     StatementsNotCached,
+    /// A text is written over in one change, however long it is, and nobody asks whether a reader takes that.
+    WritesMoreThanIsRead,
 }
 
 /// This device, in this journal.
