@@ -3,7 +3,8 @@
 //!
 //! Floors, lower first; a module imports only from floors below its own (`tests/architecture.rs` holds this):
 //!
-//! 0. [`id`], [`time`], [`error`]: names for everything, the clock and randomness as inputs, one error.
+//! 0. [`id`], [`time`], [`error`], [`fault`]: names for everything, the clock and randomness as inputs, one error, and
+//!    fault injection, which nothing that ships has.
 //! 1. [`crypto`]: device keys, sealing, hashing.
 //! 2. [`journal`]: what a person writes, as plain types.
 //! 3. [`document`]: the one mapping between journal types and Automerge documents.
@@ -21,6 +22,7 @@ pub mod crypto;
 pub mod document;
 pub mod engine;
 pub mod error;
+pub mod fault;
 pub mod id;
 pub mod journal;
 pub mod log;

@@ -9,6 +9,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("id", 0),
     ("time", 0),
     ("error", 0),
+    ("fault", 0),
     ("crypto", 1),
     ("journal", 2),
     ("document", 3),

@@ -51,10 +51,14 @@ pub(crate) fn generate(root: &Path, language: &str, folder: &Path) -> Result<()>
     bindings::generate(root, &library, language, folder)
 }
 
-/// Whether a library, of whatever format, exports our objects and none that only tests call. The names of what is
-/// exported stand in it as plain text.
+/// Whether a library, of whatever format, exports our objects, none that only tests call, and no fault that a test plants.
+/// The names of what is exported stand in it as plain text.
 pub(crate) fn check(root: &Path, library: &Path) -> Result<()> {
     let bytes = fs::read(library).map_err(|error| failed("read", library, &error))?;
+    let faults = faults(&workspace::read(&root.join("core/src/fault.rs"))?);
+    if let Some(fault) = faults.iter().find(|fault| names(&bytes, fault)) {
+        return Err(format!("{} knows the fault {fault}: the feature `faults` is on", library.display()));
+    }
     let tests = of_tests(&workspace::read(&root.join("ffi/src/lib.rs"))?);
     match exports_of_tests(&bytes, &tests)?.as_slice() {
         [] => Ok(()),
@@ -78,14 +82,23 @@ fn of_tests(source: &str) -> Vec<String> {
 /// Those of `tests` that a library exports. An object that is shipped must be found the same way, or UniFFI names things
 /// otherwise now and nothing was looked for.
 fn exports_of_tests(library: &[u8], tests: &[String]) -> Result<Vec<String>> {
-    let exports = |object: &str| {
-        let symbol = format!("_afterword_ffi_fn_free_{}", object.to_lowercase()).into_bytes();
-        library.windows(symbol.len()).any(|window| window == symbol)
-    };
+    let exports = |object: &str| names(library, &format!("_afterword_ffi_fn_free_{}", object.to_lowercase()));
     if tests.is_empty() || !exports("Engine") {
         return Err("it can't be told whether the library exports what only tests call".to_owned());
     }
     Ok(tests.iter().filter(|object| exports(object)).cloned().collect())
+}
+
+/// Whether a text stands in a library.
+fn names(library: &[u8], text: &str) -> bool {
+    library.windows(text.len()).any(|window| window == text.as_bytes())
+}
+
+/// The defects that `core/src/fault.rs` can plant where the feature `faults` is on.
+pub(crate) fn faults(source: &str) -> Vec<String> {
+    let body = source.split_once("pub enum Fault {").and_then(|(_, rest)| rest.split_once("\n}"));
+    let lines = body.map_or("", |(body, _)| body).lines().map(str::trim).filter(|line| !line.starts_with("//"));
+    lines.filter_map(|line| line.strip_suffix(',')).map(str::to_owned).collect()
 }
 
 /// `cargo xtask pages FILE…`: whether devices with pages of 16 KB load these libraries.
@@ -143,6 +156,14 @@ mod tests {
         assert_eq!(of_tests(source), ["More", "Trouble"]);
         let root = workspace::root().unwrap();
         assert_eq!(of_tests(&workspace::read(&root.join("ffi/src/lib.rs")).unwrap()), ["Trouble"]);
+    }
+
+    #[test]
+    fn the_faults_are_read_from_the_source_and_found_in_a_library() {
+        let root = workspace::root().unwrap();
+        let faults = faults(&workspace::read(&root.join("core/src/fault.rs")).unwrap());
+        assert!(faults.len() > 20 && faults.iter().all(|fault| fault.chars().all(char::is_alphanumeric)));
+        assert!(names(b"\0RollbackIgnored\0", "RollbackIgnored") && !names(b"", &faults[0]));
     }
 
     #[test]

@@ -4,10 +4,11 @@ use super::Engine;
 use super::entries::by_prefix;
 use super::{Event, SyncOptions, SyncReport, network};
 use crate::error::{Code, Error, Result};
+use crate::fault::Fault;
 use crate::id::DeviceId;
 use crate::membership::{Signer, Statement};
 use crate::store::StorageExt;
-use crate::store::rules::{self, Planted};
+use crate::store::rules;
 use crate::time::Timestamp;
 
 /// Whether a device belongs.
@@ -73,7 +74,7 @@ impl Engine {
     /// Removes a device for ever, and then syncs with the others, so that they hear of it. What it wrote and a member
     /// holds stays. What this device has and it lacks it never gets: nobody meets it in between.
     pub fn remove_device(&self, device: DeviceId, then: &SyncOptions) -> Result<Removed> {
-        if self.shared.identity.planted == Some(Planted::SyncsBeforeTheRemoval) {
+        if self.shared.identity.faults.has(Fault::SyncsBeforeTheRemoval) {
             let _ = self.sync(then, |_, _| {});
         }
         self.state_removal(device)?;

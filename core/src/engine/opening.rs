@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 
 use super::shared::{Shared, lock};
 use crate::error::{Code, Error, Result};
+use crate::fault::Fault;
 use crate::id::EntryId;
 use crate::store::derived;
-use crate::store::rules::Planted;
 
 /// Documents of more operations than this are large: 6 MB to read, 100 MB to open. Any device has that, so a text of some
 /// pages is never left out because the program was killed twice for other reasons.
@@ -60,7 +60,7 @@ pub(super) fn opening(shared: &Shared, entry: EntryId) -> Result<Option<Opening<
         Err(error) if error.code == Code::StorageFull => u64::from(left_out(shared)?.contains(&entry)) * MAX_DEATHS,
         deaths => deaths?,
     };
-    if deaths >= MAX_DEATHS && shared.identity.planted != Some(Planted::OpensWhatEndedTheProcess) {
+    if deaths >= MAX_DEATHS && !shared.identity.faults.has(Fault::OpensWhatEndedTheProcess) {
         return Err(too_large(entry));
     }
     Ok(Some(Opening { shared, entry, _file: file, _alone: alone }))

@@ -10,6 +10,7 @@ use std::collections::HashSet;
 
 use super::*;
 use crate::crypto::{Domain, Hasher, RecoveryPublic, SealingPublic, Signature};
+use crate::fault::Fault;
 use crate::id::{Chain, DeviceId, Incarnation, JournalId, LogId, StatementId};
 use crate::time::Timestamp;
 
@@ -254,7 +255,7 @@ fn every_history_of_four_statements_ends_in_one_state_in_every_order() {
         for statement in &all {
             set.insert_verified(statement.clone());
         }
-        let planted = state_with(&set, Some(Planted::AddOutsideARemoversView));
+        let planted = state_with(&set, Fault::AddOutsideARemoversView.into());
         planted_differs += usize::from(as_meaning(&planted, &all) != meant);
     });
     println!("{} histories, {orders} deliveries; the planted bug shows in {planted_differs}", seen.len());

@@ -42,9 +42,9 @@ mod histories;
 #[cfg(test)]
 mod tests;
 
-pub use set::{Inserted, MAX_MEMBERS, MAX_SHOWN, MAX_WAITING, Statements};
 #[doc(hidden)]
-pub use set::{Planted, state_with};
+pub(crate) use set::state_with;
+pub use set::{Inserted, MAX_MEMBERS, MAX_SHOWN, MAX_WAITING, Statements};
 pub use state::{Limit, Member, Removal, State};
 pub use statement::{
     Author, Body, FIRST_UNKNOWN, Kept, MAX_KEPT, MAX_LEN, MAX_NAME, MAX_PARENTS, Newcomer, Signer, Statement,

@@ -8,6 +8,7 @@ use super::bits::Bits;
 use super::state::{Change, Member, Reading, Removal, State, read};
 use super::statement::{Author, Body, Kept, MAX_PARENTS, Statement, StatementError};
 use crate::crypto::{Domain, Hasher, RecoveryPublic, SealingPublic};
+use crate::fault::{Fault, Faults};
 use crate::id::{Chain, DeviceId, JournalId, LogId, StatementId};
 use crate::time::Timestamp;
 
@@ -28,14 +29,6 @@ pub enum Inserted {
     Waits,
     /// It was held, or waiting, before.
     Known,
-}
-
-/// A bug to be planted by a test that must catch it. Production code never names one.
-#[doc(hidden)]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Planted {
-    /// An add counts when *one* remove of its signer had it in view, where every one must have.
-    AddOutsideARemoversView,
 }
 
 #[derive(Debug, Clone)]
@@ -223,7 +216,7 @@ impl Statements {
             self.changes[number].view = view.clone();
         }
         if let (Body::Keep { .. }, Author::Device(signer)) = (held.statement.body(), held.statement.author()) {
-            held.counts = read(&self.changes, &view, None).members.contains(&signer);
+            held.counts = read(&self.changes, &view, Faults::default()).members.contains(&signer);
         }
         held.view = view;
         true
@@ -371,7 +364,7 @@ impl Statements {
     /// at most [`MAX_SHOWN`] bytes in all.
     pub fn adds(&self, device: &DeviceId) -> Vec<&Statement> {
         let mut adds_of: BTreeMap<DeviceId, Vec<&Change>> = BTreeMap::new();
-        for &number in &read(&self.changes, &Bits::below(self.changes.len()), None).adds {
+        for &number in &read(&self.changes, &Bits::below(self.changes.len()), Faults::default()).adds {
             let change = &self.changes[number];
             adds_of.entry(change.device).or_default().push(change);
         }
@@ -416,13 +409,13 @@ impl Statements {
 
     /// What the set says. Computed once for each change of the set.
     pub fn state(&self) -> &State {
-        self.state.get_or_init(|| state_with(self, None))
+        self.state.get_or_init(|| state_with(self, Faults::default()))
     }
 
     /// What the statement's author knew: the state over its ancestors, without keeps. None while it is not complete.
     pub fn members_in_view(&self, id: &StatementId) -> Option<BTreeSet<DeviceId>> {
         let held = &self.held[*self.index.get(id)?];
-        held.complete.then(|| read(&self.changes, &held.view, None).members)
+        held.complete.then(|| read(&self.changes, &held.view, Faults::default()).members)
     }
 
     fn describe(&self, reading: &Reading) -> BTreeMap<DeviceId, Member> {
@@ -463,10 +456,9 @@ impl Statements {
     }
 }
 
-/// What the set says, with a planted bug for tests that must catch one.
-#[doc(hidden)]
-pub fn state_with(statements: &Statements, planted: Option<Planted>) -> State {
-    let reading = read(&statements.changes, &Bits::below(statements.changes.len()), planted);
+/// Computes what the set says, with a fault for tests that must catch one.
+pub(crate) fn state_with(statements: &Statements, faults: Faults) -> State {
+    let reading = read(&statements.changes, &Bits::below(statements.changes.len()), faults);
     let (members, removed) =
         statements.describe(&reading).into_iter().partition(|(device, _)| reading.members.contains(device));
     let mut keeps: BTreeMap<LogId, BTreeSet<(u64, Chain)>> = BTreeMap::new();
@@ -475,9 +467,10 @@ pub fn state_with(statements: &Statements, planted: Option<Planted>) -> State {
         else {
             continue;
         };
-        let counts = match planted {
-            None => held.counts,
-            Some(_) => read(&statements.changes, &held.view, planted).members.contains(&signer),
+        let counts = if faults.has(Fault::AddOutsideARemoversView) {
+            read(&statements.changes, &held.view, faults).members.contains(&signer)
+        } else {
+            held.counts
         };
         if counts {
             for &Kept { incarnation, seq, chain } in logs {

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::bits::Bits;
-use super::set::Planted;
 use super::statement::Author;
 use crate::crypto::SealingPublic;
+use crate::fault::{Fault, Faults};
 use crate::id::{Chain, DeviceId, LogId, StatementId};
 use crate::time::Timestamp;
 
@@ -127,7 +127,7 @@ pub(super) struct Reading {
 }
 
 /// Reads the changes numbered in `within`.
-pub(super) fn read(changes: &[Change], within: &Bits, planted: Option<Planted>) -> Reading {
+pub(super) fn read(changes: &[Change], within: &Bits, faults: Faults) -> Reading {
     let mut adds_by: BTreeMap<Author, Vec<usize>> = BTreeMap::new();
     let mut removes = Vec::new();
     for number in within.iter() {
@@ -164,10 +164,7 @@ pub(super) fn read(changes: &[Change], within: &Bits, planted: Option<Planted>) 
         Author::Recovery => true,
         Author::Device(signer) => removes_of.get(&signer).is_none_or(|removes| {
             let mut in_view = removes.iter().map(|&remove| changes[remove].view.contains(number));
-            match planted {
-                None => in_view.all(|seen| seen),
-                Some(Planted::AddOutsideARemoversView) => in_view.any(|seen| seen),
-            }
+            if faults.has(Fault::AddOutsideARemoversView) { in_view.any(|seen| seen) } else { in_view.all(|seen| seen) }
         }),
     });
     adds.sort_unstable();

@@ -3,6 +3,7 @@
 use super::*;
 use crate::crypto::{DeviceKey, RecoveryPhrase, RecoverySigningKey, SealingPublic, Signature, SignedDomain};
 use crate::error::Code;
+use crate::fault::Fault;
 use crate::id::{Chain, DeviceId, Incarnation, JournalId, LogId, StatementId};
 use crate::time::{Entropy, Timestamp};
 
@@ -173,7 +174,7 @@ fn an_add_must_be_in_view_of_every_remove_of_its_signer() {
     b.remove(12);
     exchange(&mut a.set, &mut b.set);
     assert_eq!(members(&a.set), [10, 11]);
-    let planted = state_with(&a.set, Some(Planted::AddOutsideARemoversView));
+    let planted = state_with(&a.set, Fault::AddOutsideARemoversView.into());
     assert!(planted.is_member(&id(20)), "the planted bug must show");
 }
 

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use super::sides::{Side, talk, two};
 use super::*;
 use crate::crypto::{DeviceKey, Domain, Hasher};
+use crate::fault::{Fault, Faults};
 use crate::id::{BlobId, Chain, EntryId, Incarnation, LogId};
 use crate::log::{Batch, BlobRef, Certificate, Envelope, Head, Operation, OperationKind, Position};
 use crate::membership::Limit;
 use crate::store::conformance::world::{Journal, Seeded, key};
-use crate::store::rules::{self, Claim, Identity, MAX_DEVICE_LOGS, Planted, Received};
+use crate::store::rules::{self, Claim, Identity, MAX_DEVICE_LOGS, Received};
 use crate::store::{Storage, StorageExt, Tx};
 
 /// The device that turned; it need not be there.
@@ -156,7 +157,7 @@ fn certificates_of_entries_that_no_log_names_are_not_held() {
     assert_eq!(hold(&a), 0);
     assert_eq!(after_talking(&mut a, &mut b), [1, 1]);
     assert_eq!(settled(&a, &b), [Some(true); 2]);
-    a.identity.planted = Some(Planted::TakesEveryCertificate);
+    a.identity.faults = Faults::from(Fault::TakesEveryCertificate);
     assert_eq!(hold(&a), 500, "this test must be able to fail");
 }
 
@@ -275,7 +276,7 @@ fn claims_that_nobody_proves_retire_nothing() {
         drawn.len()
     };
     assert!((0..50).all(|n| lie(&mut a, n) == 1));
-    a.identity.planted = Some(Planted::BelievesClaims);
+    a.identity.faults = Faults::from(Fault::BelievesClaims);
     assert!((50..60).map(|n| lie(&mut a, n)).max() > Some(5), "this test must be able to fail");
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::message::{Chunk, MAX_BROUGHT, MAX_NAMES, Name, SetOf};
 use super::request_blobs::{BlobBytes, read_parts, store_parts, unfilled};
 use crate::error::Result;
+use crate::fault::Fault;
 use crate::id::{DeviceId, LogId};
 use crate::log::{Certificate, MAX_BATCH, OpenBatch};
 use crate::membership::Statement;
@@ -362,7 +363,7 @@ fn store_missing(
         }
         Err(error) => return Err(error),
     };
-    if identity.planted == Some(rules::Planted::KeepNotInTheStatementsTransaction) {
+    if identity.faults.has(Fault::KeepNotInTheStatementsTransaction) {
         storage.write(|tx| rules::sign_keeps(tx, identity))?;
     }
     // The statements may have been the peer's own removal: its standing is read again.

@@ -11,10 +11,11 @@ use super::message::{Chunk, MAX_CHUNK_PAYLOAD, MAX_INTRODUCTION, MAX_PAYLOAD, Me
 use super::queue::Requests;
 use super::request::{Arrived, Reply, Request};
 use super::sets::Lacking;
+use crate::fault::{Fault, Faults};
 use crate::id::LogId;
 use crate::log::{Batch, BatchError, Certificate, MAX_OPERATIONS, OperationKind, Placed, Tail};
 use crate::membership::Statement;
-use crate::store::rules::{Claim, Outgoing, Planted, Summary};
+use crate::store::rules::{Claim, Outgoing, Summary};
 
 /// Bytes of a peer's that may wait for the store, and bytes sent that may not be acknowledged.
 const WINDOW: usize = 4 << 20;
@@ -47,14 +48,14 @@ pub struct Config {
     pub window: usize,
     /// A peer that lacks at least so many operations is told the newest entries before any: what is less is there at once.
     pub listing_from: u64,
-    #[doc(hidden)]
-    pub planted: Option<Planted>,
+    /// What a test planted here.
+    pub faults: Faults,
 }
 
 impl Config {
     /// A session of this mode with a window of 4 MiB, that tells the newest entries to whoever lacks 256 operations.
     pub fn new(mode: Mode) -> Self {
-        Self { mode, window: WINDOW, listing_from: 256, planted: None }
+        Self { mode, window: WINDOW, listing_from: 256, faults: Faults::default() }
     }
 }
 
@@ -438,7 +439,7 @@ impl Session {
     /// Bytes of the peer's that are held here and not durable, and of answers to it that it has not read: what a session
     /// takes of memory beside one frame that is being read, one that is being taken apart, and the parts of blobs.
     pub fn held(&self) -> usize {
-        if self.config.planted == Some(Planted::WindowWithoutCount) {
+        if self.config.faults.has(Fault::WindowWithoutCount) {
             return 0;
         }
         self.requests.charged() + self.covers.len() * size_of::<Certificate>() + self.answers
@@ -726,7 +727,7 @@ impl Session {
         self.their_settled = None;
         self.reported = None;
         self.calm = false;
-        if self.config.planted == Some(Planted::AcknowledgeBeforeDurable) {
+        if self.config.faults.has(Fault::AcknowledgeBeforeDurable) {
             self.count_stored(generation);
         }
         let certificates = std::mem::take(&mut self.covers);

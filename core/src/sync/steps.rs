@@ -6,8 +6,9 @@ use super::SessionError;
 use super::message::{MAX_BROUGHT, Message, PROTOCOL, SetOf};
 use super::request::{Answer, Reply, Request};
 use super::session::{Close, Event, Input, Mode, Session, Stand};
+use crate::fault::Fault;
 use crate::log::Tail;
-use crate::store::rules::{Claim, Comparison, Covered, Outgoing, Planted, Received, Standing, Summary};
+use crate::store::rules::{Claim, Comparison, Covered, Outgoing, Received, Standing, Summary};
 
 /// Compares after which a session that gets no further stops trying.
 const MAX_ROUNDS: u32 = 16;
@@ -23,7 +24,7 @@ impl Session {
     pub(super) fn answered(&mut self, reply: Reply) -> Result<(), SessionError> {
         let Reply { standing, answer, .. } = reply;
         let belongs = standing == Standing::Member
-            || (self.config.planted == Some(Planted::StandingFromTheSessionsBeginning) && self.hello.is_some());
+            || (self.config.faults.has(Fault::StandingFromTheSessionsBeginning) && self.hello.is_some());
         if !belongs {
             if self.hello.is_none() && standing == Standing::Unknown && !self.asked_who {
                 self.asked_who = true;
@@ -119,7 +120,7 @@ impl Session {
     /// not heard of a removal would hand it on to the device that was removed. If so, this side compares anew.
     fn waits_for_statements(&mut self, statements: [u8; 16]) -> bool {
         let differ = |stand: &Option<Stand>| stand.as_ref().is_some_and(|stand| stand.statements != statements);
-        let waits = differ(&self.theirs) && self.config.planted != Some(Planted::EntriesBeforeTheRemoval);
+        let waits = differ(&self.theirs) && !self.config.faults.has(Fault::EntriesBeforeTheRemoval);
         if waits && differ(&self.ours) {
             self.look_again();
         }
@@ -373,7 +374,7 @@ impl Session {
 
     fn received(&mut self, log: crate::id::LogId, end: u64, received: Received) -> Result<(), SessionError> {
         let Input { generation, brings, .. } = self.inputs.pop_front().unwrap_or_default();
-        let count = self.config.planted != Some(Planted::AcknowledgeBeforeDurable);
+        let count = !self.config.faults.has(Fault::AcknowledgeBeforeDurable);
         self.untaken |= !matches!(received, Received::Stored { .. } | Received::Known);
         match received {
             Received::Stored { operations, mended } => {

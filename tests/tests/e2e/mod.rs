@@ -9,6 +9,7 @@ mod cutoff;
 mod demo;
 mod devices;
 mod editor;
+mod faults;
 mod imports;
 mod joining;
 mod journal;

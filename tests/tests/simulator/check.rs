@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use afterword_core::crypto::{Domain, Hasher};
 use afterword_core::document::{Actor, EntryDocument};
 use afterword_core::error::{Error, Result};
+use afterword_core::fault::Fault;
 use afterword_core::id::{Chain, ChangeHash, DeviceId, EntryId, LogId, PEOPLE};
 use afterword_core::log::{Batch, ChangeHeader, OperationKind, Position};
 use afterword_core::membership::State;
-use afterword_core::store::rules::{self, Planted, Summary};
+use afterword_core::store::rules::{self, Summary};
 use afterword_core::store::{StorageExt, Tx};
 
 use super::device::{Check, Device, Rule, Violation, broken};
@@ -216,7 +217,7 @@ pub(super) fn final_state(device: &Device) -> Check<BTreeMap<EntryId, Said>> {
     }
     let (before, _) = summary(device)?;
     let mut plain = device.identity.clone();
-    plain.planted = plain.planted.filter(|planted| *planted == Planted::MergeWithoutDependencies);
+    plain.faults = plain.faults.planted().filter(|fault| *fault == Fault::MergeWithoutDependencies).into();
     let changed = store(storage.write(|tx| rules::recompute_all(tx, &plain)))?;
     if changed != 0 || summary(device)?.0 != before {
         return broken(Rule::EqualLogsEqualHeads, format!("making heads again changed {changed} documents"));

@@ -44,7 +44,7 @@ impl Device {
         for entry in entries.iter().copied().filter(|entry| !entry.is_singleton()) {
             if let Some(held) = store.read_sql(|tx| derived::held(tx, entry))? {
                 let mut prepared = held.prepare(&people, Actor::from_bytes(self.actor))?;
-                prepared.planted = self.identity.planted;
+                prepared.faults = self.identity.faults;
                 self.waiting.push((entry, prepared));
             }
         }

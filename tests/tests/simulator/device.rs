@@ -8,11 +8,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use afterword_core::crypto::{DeviceKey, SealingKey, Secret};
 use afterword_core::error::Result;
+use afterword_core::fault::Fault;
 use afterword_core::id::{DeviceId, EntryId, JournalId, LogId};
 use afterword_core::membership::{FIRST_UNKNOWN, Newcomer, Signer, Statement, Statements};
 use afterword_core::store::blobs::Shape;
 use afterword_core::store::derived::Prepared;
-use afterword_core::store::rules::{self, Identity, Planted};
+use afterword_core::store::rules::{self, Identity};
 use afterword_core::store::{Setting, StorageExt};
 use afterword_core::time::{Timestamp, random};
 
@@ -114,7 +115,7 @@ impl Device {
     /// The device that begins a journal.
     pub(super) fn first(
         factory: Factory,
-        planted: Option<Planted>,
+        planted: Option<Fault>,
         rng: &mut Rng,
     ) -> (Self, afterword_core::crypto::RecoveryPhrase, Secret) {
         let phrase = afterword_core::crypto::RecoveryPhrase::generate(rng);
@@ -132,7 +133,7 @@ impl Device {
 
     fn new(
         factory: Factory,
-        planted: Option<Planted>,
+        planted: Option<Fault>,
         rng: &mut Rng,
         journal: JournalId,
         key: DeviceKey,
@@ -140,11 +141,11 @@ impl Device {
         secret: &Secret,
     ) -> Self {
         let mut identity = Identity::new(journal, key, secret);
-        identity.planted = planted;
+        identity.faults = planted.into();
         let mut rng = rng.split();
         // Commits are short here: so that some are stored as they came, and some line by line.
         identity.pack_from = 200 + rng.below(1500);
-        let vector = (planted == Some(Planted::VectorNotInTheTransaction)).then(BTreeMap::new);
+        let vector = (planted == Some(Fault::VectorNotInTheTransaction)).then(BTreeMap::new);
         Self {
             identity,
             sealing,
@@ -181,7 +182,7 @@ impl Device {
         let journal = self.identity.journal;
         let (key, sealing) = (DeviceKey::generate(rng), SealingKey::generate(rng));
         let newcomer = Newcomer::new(&key, &journal, sealing.public(), "newcomer")?;
-        let planted = self.identity.planted;
+        let planted = self.identity.faults.planted();
         self.state_with(|set, key| {
             Ok(Statement::add(Signer::Device(key), &journal, &set.seen(), newcomer, Timestamp(0))?)
         })?;

@@ -145,7 +145,7 @@ pub(super) enum Blow {
 pub(super) struct Power {
     /// At how many more commits the power goes.
     pub(super) fuse: Option<(u32, Blow)>,
-    /// With [`Planted::VectorNotInTheTransaction`](afterword_core::store::rules::Planted): how far each log is held, in
+    /// With [`Fault::VectorNotInTheTransaction`](afterword_core::store::fault::Fault): how far each log is held, in
     /// a table that is written in a transaction of its own.
     pub(super) vector: Option<BTreeMap<LogId, Position>>,
 }

@@ -10,10 +10,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use afterword_core::crypto::{DeviceKey, SealingKey};
 use afterword_core::error::Error;
+use afterword_core::fault::Fault;
 use afterword_core::id::{BlobId, Chain, DeviceId, EntryId, Incarnation, LogId};
 use afterword_core::log::{Batch, BlobRef, Certificate, Envelope, Head, Operation, OperationKind, Position};
 use afterword_core::membership::{Author, Body, Kept, Newcomer, Signer, Statement};
-use afterword_core::store::rules::{self, ChainPoint, Claim, Planted, UnfilledBlob};
+use afterword_core::store::rules::{self, ChainPoint, Claim, UnfilledBlob};
 use afterword_core::store::{Setting, StorageExt};
 use afterword_core::sync::{
     Config, FrameReader, MAX_PAYLOAD, Message, Mode, PROTOCOL, Session, SetOf, Stream, frame, serve_request,
@@ -194,8 +195,8 @@ impl Turned {
     /// One session with an honest device: it says hello, compares, and does as it likes.
     fn visits(&mut self, world: &mut World, at: usize, act: Act) -> Check {
         let peer = self.home.id();
-        let planted = world.planted();
-        let config = Config { planted, window: WINDOW, ..Config::new(Mode::Live) };
+        let faults = world.planted().into();
+        let config = Config { faults, window: WINDOW, ..Config::new(Mode::Live) };
         let mut visit = Visit { session: Session::new(config), peer, heard: FrameReader::new(MAX_PAYLOAD) };
         let identity = world.homes[at].identity.clone();
         visit.serve(&mut world.homes[at])?;
@@ -420,11 +421,11 @@ fn act(world: &mut World, turned: &mut Turned, honest: usize) -> Check {
 }
 
 /// The bugs that this must catch.
-pub(super) const PLANTED: [(Planted, Rule); 6] = [
-    (Planted::TakesEveryCertificate, Rule::HoldingsAreBounded),
-    (Planted::TakesEveryLog, Rule::HoldingsAreBounded),
-    (Planted::BelievesClaims, Rule::ClaimsAreProved),
-    (Planted::WindowWithoutCount, Rule::MemoryIsBounded),
-    (Planted::StatementsNotCached, Rule::SavesCostTheSame),
-    (Planted::KeepForEachLog, Rule::HoldingsAreBounded),
+pub(super) const PLANTED: [(Fault, Rule); 6] = [
+    (Fault::TakesEveryCertificate, Rule::HoldingsAreBounded),
+    (Fault::TakesEveryLog, Rule::HoldingsAreBounded),
+    (Fault::BelievesClaims, Rule::ClaimsAreProved),
+    (Fault::WindowWithoutCount, Rule::MemoryIsBounded),
+    (Fault::StatementsNotCached, Rule::SavesCostTheSame),
+    (Fault::KeepForEachLog, Rule::HoldingsAreBounded),
 ];

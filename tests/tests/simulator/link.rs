@@ -3,10 +3,11 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use afterword_core::error::Error;
+use afterword_core::fault::Fault;
 use afterword_core::id::{DeviceId, LogId};
 use afterword_core::log::{Batch, Position, Tail};
 use afterword_core::store::StorageExt;
-use afterword_core::store::rules::{self, Planted, Received};
+use afterword_core::store::rules::{self, Received};
 use afterword_core::sync::{
     Answer, Close, Config, Event, FrameReader, MAX_PAYLOAD, Message, Mode, Reply, Request, Session, SessionError,
     Stream, frame, serve_request,
@@ -99,10 +100,15 @@ fn lane(stream: Stream) -> usize {
 }
 
 impl Link {
-    pub(super) fn new(homes: [usize; 2], modes: [Mode; 2], planted: Option<Planted>) -> Self {
+    pub(super) fn new(homes: [usize; 2], modes: [Mode; 2], planted: Option<Fault>) -> Self {
         let side = |at: usize| Side {
             home: homes[at],
-            session: Session::new(Config { planted, window: WINDOW, listing_from: FEW, ..Config::new(modes[at]) }),
+            session: Session::new(Config {
+                faults: planted.into(),
+                window: WINDOW,
+                listing_from: FEW,
+                ..Config::new(modes[at])
+            }),
             request: None,
             reply: None,
             news: false,
@@ -289,7 +295,8 @@ fn serve(side: &mut Side, other: &Side, homes: &mut [Device], request: Request, 
     let mut identity = device.identity.clone();
     if !std::mem::replace(&mut side.served_a_summary, true) {
         // The planted bug is to believe for the whole session what was true when it began.
-        identity.planted = identity.planted.filter(|bug| *bug != Planted::StandingFromTheSessionsBeginning);
+        let faults = identity.faults.planted().filter(|fault| *fault != Fault::StandingFromTheSessionsBeginning);
+        identity.faults = faults.into();
     }
     let (storage, blobs) = (device.storage(), device.blobs.clone());
     let own: Vec<_> = match &request {

@@ -168,7 +168,7 @@ fn seeds() {
 }
 
 /// A journal in which a member turns.
-fn hostile(seed: u64, planted: Option<afterword_core::store::rules::Planted>) -> (World, device::Check) {
+fn hostile(seed: u64, planted: Option<afterword_core::fault::Fault>) -> (World, device::Check) {
     let mut world = World::new(Kind { seed, steps: 0, planted, factory: disk::memory });
     let ended = hostile::story(&mut world);
     (world, ended)

@@ -3,7 +3,7 @@
 //! "Diff against current text" is caught in the document's own tests, and "resumption on" in the transport's: neither
 //! exists down here.
 
-use afterword_core::store::rules::Planted;
+use afterword_core::fault::Fault;
 
 use super::device::{Check, Rule};
 use super::directed;
@@ -18,11 +18,11 @@ use super::{disk, kind};
 const MOST_SEEDS: u64 = 1000;
 
 /// Some random run breaks one of `rules` with the bug, and keeps all of them without.
-fn caught_by_chance(planted: Planted, rules: &[Rule]) {
+fn caught_by_chance(planted: Fault, rules: &[Rule]) {
     caught_by_chance_on(disk::memory, planted, rules);
 }
 
-fn caught_by_chance_on(factory: Factory, planted: Planted, rules: &[Rule]) {
+fn caught_by_chance_on(factory: Factory, planted: Fault, rules: &[Rule]) {
     let kind = |seed: u64| Kind { factory, ..kind(seed) };
     for seed in 0..MOST_SEEDS {
         let Err(violation) = World::new(Kind { planted: Some(planted), ..kind(seed) }).run() else { continue };
@@ -37,12 +37,12 @@ fn caught_by_chance_on(factory: Factory, planted: Planted, rules: &[Rule]) {
 }
 
 /// A directed history breaks `rule` with the bug, and keeps all rules without.
-fn caught_by(planted: Planted, rule: Rule, history: fn(&mut World) -> Check) {
+fn caught_by(planted: Fault, rule: Rule, history: fn(&mut World) -> Check) {
     caught_on(disk::memory, planted, rule, history);
 }
 
-fn caught_on(factory: Factory, planted: Planted, rule: Rule, history: fn(&mut World) -> Check) {
-    let run = |planted: Option<Planted>| {
+fn caught_on(factory: Factory, planted: Fault, rule: Rule, history: fn(&mut World) -> Check) {
+    let run = |planted: Option<Fault>| {
         let mut world = World::new(Kind { seed: 1, steps: 0, planted, factory });
         // The rule at the answering side would speak first; what a peer must never get is the rule in question.
         world.ledger.ignored = (rule == Rule::RemovedGetsNothing).then_some(Rule::OnlyMembersAreServed);
@@ -56,92 +56,92 @@ fn caught_on(factory: Factory, planted: Planted, rule: Rule, history: fn(&mut Wo
 
 #[test]
 fn acknowledge_before_durable_is_caught() {
-    caught_by_chance(Planted::AcknowledgeBeforeDurable, &[Rule::AcknowledgedIsDurable]);
+    caught_by_chance(Fault::AcknowledgeBeforeDurable, &[Rule::AcknowledgedIsDurable]);
 }
 
 #[test]
 fn merge_without_dependencies_is_caught() {
-    caught_by_chance(Planted::MergeWithoutDependencies, &[Rule::ReadyIsComplete]);
+    caught_by_chance(Fault::MergeWithoutDependencies, &[Rule::ReadyIsComplete]);
 }
 
 #[test]
 fn vector_not_in_the_transaction_is_caught() {
-    caught_by_chance(Planted::VectorNotInTheTransaction, &[Rule::NothingIsLost]);
+    caught_by_chance(Fault::VectorNotInTheTransaction, &[Rule::NothingIsLost]);
 }
 
 #[test]
 fn hole_without_certificate_is_caught() {
-    caught_by_chance(Planted::HoleWithoutCertificate, &[Rule::ErasedIsErased]);
+    caught_by_chance(Fault::HoleWithoutCertificate, &[Rule::ErasedIsErased]);
 }
 
 #[test]
 fn standing_from_the_sessions_beginning_is_caught() {
-    let bug = Planted::StandingFromTheSessionsBeginning;
+    let bug = Fault::StandingFromTheSessionsBeginning;
     caught_by_chance(bug, &[Rule::OnlyMembersAreServed, Rule::RemovedGetsNothing]);
     caught_by(bug, Rule::RemovedGetsNothing, directed::removed_while_a_session_is_open);
 }
 
 #[test]
 fn entries_before_the_removal_are_caught() {
-    caught_by_chance(Planted::EntriesBeforeTheRemoval, &[Rule::RemovalGoesFirst]);
+    caught_by_chance(Fault::EntriesBeforeTheRemoval, &[Rule::RemovalGoesFirst]);
 }
 
 #[test]
 fn rollback_ignored_is_caught() {
-    caught_by_chance(Planted::RollbackIgnored, &[Rule::NoAppendAfterRollback]);
-    caught_by(Planted::RollbackIgnored, Rule::NoAppendAfterRollback, directed::rolled_back_and_writing_on);
+    caught_by_chance(Fault::RollbackIgnored, &[Rule::NoAppendAfterRollback]);
+    caught_by(Fault::RollbackIgnored, Rule::NoAppendAfterRollback, directed::rolled_back_and_writing_on);
 }
 
 #[test]
 fn writing_more_than_is_read_is_caught() {
-    caught_by(Planted::WritesMoreThanIsRead, Rule::WrittenIsRead, directed::written_over_at_length);
+    caught_by(Fault::WritesMoreThanIsRead, Rule::WrittenIsRead, directed::written_over_at_length);
 }
 
 #[test]
 fn add_outside_a_removers_view_is_caught() {
-    let bug = Planted::AddOutsideARemoversView;
+    let bug = Fault::AddOutsideARemoversView;
     caught_by(bug, Rule::OnlyMembersAreServed, directed::added_outside_one_removers_view);
     caught_by(bug, Rule::RemovedGetsNothing, directed::added_outside_one_removers_view);
 }
 
 #[test]
 fn keep_not_in_the_statements_transaction_is_caught() {
-    let bug = Planted::KeepNotInTheStatementsTransaction;
+    let bug = Fault::KeepNotInTheStatementsTransaction;
     caught_by_chance(bug, &[Rule::SessionsEndWell, Rule::Convergence, Rule::AcknowledgedIsDurable]);
     caught_by(bug, Rule::SessionsEndWell, directed::power_cut_between_a_removal_and_its_keeps);
 }
 
 #[test]
 fn a_pack_that_drops_an_operation_is_caught() {
-    caught_by_chance(Planted::PackDropsTheLast, &[Rule::NothingIsLost]);
+    caught_by_chance(Fault::PackDropsTheLast, &[Rule::NothingIsLost]);
 }
 
 #[test]
 fn announcing_what_is_erased_is_caught() {
-    caught_by_chance(Planted::AnnouncesTheErased, &[Rule::ErasedIsErased]);
+    caught_by_chance(Fault::AnnouncesTheErased, &[Rule::ErasedIsErased]);
 }
 
 #[test]
 fn a_repair_that_forgets_the_rest_is_caught() {
     // In memory the repair is a model; the bug is in the one that ships.
-    let bug = Planted::RepairForgetsTheRest;
+    let bug = Fault::RepairForgetsTheRest;
     caught_on(sqlite::sqlite, bug, Rule::NothingIsLost, repair::damaged_again_and_again);
 }
 
 #[test]
 fn forgetting_what_is_not_understood_is_caught() {
-    caught_by_chance(Planted::ForgetsTheUnknown, &[Rule::SessionsEndWell, Rule::Convergence]);
+    caught_by_chance(Fault::ForgetsTheUnknown, &[Rule::SessionsEndWell, Rule::Convergence]);
 }
 
 #[test]
 fn deriving_what_has_moved_on_is_caught() {
     // Only SQLite derives.
-    caught_by_chance_on(sqlite::sqlite, Planted::DerivesWhatHasMovedOn, &[Rule::DerivedIsTheLogs]);
+    caught_by_chance_on(sqlite::sqlite, Fault::DerivesWhatHasMovedOn, &[Rule::DerivedIsTheLogs]);
 }
 
 #[test]
 fn deriving_what_was_erased_is_caught() {
-    caught_by_chance_on(sqlite::sqlite, Planted::DerivesTheErased, &[Rule::ErasedIsErased]);
+    caught_by_chance_on(sqlite::sqlite, Fault::DerivesTheErased, &[Rule::ErasedIsErased]);
 }
 
 #[test]

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use afterword_core::crypto::Secret;
 use afterword_core::error::{Error, Result};
+use afterword_core::fault::Fault;
 use afterword_core::id::EntryId;
 use afterword_core::log::Batch;
-use afterword_core::store::rules::{Packing, Planted};
+use afterword_core::store::rules::Packing;
 use afterword_core::sync::Mode;
 
 use super::check::{self, Ledger, summary, truth};
@@ -26,7 +27,7 @@ const MOST_INBOX: usize = 40;
 pub(super) struct Kind {
     pub(super) seed: u64,
     pub(super) steps: usize,
-    pub(super) planted: Option<Planted>,
+    pub(super) planted: Option<Fault>,
     pub(super) factory: Factory,
 }
 
@@ -644,7 +645,7 @@ impl World {
         turned
     }
 
-    pub(super) fn planted(&self) -> Option<Planted> {
+    pub(super) fn planted(&self) -> Option<Fault> {
         self.kind.planted
     }
 

@@ -2,11 +2,12 @@
 
 use afterword_core::document::{Actor, Editor, EntryDocument, MAIN_SECTION, PeopleDocument, TextField};
 use afterword_core::error::{Error, Result};
+use afterword_core::fault::Fault;
 use afterword_core::id::{EntryId, PEOPLE};
 use afterword_core::journal::people::{Person, in_text};
 use afterword_core::log::{BlobRef, Envelope, Head, Operation, OperationKind};
 use afterword_core::store::derived;
-use afterword_core::store::rules::{self, Packing, Planted};
+use afterword_core::store::rules::{self, Packing};
 use afterword_core::store::{StorageExt, Tx};
 use afterword_core::time::{Timestamp, random};
 use automerge::transaction::{CommitOptions, Transactable};
@@ -174,7 +175,7 @@ impl Device {
     pub(super) fn write_over(&mut self, entry: EntryId, text: &str) -> Result<Head> {
         let changes = self.storage().read(|tx| tx.changes(entry))?;
         let chunks: Vec<&[u8]> = changes.iter().map(|change| change.chunk.as_slice()).collect();
-        let chunks = if self.identity.planted == Some(Planted::WritesMoreThanIsRead) {
+        let chunks = if self.identity.faults.has(Fault::WritesMoreThanIsRead) {
             let mut doc = self.storage().read(|tx| load(tx, entry))?;
             doc.set_actor(ActorId::from(self.actor));
             let parts = Parts::of(&doc).ok_or_else(|| Error::internal("no entry"))?;

@@ -13,6 +13,7 @@ use crate::crypto::{RecoveryPhrase, Secret};
 use crate::engine::alone::{PASSPHRASE, environment};
 use crate::engine::home::{Device, found};
 use crate::engine::{Engine, ServeEvent, ServeOptions};
+use crate::fault::Fault;
 use crate::id::EntryId;
 use crate::journal::{Kind, NewEntry};
 use crate::store::conformance::world::Seeded;
@@ -91,10 +92,10 @@ fn has(engine: &Engine, entry: EntryId) -> bool {
 }
 
 /// 0 removes 2, both others being up; answers whether each of them has what 0 wrote just before.
-fn removes(planted: Option<Planted>) -> [bool; 2] {
+fn removes(planted: Option<Fault>) -> [bool; 2] {
     let folder = tempfile::tempdir().unwrap();
     let [mut remover, stays, goes] = devices::<3>(folder.path());
-    Arc::get_mut(&mut remover.shared).unwrap().identity.planted = planted;
+    Arc::get_mut(&mut remover.shared).unwrap().identity.faults = planted.into();
     let (stays, goes) = (Arc::new(stays), Arc::new(goes));
     let up = [serving(&stays, |_| {}), serving(&goes, |_| {})];
     for one in &up {
@@ -116,7 +117,7 @@ fn a_removal_gives_nothing_to_the_device_that_goes() {
 /// The test above would see it: what the program once did.
 #[test]
 fn a_sync_before_the_removal_is_caught() {
-    assert_eq!(removes(Some(Planted::SyncsBeforeTheRemoval)), [true, true]);
+    assert_eq!(removes(Some(Fault::SyncsBeforeTheRemoval)), [true, true]);
 }
 
 #[test]

@@ -12,10 +12,10 @@ use super::super::alone::{again, made};
 use super::super::deriving;
 use super::super::entries::append_changes;
 use super::*;
+use crate::fault::{Fault, Faults};
 use crate::journal::{Kind, NewEntry};
 use crate::store::StorageExt;
 use crate::store::derived::Filter;
-use crate::store::rules::Planted;
 
 fn note(title: &str, body: &str) -> NewEntry {
     NewEntry { kind: Kind::Note, title: title.into(), body: body.into(), sections: vec![], happened: None }
@@ -92,7 +92,7 @@ fn an_entry_over_which_the_process_ended_twice_is_left_out_and_named_and_all_els
 #[test]
 fn planted_an_entry_that_ended_the_process_twice_is_opened_again() {
     let (_folder, mut engine) = made();
-    Arc::get_mut(&mut engine.shared).unwrap().identity.planted = Some(Planted::OpensWhatEndedTheProcess);
+    Arc::get_mut(&mut engine.shared).unwrap().identity.faults = Faults::from(Fault::OpensWhatEndedTheProcess);
     let id = swollen(&engine, 2 * LARGE as usize);
     settle(&engine);
     die_over(&engine, id);

@@ -13,10 +13,10 @@ use super::list::ListRow;
 use super::people::{people, store_people};
 use crate::document::{self, Actor};
 use crate::error::{Error, Result};
+use crate::fault::{Fault, Faults};
 use crate::id::{EntryId, LIBRARY, PEOPLE};
 use crate::journal::Entry;
 use crate::journal::people::{People, names_in, tokens_in};
-use crate::store::rules::Planted;
 use crate::store::sqlite::{Draft, Projection, SqliteTx, search};
 use crate::store::tx::{StoredChange, Tx};
 
@@ -48,8 +48,8 @@ pub struct Prepared {
     pub opened: bool,
     refused: usize,
     operations: u64,
-    #[doc(hidden)]
-    pub planted: Option<Planted>,
+    /// What a test planted here.
+    pub faults: Faults,
 }
 
 /// What a refresh did.
@@ -160,7 +160,7 @@ impl Held {
             opened: false,
             refused: 0,
             operations: weight(&changes),
-            planted: None,
+            faults: Faults::default(),
         };
         if is_readable(&changes) {
             let mut read = read(entry, changes, actor)?;
@@ -194,8 +194,8 @@ impl Prepared {
             })
             .map_err(sql)?;
         let Some((version, stale, texts)) = found else { return Ok(false) };
-        let erased = self.planted == Some(Planted::DerivesTheErased) && tx.is_erased(self.entry)?;
-        if version != self.version && self.planted != Some(Planted::DerivesWhatHasMovedOn) && !erased {
+        let erased = self.faults.has(Fault::DerivesTheErased) && tx.is_erased(self.entry)?;
+        if version != self.version && !self.faults.has(Fault::DerivesWhatHasMovedOn) && !erased {
             return Ok(false);
         }
         if stale == 0 && !erased {

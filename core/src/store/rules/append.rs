@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::documents::{Digest, link};
-use super::identity::{Identity, Planted};
+use super::identity::Identity;
 use super::members;
 use crate::error::{Code, Error, Result};
+use crate::fault::Fault;
 use crate::id::{Incarnation, LogId};
 use crate::log::{Head, MAX_BATCH, Operation, Placed, Position};
 use crate::store::statements::put_together;
@@ -63,9 +64,10 @@ pub fn append(
         position = position.after(&operation);
         placed.push((position, if erased { operation.without_body() } else { operation }));
     }
-    let set = match identity.planted {
-        Some(Planted::StatementsNotCached) => Arc::new(put_together(tx.statements()?)?),
-        _ => members::statements(tx)?,
+    let set = if identity.faults.has(Fault::StatementsNotCached) {
+        Arc::new(put_together(tx.statements()?)?)
+    } else {
+        members::statements(tx)?
     };
     let tips = set.seen();
     let head = Head::sign(&identity.key, log, position, tips);

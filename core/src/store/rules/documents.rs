@@ -5,9 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::identity::{Identity, Planted};
+use super::identity::Identity;
 use crate::crypto::Hasher;
 use crate::error::Result;
+use crate::fault::Fault;
 use crate::id::{ChangeHash, EntryId};
 use crate::log::{ChangeHeader, OperationKind, Placed};
 use crate::store::tx::{DocumentState, Setting, Tx};
@@ -73,9 +74,7 @@ pub(super) fn link(tx: &mut dyn Tx, identity: &Identity, digest: &mut Digest, op
     let before = state.heads.clone();
     let mut ready = true;
     for dependency in dependencies {
-        if tx.change_ready(entry, *dependency)? != Some(true)
-            && identity.planted != Some(Planted::MergeWithoutDependencies)
-        {
+        if tx.change_ready(entry, *dependency)? != Some(true) && !identity.faults.has(Fault::MergeWithoutDependencies) {
             tx.add_wait(entry, *dependency, hash)?;
             ready = false;
         }

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use super::append::append;
 use super::documents::Digest;
-use super::identity::{Identity, Planted};
+use super::identity::Identity;
 use super::members;
 use crate::error::{Code, Error, Result};
+use crate::fault::Fault;
 use crate::id::EntryId;
 use crate::log::{Certificate, CertificateSum, Operation};
 use crate::membership::State;
@@ -49,7 +50,7 @@ pub fn apply_certificate(tx: &mut dyn Tx, identity: &Identity, certificate: &Cer
             "nothing was changed; if it comes from a device of yours, update Afterword there",
         ));
     }
-    if !tx.is_named(certificate.entry)? && identity.planted != Some(Planted::TakesEveryCertificate) {
+    if !tx.is_named(certificate.entry)? && !identity.faults.has(Fault::TakesEveryCertificate) {
         return Ok(false);
     }
     apply(tx, identity, certificate)

@@ -3,62 +3,9 @@
 use super::receive::MAX_DEVICE_LOGS;
 use crate::crypto::{DeviceKey, Domain, HashKey, Secret};
 use crate::error::{Error, Result};
+use crate::fault::Faults;
 use crate::id::{DeviceId, JournalId};
 use crate::store::tx::{Setting, Tx, journal_of};
-
-/// Bugs that the simulator plants to show that it would find them. Never set outside tests.
-#[doc(hidden)]
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Planted {
-    /// The session acknowledges a batch when it arrives, not when it is durable.
-    AcknowledgeBeforeDurable,
-    /// A change is ready though its dependencies are not held.
-    MergeWithoutDependencies,
-    /// How far a log is held is written in a transaction of its own.
-    VectorNotInTheTransaction,
-    /// An add counts though a remove of its signer had not seen it.
-    AddOutsideARemoversView,
-    /// A keep is signed in a later transaction than the statement that calls for it.
-    KeepNotInTheStatementsTransaction,
-    /// A missing body is accepted without an erase certificate.
-    HoleWithoutCertificate,
-    /// A removed device's session goes on: what was known when it began still counts.
-    StandingFromTheSessionsBeginning,
-    /// What is read for a member goes out though this device has heard of a removal since it compared with it.
-    EntriesBeforeTheRemoval,
-    /// Before a device is removed, this one syncs with everybody, the one that goes included.
-    SyncsBeforeTheRemoval,
-    /// A device goes on appending to an incarnation that a peer holds further.
-    RollbackIgnored,
-    /// A pack leaves out the last of the operations that it stands for.
-    PackDropsTheLast,
-    /// What a peer announces is kept, whether or not it was erased here.
-    AnnouncesTheErased,
-    /// A repair does not write down again what can be read behind the damage.
-    RepairForgetsTheRest,
-    /// Rows that were prepared are written though the log says something else since, and the mark is taken away.
-    DerivesWhatHasMovedOn,
-    /// A large document over which the process ended as often as it may is opened all the same.
-    OpensWhatEndedTheProcess,
-    /// Rows that were prepared are written though their entry was erased since.
-    DerivesTheErased,
-    /// What another device's statement says that this version does not understand is not stored.
-    ForgetsTheUnknown,
-    /// A certificate is held though no operation names its entry.
-    TakesEveryCertificate,
-    /// A device's logs are taken, however many they are.
-    TakesEveryLog,
-    /// A peer's word that it holds our log further is believed.
-    BelievesClaims,
-    /// What a peer sends is not counted while it waits for the store.
-    WindowWithoutCount,
-    /// A removed device's logs are kept by a statement for each.
-    KeepForEachLog,
-    /// The statements are read and checked again in every transaction.
-    StatementsNotCached,
-    /// A text is written over in one change, however long it is, and nobody asks whether a reader takes that.
-    WritesMoreThanIsRead,
-}
 
 /// This device, in this journal.
 #[derive(Debug, Clone)]
@@ -78,8 +25,8 @@ pub struct Identity {
     pub pack_from: usize,
     /// The most logs of one device that are held: [`MAX_DEVICE_LOGS`], but in a simulation, where few are many.
     pub device_logs: usize,
-    #[doc(hidden)]
-    pub planted: Option<Planted>,
+    /// What a test planted here.
+    pub faults: Faults,
 }
 
 const PACK_FROM: usize = 32 << 10;
@@ -95,7 +42,7 @@ impl Identity {
             discovery: HashKey::derive(Domain::DiscoveryKey, secret.expose()),
             pack_from: PACK_FROM,
             device_logs: MAX_DEVICE_LOGS,
-            planted: None,
+            faults: Faults::default(),
         }
     }
 

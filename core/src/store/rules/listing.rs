@@ -3,8 +3,9 @@
 //! A log is sent from its beginning, so the newest entries come last. Their list rows go before, and stand in the list of
 //! the device that is still empty, marked as arriving, until the entries themselves are there.
 
-use super::identity::{Identity, Planted};
+use super::identity::Identity;
 use crate::error::Result;
+use crate::fault::Fault;
 use crate::id::DeviceId;
 use crate::journal::Boxed;
 use crate::store::derived::ListRow;
@@ -48,7 +49,7 @@ fn is_proper(row: &ListRow) -> bool {
 /// Takes in what `from` announced: rows of entries that were never heard of here, and that nobody erased. Answers how
 /// many those are. A row that no listing says is left out; its entry comes all the same.
 pub fn announced(tx: &mut dyn Tx, identity: &Identity, from: DeviceId, rows: Vec<ListRow>) -> Result<u64> {
-    let blind = identity.planted == Some(Planted::AnnouncesTheErased);
+    let blind = identity.faults.has(Fault::AnnouncesTheErased);
     let mut new = Vec::with_capacity(rows.len());
     for row in rows {
         let erased = tx.is_erased(row.id)? && !blind;

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::identity::{Identity, Planted};
+use super::identity::Identity;
 use crate::error::Result;
+use crate::fault::Fault;
 use crate::id::DeviceId;
 use crate::membership::{self, Author, Inserted, Kept, Limit, MAX_KEPT, State, Statement, Statements};
 use crate::store::tx::Tx;
@@ -28,11 +29,10 @@ pub fn statements(tx: &mut dyn Tx) -> Result<Arc<Statements>> {
 
 /// What the statements say.
 pub fn state<'a>(identity: &Identity, set: &'a Statements) -> Cow<'a, State> {
-    match identity.planted {
-        Some(Planted::AddOutsideARemoversView) => {
-            Cow::Owned(membership::state_with(set, Some(membership::Planted::AddOutsideARemoversView)))
-        }
-        _ => Cow::Borrowed(set.state()),
+    if identity.faults.has(Fault::AddOutsideARemoversView) {
+        Cow::Owned(membership::state_with(set, identity.faults))
+    } else {
+        Cow::Borrowed(set.state())
     }
 }
 
@@ -46,7 +46,7 @@ pub fn standing_under(tx: &mut dyn Tx, identity: &Identity, device: &DeviceId) -
     let set = statements(tx)?;
     let hash = set.set_hash();
     let state = state(identity, &set);
-    let believed = identity.planted == Some(Planted::StandingFromTheSessionsBeginning) && state.ever_added(device);
+    let believed = identity.faults.has(Fault::StandingFromTheSessionsBeginning) && state.ever_added(device);
     let standing = if state.is_member(device) || believed {
         Standing::Member
     } else if state.ever_added(device) {
@@ -74,15 +74,15 @@ pub fn add_statements(tx: &mut dyn Tx, identity: &Identity, new: Vec<Statement>)
             }
         }
     }
-    if added > 0 && identity.planted != Some(Planted::KeepNotInTheStatementsTransaction) {
+    if added > 0 && !identity.faults.has(Fault::KeepNotInTheStatementsTransaction) {
         sign_keeps(tx, identity)?;
     }
     Ok(added)
 }
 
-/// The planted bug.
+/// Returns whether a fault keeps this statement out.
 fn forgets(identity: &Identity, statement: &Statement) -> bool {
-    identity.planted == Some(Planted::ForgetsTheUnknown)
+    identity.faults.has(Fault::ForgetsTheUnknown)
         && statement.is_unknown()
         && statement.author() != Author::Device(identity.device())
 }
@@ -108,7 +108,7 @@ pub fn sign_keeps(tx: &mut dyn Tx, identity: &Identity) -> Result<()> {
             further.entry(log.device).or_default().push(Kept::new(&log, position.seq, position.chain));
         }
     }
-    let each = if identity.planted == Some(Planted::KeepForEachLog) { 1 } else { MAX_KEPT };
+    let each = if identity.faults.has(Fault::KeepForEachLog) { 1 } else { MAX_KEPT };
     // Keeps of one moment know the same, and not each other.
     let seen = set.seen();
     for (device, logs) in further {

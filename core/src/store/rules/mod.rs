@@ -16,7 +16,7 @@ mod summary;
 pub use append::{append, current_log, retire_incarnation};
 pub use documents::{leave_digest, link_all, recompute_all, relink};
 pub use erase::{apply_certificate, erase, recount_certificates};
-pub use identity::{Identity, Planted};
+pub use identity::Identity;
 pub use listing::{MOST_ROWS, announced, listing};
 pub use members::{Standing, add_statements, sign_keeps, standing, standing_under, state, statements};
 pub use pack::{Packing, pack};

@@ -1,7 +1,8 @@
 //! Packing: older operations leave their rows for blocks, a little at a time and never on the way of a write.
 
-use super::identity::{Identity, Planted};
+use super::identity::Identity;
 use crate::error::Result;
+use crate::fault::Fault;
 use crate::id::LogId;
 use crate::log::Block;
 use crate::store::tx::Tx;
@@ -46,7 +47,7 @@ pub fn pack(tx: &mut dyn Tx, identity: &Identity, packing: &Packing) -> Result<u
             },
         };
         let mut operations = tx.operations(log, run.from, to)?;
-        if identity.planted == Some(Planted::PackDropsTheLast) {
+        if identity.faults.has(Fault::PackDropsTheLast) {
             operations.pop();
         }
         tx.pack(log, run.from, to, &Block::pack(&operations))?;

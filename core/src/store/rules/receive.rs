@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::append::{append, retire_incarnation};
 use super::documents::{Digest, link, relink_into};
 use super::erase::{apply, erase_again, is_sound};
-use super::identity::{Identity, Planted};
+use super::identity::Identity;
 use super::members;
 use crate::error::Result;
+use crate::fault::Fault;
 use crate::id::{ChangeHash, Incarnation, LogId};
 use crate::log::{Certificate, Envelope, MAX_BATCH, OpenBatch, Operation, OperationKind, Placed, Position};
 use crate::membership::{Limit, State};
@@ -115,7 +116,7 @@ pub fn receive(
         let entry = operation.envelope.entry;
         if covers.contains_key(&entry) || tx.is_erased(entry)? {
             erased.insert(entry);
-        } else if !operation.held && identity.planted != Some(Planted::HoleWithoutCertificate) {
+        } else if !operation.held && !identity.faults.has(Fault::HoleWithoutCertificate) {
             return Ok(Received::Refused("a body missing without an erase certificate"));
         }
     }
@@ -144,7 +145,7 @@ pub fn receive(
 
 /// Whether another log of this device may be held: those that a member's keep names always, else [`MAX_DEVICE_LOGS`].
 pub(super) fn has_room(tx: &mut dyn Tx, identity: &Identity, state: &State, log: &LogId) -> Result<bool> {
-    if state.is_kept(log) || identity.planted == Some(Planted::TakesEveryLog) {
+    if state.is_kept(log) || identity.faults.has(Fault::TakesEveryLog) {
         return Ok(true);
     }
     Ok(tx.count_logs(Some(log.device))? < identity.device_logs && tx.count_logs(None)? < MAX_LOGS)
@@ -173,7 +174,7 @@ fn retire_if_own(tx: &mut dyn Tx, identity: &Identity, entropy: &mut dyn Entropy
     let current = tx.setting(Setting::Incarnation)?.and_then(|bytes| Incarnation::from_slice(&bytes));
     let own = log.device == identity.device()
         && current == Some(log.incarnation)
-        && identity.planted != Some(Planted::RollbackIgnored);
+        && !identity.faults.has(Fault::RollbackIgnored);
     if own {
         retire_incarnation(tx, entropy)?;
     }

@@ -6,11 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use super::append::{current_log, retire_incarnation};
 use super::erase::certificate_sum;
-use super::identity::{Identity, Planted};
+use super::identity::Identity;
 use super::members;
 use super::receive::has_room;
 use crate::crypto::Hasher;
 use crate::error::Result;
+use crate::fault::Fault;
 use crate::id::{BlobId, EntryId, LogId};
 use crate::log::{Batch, Certificate, MAX_BATCH, Position, Vector};
 use crate::store::tx::{Setting, Tx, WantedBlob};
@@ -166,7 +167,7 @@ pub fn compare(
         }
     }
     let further = |log: &LogId| claimed.get(log).is_some_and(|claim| held.get(log).is_none_or(|at| claim.seq > at.seq));
-    if identity.planted == Some(Planted::BelievesClaims) {
+    if identity.faults.has(Fault::BelievesClaims) {
         let log = current_log(tx, identity, entropy)?;
         if further(&log) || out.forks.contains(&log) {
             retire_incarnation(tx, entropy)?;

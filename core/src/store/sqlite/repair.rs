@@ -18,10 +18,11 @@ use super::schema::SEQ_BITS;
 use super::store::SqliteStore;
 use super::tx::{SqliteTx, db, int, uint};
 use crate::error::{Code, Error, Result};
+use crate::fault::Fault;
 use crate::id::{ChangeHash, DeviceId, Incarnation, LogId};
 use crate::log::{Block, Certificate, Head, Line, Lines, MAX_BATCH, MAX_CHANGE, OperationKind, Position, Unpacker};
 use crate::membership::{Inserted, Statement, Statements};
-use crate::store::rules::{self, Identity, Planted};
+use crate::store::rules::{self, Identity};
 use crate::store::tx::{Setting, Tx};
 use crate::time::Entropy;
 
@@ -54,7 +55,7 @@ impl SqliteStore {
             tx.forget();
             repaired.documents = tx.derive_from_logs(identity)?;
             repaired.aside = pieces_aside(tx)? - before;
-            if identity.planted != Some(Planted::RepairForgetsTheRest) {
+            if !identity.faults.has(Fault::RepairForgetsTheRest) {
                 repaired.logged_again = log_again(tx, identity, entropy)?;
             }
             rules::recount_certificates(tx, identity, entropy)?;
