@@ -6,6 +6,7 @@ mod bindings;
 mod boundary;
 mod bounds;
 mod elf;
+mod guarantees;
 mod kotlin;
 mod machine;
 mod peers;
@@ -46,7 +47,7 @@ cargo xtask <task>
   bench [ARGS…]      the benchmarks, a Markdown table out; arguments go to the benchmark program
   bench --boundary   what a call into the library costs from Kotlin and from Swift, beside the same call in Rust
   bench --peers [--quick] [--sizes N,N] [--only PROGRAM] [--runs N] [--seconds N] [--resume] [--page]
-                     G1 to G12 beside the peers and the bare parts, into docs/performance.md; hours, on a quiet machine
+                     G1 to G12 beside the peers and the bare parts, into docs/results/performance.md; hours, on a quiet machine
   soak [--seconds N] simulator, kill loops and fuzz, each for N seconds (3600)
 ";
 

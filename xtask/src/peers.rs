@@ -179,7 +179,7 @@ pub(crate) fn bench(root: &Path, args: &[String]) -> Result<()> {
         }
     }
     let _ = std::fs::remove_dir_all(&scratch);
-    let page = root.join("docs/performance.md");
+    let page = root.join("docs/results/performance.md");
     let mut report = process::cargo();
     report.current_dir(&peers).args(["run", "--release", "--locked", "--quiet", "--package", "bench-report", "--"]);
     let ran = process::run(
@@ -193,7 +193,7 @@ pub(crate) fn bench(root: &Path, args: &[String]) -> Result<()> {
     if !ran.ok {
         return Err("the page was not written".to_owned());
     }
-    println!("written: docs/performance.md");
+    println!("written: docs/results/performance.md");
     if failed.is_empty() { Ok(()) } else { Err(format!("broke off, and in the page as such: {}", failed.join(", "))) }
 }
 

@@ -3,13 +3,11 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::bounds;
 use crate::workspace::{self, Result, toml_table};
+use crate::{bounds, guarantees};
 
 /// A file longer than this has more than one reason to change.
 const MAX_LINES: usize = 800;
-/// A plain word for each state a row of `docs/status.md` can be in.
-const STATES: &[&str] = &["done", "partly", "not done"];
 
 /// Every finding, one sentence each, file first.
 pub(crate) fn check(root: &Path) -> Result<Vec<String>> {
@@ -25,7 +23,8 @@ pub(crate) fn check(root: &Path) -> Result<Vec<String>> {
             findings.extend(stray_words(&name, &text));
         }
     }
-    findings.extend(status(&workspace::read(&root.join("docs/status.md"))?));
+    findings.extend(guarantees::check(root)?);
+    findings.extend(unwrapped("docs/architecture.md", &workspace::read(&root.join("docs/architecture.md"))?));
     findings.extend(bounds::check(root)?);
     findings.extend(changelog(&workspace::read(&root.join("CHANGELOG.md"))?));
     for (manifest, reasons) in
@@ -42,7 +41,7 @@ pub(crate) fn check(root: &Path) -> Result<Vec<String>> {
         "docs/threat-model.md",
         "docs/formats.md",
         "docs/architecture.md",
-        "docs/performance.md",
+        "docs/results/performance.md",
     ] {
         if !root.join(needed).is_file() {
             findings.push(format!("{needed}: is missing"));
@@ -108,43 +107,10 @@ fn stray_words(name: &str, text: &str) -> Vec<String> {
     findings
 }
 
-/// Each row of the status tables: `| thing | how shown | state |`, the state one of [`STATES`], no thing named twice.
-fn status(text: &str) -> Vec<String> {
-    let mut findings = Vec::new();
-    let mut things: Vec<&str> = Vec::new();
-    for (number, line) in text.lines().enumerate().filter(|(_, line)| line.starts_with('|')) {
-        let number = number + 1;
-        let cells: Vec<&str> = line.trim().trim_matches('|').split(" | ").map(str::trim).collect();
-        if cells.iter().all(|cell| cell.chars().all(|c| matches!(c, '-' | ':' | '|')))
-            || cells.first() == Some(&"thing")
-        {
-            continue;
-        }
-        let &[thing, shown, state] = cells.as_slice() else {
-            findings.push(format!("docs/status.md:{number}: a row has three cells: thing, how shown, state"));
-            continue;
-        };
-        if thing.is_empty() || shown.is_empty() {
-            findings.push(format!("docs/status.md:{number}: an empty cell says nothing"));
-        }
-        if !STATES
-            .iter()
-            .any(|known| state == *known || state.strip_prefix(known).is_some_and(|rest| rest.starts_with(": ")))
-        {
-            findings.push(format!(
-                "docs/status.md:{number}: the state is one of {}, then `: ` and a remark",
-                STATES.join(", ")
-            ));
-        }
-        if things.contains(&thing) {
-            findings.push(format!("docs/status.md:{number}: `{thing}` is named twice"));
-        }
-        things.push(thing);
-    }
-    if things.is_empty() {
-        findings.push("docs/status.md: has no rows".to_owned());
-    }
-    findings
+/// Lines of prose that are longer than 100 columns. A row of a table is one line, however long.
+fn unwrapped(name: &str, text: &str) -> Vec<String> {
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.starts_with('|') && line.chars().count() > 100);
+    lines.map(|(at, _)| format!("{name}:{}: is longer than 100 columns", at + 1)).collect()
 }
 
 fn changelog(text: &str) -> Vec<String> {
@@ -203,16 +169,13 @@ mod tests {
     #[test]
     fn machine_paths_are_found() {
         assert_eq!(stray_words("a.md", concat!("fine\nsee /wo", "rk/x\n")).len(), 1);
-        assert!(stray_words("a.md", "see docs/status.md").is_empty());
+        assert!(stray_words("a.md", "see docs/guarantees.md").is_empty());
     }
 
     #[test]
-    fn status_rows_have_three_cells_a_state_and_a_name_of_their_own() {
-        let good = "| thing | how shown | state |\n|---|---|---|\n| a | `x` | done |\n| b | `y` | partly: only c |\n";
-        assert!(status(good).is_empty(), "{:?}", status(good));
-        for bad in ["| a | b |", "| a | b | soon |", "| a | b | done |\n| a | c | done |", "", "| a |  | done |"] {
-            assert!(!status(bad).is_empty(), "{bad}");
-        }
+    fn long_prose_is_found_and_long_rows_are_not() {
+        let long = "a ".repeat(60);
+        assert_eq!(unwrapped("a.md", &format!("fine\n{long}\n| {long} |\n")).len(), 1);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Writes docs/performance.md from what the programs measured: `bench-report RESULTS-FOLDER OUT-FILE`.
+//! Writes docs/results/performance.md from what the programs measured: `bench-report RESULTS-FOLDER OUT-FILE`.
 //!
 //! Nothing is judged here but by the goals' own words, nothing is left out: what was not run is a row that says so.
 
