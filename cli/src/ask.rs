@@ -55,7 +55,7 @@ pub fn line(prompt: &str) -> Outcome<Zeroizing<String>> {
 /// Asks for something that must not be seen on the screen.
 pub fn secret(prompt: &str, hint: &str) -> Outcome<Zeroizing<String>> {
     if !somebody() {
-        return Err(Failure::nobody(prompt.trim_end_matches([':', ' ']), hint));
+        return Err(Failure::nobody(prompt.trim_end_matches([':', ' ']), hint.to_owned()));
     }
     rpassword::prompt_password(prompt)
         .map(Zeroizing::new)

@@ -105,7 +105,7 @@ impl Session {
         let error = last.map_or_else(|| Error::new(Code::Refused, what, ""), |error| io_error(what, &error));
         let hint = "set XDG_RUNTIME_DIR to a folder in memory that only you can enter, or give the text with --body, \
                     --file or -";
-        Err(Error { hint: hint.to_owned(), ..error })
+        Err(Error { advice: hint.into(), ..error })
     }
 
     fn begin_in(folder: &Path, base: &Base, text: &str) -> io::Result<Self> {

@@ -156,7 +156,7 @@ pub fn keeps(keyring: &dyn Keyring, probe: &str) -> bool {
 /// Asks for a new passphrase, twice; about a short one once, unless `yes`.
 pub fn new_passphrase(why: &str, hint: &str, yes: bool) -> Outcome<Zeroizing<String>> {
     if !ask::somebody() {
-        return Err(Failure::nobody("a passphrase for the journal", hint));
+        return Err(Failure::nobody("a passphrase for the journal", hint.to_owned()));
     }
     eprintln!("{}", ask::wrapped(why));
     let mut accepts_short = yes;

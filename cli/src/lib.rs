@@ -8,6 +8,7 @@
 //! - [`process`] what the program asks of the system for itself and for the programs that it starts.
 //! - [`human`] text for a person; [`progress`], [`qr`], [`manual`] what their names say.
 
+pub mod advice;
 pub mod args;
 pub mod ask;
 pub mod commands;

@@ -7,10 +7,10 @@ use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
-use afterword_core::error::{Code, Error};
+use afterword_core::error::{Advice, Code, Error};
 use serde::Serialize;
 
-use crate::json;
+use crate::{advice, json};
 
 /// Why a command did not do what it was asked.
 #[derive(Debug)]
@@ -26,12 +26,12 @@ pub enum Failure {
 
 impl Failure {
     /// Bad usage, with what to do instead.
-    pub fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub fn usage(message: impl Into<String>, hint: impl Into<Advice>) -> Self {
         Self::Usage(Error::invalid(message, hint))
     }
 
     /// A question that nobody is there to answer.
-    pub fn nobody(question: &str, hint: impl Into<String>) -> Self {
+    pub fn nobody(question: &str, hint: impl Into<Advice>) -> Self {
         Self::Usage(Error::invalid(
             format!("nobody is there to answer: {}", question.trim_end_matches(['?', '.'])),
             hint,
@@ -144,7 +144,7 @@ impl Output {
 pub fn sentence(error: &Error) -> String {
     let flat =
         |text: &str| text.split(|c: char| c.is_control()).filter(|s| !s.is_empty()).collect::<Vec<_>>().join(" ");
-    match (flat(&error.message), flat(&error.hint)) {
+    match (flat(&error.message), flat(advice::words(&error.advice))) {
         (message, hint) if hint.is_empty() => message,
         (message, hint) => format!("{message}; {hint}"),
     }
@@ -254,9 +254,9 @@ mod tests {
         assert!(error.message.contains("'sad'") && error.message.contains("failure, loss"), "{error}");
         assert!(!error.message.contains("error:") && !sentence(&error).contains('\n'));
         let error = complaint(&["wrte"]);
-        assert!(error.hint.contains("write"), "{error}");
+        assert!(error.advice.to_string().contains("write"), "{error}");
         let error = complaint(&["show"]);
-        assert!(error.hint.contains("afterword show"), "{error}");
+        assert!(error.advice.to_string().contains("afterword show"), "{error}");
         assert!(complaint(&[]).message.contains("no command"));
     }
 

@@ -29,7 +29,8 @@ macro_rules! errors {
 
         impl From<Error> for AfterwordError {
             fn from(error: Error) -> Self {
-                let Error { code, message: sentence, hint, about } = error.in_an_app();
+                let Error { code, message: sentence, advice, about } = error;
+                let hint = advice.to_string();
                 let _ = about;
                 match code {
                     $(Code::$name => Self::$name { sentence, hint, $($extra: ($of)(about))? },)*

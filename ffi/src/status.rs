@@ -129,7 +129,10 @@ impl From<core::DeviceNews> for DeviceNews {
 
 impl From<core::Health> for Health {
     fn from(health: core::Health) -> Self {
-        let check = |core::Check { name, ok, detail }: core::Check| HealthCheck { name, ok, detail };
+        let check = |core::Check { name, ok, detail, advice }: core::Check| {
+            let advice = advice.map(|advice| format!("; {advice}")).unwrap_or_default();
+            HealthCheck { name, ok, detail: detail + &advice }
+        };
         Self { ok: health.checks.iter().all(|check| check.ok), checks: health.checks.into_iter().map(check).collect() }
     }
 }

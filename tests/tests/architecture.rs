@@ -148,6 +148,29 @@ fn core_prints_nothing_and_reads_no_environment() {
     }
 }
 
+/// Core speaks to nobody in particular: what a command or a flag is called is the laptop program's alone.
+#[test]
+fn core_names_no_command_and_no_flag() {
+    for (_, path, text) in sources() {
+        if let Some(said) = names_a_command(&text) {
+            panic!("{}: a text names a command or a flag: {said}", path.display());
+        }
+    }
+    assert!(names_a_command("f(\"run `afterword doctor`\")").is_some());
+    assert!(names_a_command("f(\"sync with a longer --timeout\")").is_some());
+    assert!(names_a_command("f(b\"afterword head v1\", 1--1)").is_none());
+}
+
+fn names_a_command(code: &str) -> Option<&str> {
+    let texts = code.split('"').skip(1).step_by(2);
+    texts.into_iter().find(|text| {
+        let flag = text
+            .split_whitespace()
+            .any(|word| word.strip_prefix("--").is_some_and(|name| name.starts_with(|c: char| c.is_ascii_lowercase())));
+        flag || text.contains("`afterword")
+    })
+}
+
 #[test]
 fn core_forbids_unsafe_code() {
     let lib = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("core/src/lib.rs");

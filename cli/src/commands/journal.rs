@@ -11,13 +11,13 @@ use afterword_core::time::Clock;
 use zeroize::Zeroizing;
 
 use super::context::{Context, SystemClock, SystemEntropy, environment, keyring_keeps, locking, unlocking};
-use crate::ask;
 use crate::human::{self, Style};
 use crate::json::{Check, DeviceName, Doctor, Done, Init, Position, VaultKind};
 use crate::key::{self, Key};
 use crate::output::{Failure, Outcome};
 use crate::progress::Progress;
 use crate::words::{self, Given};
+use crate::{advice, ask};
 
 /// `init`. The journal takes its place once its 24 words were printed: cut off before that there is none, and `init`
 /// begins again.
@@ -180,7 +180,10 @@ fn doctor_json(health: Health) -> Doctor {
         checks: health
             .checks
             .into_iter()
-            .map(|check| Check { name: check.name, ok: check.ok, detail: check.detail })
+            .map(|check| {
+                let advice = check.advice.map(|advice| format!("; {}", advice::words(&advice))).unwrap_or_default();
+                Check { name: check.name, ok: check.ok, detail: check.detail + &advice }
+            })
             .collect(),
         entries: health.entries,
         operations: health.operations,

@@ -137,7 +137,7 @@ fn a_failed_editor_keeps_the_words_for_the_next_start() {
     let run = [dir.path().join("run")];
     let session = begin(&run[0], "");
     let error = session.edit(&script(dir.path(), "echo xyzzy > \"$1\"; exit 3")).unwrap_err();
-    assert!(error.hint.contains("kept") && !error.to_string().contains("xyzzy"), "{error}");
+    assert!(error.advice.to_string().contains("kept") && !error.to_string().contains("xyzzy"), "{error}");
     drop(session);
     assert_eq!(*collect(&run).unwrap()[0].text, "xyzzy\n");
     let session = begin(&run[0], "");
@@ -214,7 +214,10 @@ fn without_a_private_place_nothing_is_written_and_the_way_out_is_named() {
     for folders in [vec![], vec![open.clone()]] {
         let error = Session::begin(&folders, &base(), "words").unwrap_err();
         assert_eq!(error.code, Code::Refused);
-        assert!(error.hint.contains("XDG_RUNTIME_DIR") && error.hint.contains("--body"), "{error}");
+        assert!(
+            error.advice.to_string().contains("XDG_RUNTIME_DIR") && error.advice.to_string().contains("--body"),
+            "{error}"
+        );
     }
     assert_eq!(fs::read_dir(&open).unwrap().count(), 0);
     // Nor is anything believed that stands there.

@@ -15,6 +15,8 @@ pub use entries::*;
 use afterword_core::error::Error;
 use serde::Serialize;
 
+use crate::advice;
+
 /// Why something failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
@@ -28,7 +30,11 @@ pub struct Problem {
 
 impl From<&Error> for Problem {
     fn from(error: &Error) -> Self {
-        Self { code: error.code.as_str(), message: error.message.clone(), hint: error.hint.clone() }
+        Self {
+            code: error.code.as_str(),
+            message: error.message.clone(),
+            hint: advice::words(&error.advice).to_owned(),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What can go wrong with a document, without a word of what is in it.
 
-use crate::error::{Code, Error};
+use crate::error::{Advice, Code, Error};
 
 /// Why a document could not be read or changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -52,16 +52,12 @@ impl From<DocumentError> for Error {
                 Error::invalid(message, "nothing was changed; go on in a new entry, or attach the text as a file")
                     .about("size")
             }
-            DocumentError::NoSuch(_) => Error::new(Code::NotFound, message, "look at what it has with `show`"),
+            DocumentError::NoSuch(_) => Error::new(Code::NotFound, message, Advice::SeeEntry),
             DocumentError::UnknownBase => {
                 Error::new(Code::NotFound, message, "sync first, or read the entry again and write on what you see")
             }
-            DocumentError::Invalid(what) => {
-                Error::invalid(message, "see `afterword help` for what it may be").about(what)
-            }
-            DocumentError::Snapshot | DocumentError::Failed(_) => {
-                Error::new(Code::Corrupt, message, "run `afterword doctor --rebuild`; the log still holds every word")
-            }
+            DocumentError::Invalid(what) => Error::invalid(message, Advice::SeeValues).about(what),
+            DocumentError::Snapshot | DocumentError::Failed(_) => Error::new(Code::Corrupt, message, Advice::Rebuild),
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::Engine;
 use super::entries::by_prefix;
 use super::{Event, SyncOptions, SyncReport, network};
-use crate::error::{Code, Error, Result};
+use crate::error::{Advice, Code, Error, Result};
 use crate::fault::Fault;
 use crate::id::DeviceId;
 use crate::membership::{Signer, Statement};
@@ -102,7 +102,7 @@ impl Engine {
                 .about("not_a_member"));
             }
             if !set.state().is_member(&device) {
-                return Err(Error::invalid("that device is not a member", "see `afterword devices`").about("device"));
+                return Err(Error::invalid("that device is not a member", Advice::SeeDevices).about("device"));
             }
             let remove = Statement::remove(Signer::Device(&identity.key), &identity.journal, &set.seen(), device, now)?;
             rules::add_statements(tx, identity, vec![remove])?;

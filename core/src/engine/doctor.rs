@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Engine;
 use super::opening::{is_too_large, left_out, opening, too_large};
 use crate::crypto::{RecoveryPhrase, SealingKey};
-use crate::error::Result;
+use crate::error::{Advice, Result};
 use crate::id::{LIBRARY, PEOPLE};
 use crate::log::Vector;
 use crate::membership::Body;
@@ -27,6 +27,8 @@ pub struct Check {
     pub ok: bool,
     /// What was seen.
     pub detail: String,
+    /// What to do about it, where there is something to do.
+    pub advice: Option<Advice>,
 }
 
 /// What `doctor` says.
@@ -70,8 +72,9 @@ impl Engine {
     /// Everything that is looked at without the vault.
     fn look(&self) -> Result<Vec<Check>> {
         let store = self.shared.store.doctor()?.into_iter();
-        let mut checks: Vec<_> =
-            store.map(|check| Check { name: check.name.to_owned(), ok: check.ok, detail: check.detail }).collect();
+        let mut checks: Vec<_> = store
+            .map(|check| Check { name: check.name.to_owned(), ok: check.ok, detail: check.detail, advice: None })
+            .collect();
         checks.push(self.check_device()?);
         checks.push(self.check_derived()?);
         checks.push(self.check_blobs()?);
@@ -105,7 +108,7 @@ impl Engine {
         said.truncate(NAMED);
         let more = if rest > 0 { format!("; and {rest} more") } else { String::new() };
         let detail = format!("{}{more}. All are kept, and sent on", said.join("; "));
-        Ok(Some(Check { name: "changes".to_owned(), ok: true, detail }))
+        Ok(Some(Check { name: "changes".to_owned(), ok: true, detail, advice: None }))
     }
 
     /// Whether the keys here are those that a statement added to the journal.
@@ -127,13 +130,9 @@ impl Engine {
         } else {
             None
         };
-        let detail =
-            problem.map_or("this device's keys are those that were added to the journal".to_owned(), |problem| {
-                format!(
-                    "{problem}; join the journal again: on another device `afterword pair`, here `afterword pair CODE`"
-                )
-            });
-        Ok(Check { name: "device".to_owned(), ok: problem.is_none(), detail })
+        let detail = problem.unwrap_or("this device's keys are those that were added to the journal").to_owned();
+        let advice = problem.map(|_| Advice::JoinAgain);
+        Ok(Check { name: "device".to_owned(), ok: problem.is_none(), detail, advice })
     }
 
     /// Whether the phrase opens this device's copy.
@@ -149,26 +148,26 @@ impl Engine {
     fn check_vault(&self, unlock: Unlock<'_>) -> Result<Check> {
         let set = self.shared.store.read(|tx| rules::statements(tx))?;
         let Body::Genesis { recovery_sign, recovery_seal, .. } = set.genesis().body() else {
-            return Ok(Check { name: "vault".to_owned(), ok: false, detail: "no genesis statement".to_owned() });
+            let detail = "no genesis statement".to_owned();
+            return Ok(Check { name: "vault".to_owned(), ok: false, detail, advice: None });
         };
         let genesis = RecoveryKeys { sign: *recovery_sign, seal: *recovery_seal };
-        let (ok, detail) = match vault::inspect(&self.shared.home, unlock, &genesis) {
+        let (ok, detail, advice) = match vault::inspect(&self.shared.home, unlock, &genesis) {
             Ok(seen) => {
                 let right =
                     seen.whole && seen.recovery_wrap && seen.recovery_is_genesis && seen.journal == self.journal();
-                (
-                    right,
-                    if right {
-                        let opens = "opens, and the recovery wrap is whole and for this journal's phrase";
-                        seen.costs.map_or(opens.to_owned(), |costs| format!("{opens}; {}", guessing(&costs)))
-                    } else {
-                        "opens, but its recovery wrap is damaged or for another phrase".to_owned()
-                    },
-                )
+                if right {
+                    let opens = "opens, and the recovery wrap is whole and for this journal's phrase";
+                    let detail = seen.costs.map_or(opens.to_owned(), |costs| format!("{opens}; {}", guessing(&costs)));
+                    let cheap = seen.costs.is_some_and(|costs| costs.is_below_floor());
+                    (true, detail, cheap.then_some(Advice::SetPassphrase))
+                } else {
+                    (false, "opens, but its recovery wrap is damaged or for another phrase".to_owned(), None)
+                }
             }
-            Err(error) => (false, crate::error::Error::from(error).message),
+            Err(error) => (false, crate::error::Error::from(error).message, None),
         };
-        Ok(Check { name: "vault".to_owned(), ok, detail })
+        Ok(Check { name: "vault".to_owned(), ok, detail, advice })
     }
 
     /// What stood open to others when the journal was opened, and the attachments, which only this looks at one by one. Where
@@ -187,7 +186,7 @@ impl Engine {
             (closed, "") => format!("others could see the names of files; it is closed to them now: {closed}"),
             (_, open) => format!("others can enter or read this, and only its owner can close it: {open}"),
         };
-        Check { name: "permissions".to_owned(), ok: !exposed && open.is_empty(), detail }
+        Check { name: "permissions".to_owned(), ok: !exposed && open.is_empty(), detail, advice: None }
     }
 
     /// Every list row and text compared with what the log gives, an entry at a time. What is stale is not judged.
@@ -235,10 +234,11 @@ impl Engine {
         }
         let detail = match problems.as_slice() {
             [] => format!("{count} entries read as their changes say"),
-            [one] => format!("{one}; run `afterword doctor --rebuild`"),
-            [first, rest @ ..] => format!("{first} (and {} more); run `afterword doctor --rebuild`", rest.len()),
+            [one] => one.clone(),
+            [first, rest @ ..] => format!("{first} (and {} more)", rest.len()),
         };
-        Ok(Check { name: "derived".to_owned(), ok: problems.is_empty(), detail })
+        let advice = (!problems.is_empty()).then_some(Advice::Rebuild);
+        Ok(Check { name: "derived".to_owned(), ok: problems.is_empty(), detail, advice })
     }
 
     fn check_blobs(&self) -> Result<Check> {
@@ -264,6 +264,7 @@ impl Engine {
             } else {
                 format!("{whole} whole, {damaged} damaged and asked for again at the next sync")
             },
+            advice: None,
         })
     }
 
@@ -288,9 +289,9 @@ impl Engine {
 fn guessing(costs: &Costs) -> String {
     let costing = format!("a guess at the passphrase costs {costs}");
     if *costs == Costs::LEAST {
-        format!("{costing}: the least, which is for tests; set the passphrase anew with `afterword passphrase`")
+        format!("{costing}: the least, which is for tests")
     } else if costs.is_below_floor() {
-        format!("{costing}, less than it should; set the passphrase anew with `afterword passphrase`")
+        format!("{costing}, less than it should")
     } else {
         costing
     }

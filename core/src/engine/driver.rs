@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::arriving;
 use super::shared::Shared;
-use crate::error::{Code, Error, Result};
+use crate::error::{Advice, Code, Error, Result};
 use crate::id::DeviceId;
 use crate::store::rules::Standing;
 use crate::sync::{Close, Config, Costs, Event, Mode, Reply, Request, Session, SessionError, Stream, serve_request};
@@ -120,7 +120,7 @@ pub(super) async fn run(
                     Error::new(
                         Code::Refused,
                         "the other device ended the sync because of something it could not take",
-                        "run `afterword doctor` on both devices",
+                        Advice::CheckBoth,
                     )
                     .about("protocol"),
                 ),
@@ -460,11 +460,6 @@ fn sentence(close: &Close, settled: Option<bool>) -> Option<Error> {
             "the other device speaks a newer version of Afterword's protocol",
             "update Afterword on this device",
         ),
-        Close::Error(error) => Error::new(
-            Code::Refused,
-            error.to_string(),
-            "nothing of it was taken; run `afterword doctor` on both devices",
-        )
-        .about("protocol"),
+        Close::Error(error) => Error::new(Code::Refused, error.to_string(), Advice::CheckBoth).about("protocol"),
     })
 }

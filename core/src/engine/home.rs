@@ -8,7 +8,7 @@ use super::clear::sweep_leftovers;
 use super::device_news::Seen;
 use super::shared::{Shared, SharedEntropy};
 use crate::crypto::{BlobKey, DeviceKey, Domain, HashKey, RecoveryPhrase, SealingKey, Secret};
-use crate::error::{Code, Error, Result};
+use crate::error::{Advice, Code, Error, Result};
 use crate::id::{DeviceId, JournalId};
 use crate::membership::{Newcomer, Signer, Statement, Statements};
 use crate::store::blobs::BlobStore;
@@ -103,15 +103,12 @@ fn enter(root: &Path) -> Result<(Home, HomeLock)> {
     let home = Home::new(root);
     if !is_journal(root) {
         let (root, unfinished) = (root.display(), vault::is_unfinished(&home));
-        let (message, hint) = if unfinished {
-            (
-                format!("the making of a journal in {root} was cut off, or still goes on"),
-                "begin again with `afterword init` or `afterword pair CODE`; nothing was written into it",
-            )
+        let (message, advice) = if unfinished {
+            (format!("the making of a journal in {root} was cut off, or still goes on"), Advice::BeginAgain)
         } else {
-            (format!("there is no journal in {root}"), "make one with `afterword init`, or name its folder with --home")
+            (format!("there is no journal in {root}"), Advice::MakeJournal)
         };
-        return Err(Error::new(Code::NotFound, message, hint));
+        return Err(Error::new(Code::NotFound, message, advice));
     }
     let lock = vault::enter(&home, &SystemFiles)?;
     Ok((home, lock))
@@ -123,7 +120,7 @@ fn not_these_words(error: StoreError) -> Error {
     if !wrong {
         return error;
     }
-    Error { hint: "look at the paper again; the words of another journal do not open this one".to_owned(), ..error }
+    Error { advice: "look at the paper again; the words of another journal do not open this one".into(), ..error }
 }
 
 /// A journal that is whole and durable in its folder, and takes its place there only with [`Begun::finish`]: after its

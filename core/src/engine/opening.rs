@@ -12,7 +12,7 @@ use std::sync::MutexGuard;
 use std::time::{Duration, Instant};
 
 use super::shared::{Shared, lock};
-use crate::error::{Code, Error, Result};
+use crate::error::{Advice, Code, Error, Result};
 use crate::fault::Fault;
 use crate::id::EntryId;
 use crate::store::derived;
@@ -76,8 +76,7 @@ pub(super) fn too_large(entry: EntryId) -> Error {
     Error::new(
         Code::Refused,
         format!("entry {entry} is too large to be opened on this device, which ended twice over it"),
-        "everything else goes on, and nothing of it is lost; read it on a device with more memory, or try again here \
-         with `afterword doctor --rebuild`",
+        Advice::ReadElsewhere,
     )
     .about("too_large")
 }

@@ -21,7 +21,7 @@ use super::driver::{self, Outcome, Told};
 use super::home::{self, Device, Environment, found};
 use super::{Engine, network, runtime};
 use crate::crypto::Secret;
-use crate::error::{Code, Error, Result};
+use crate::error::{Advice, Code, Error, Result};
 use crate::id::{DeviceId, JournalId};
 use crate::log::codec;
 use crate::membership::{Newcomer, Signer, Statement, Statements};
@@ -141,7 +141,7 @@ impl Engine {
                     return Err(Error::new(
                         Code::Cancelled,
                         "nobody joined before the pairing window closed",
-                        "run `afterword pair` again when the other device is at hand",
+                        Advice::PairAgain,
                     ));
                 }
             }
@@ -423,11 +423,7 @@ fn gone() -> Error {
 }
 
 fn interrupted() -> Error {
-    Error::new(
-        Code::Cancelled,
-        "pairing was interrupted",
-        "run `afterword pair` again when the other device is at hand",
-    )
+    Error::new(Code::Cancelled, "pairing was interrupted", Advice::PairAgain)
 }
 
 #[cfg(test)]

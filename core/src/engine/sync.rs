@@ -15,7 +15,7 @@ use super::driver::{self, Outcome, Told};
 use super::network::{self, Candidate};
 use super::pack::pack;
 use super::shared::Shared;
-use crate::error::{Code, Error, Result};
+use crate::error::{Advice, Code, Error, Result};
 use crate::id::DeviceId;
 use crate::store::StorageExt;
 use crate::sync::Mode;
@@ -208,11 +208,7 @@ async fn sync(
 }
 
 fn not_found() -> Error {
-    Error::new(
-        Code::Unreachable,
-        "this device was not found on the network",
-        "run `afterword serve` there, on the same network, or name its address with --peer",
-    )
+    Error::new(Code::Unreachable, "this device was not found on the network", Advice::OpenThere)
 }
 
 /// Dials one address and syncs with whoever is there, unless that was done already.
@@ -268,7 +264,7 @@ async fn try_one(
         outcome.error = Some(Error::new(
             Code::Unreachable,
             format!("the sync was not done within {} seconds", timeout.as_secs()),
-            "nothing is lost; sync again, with a longer --timeout if there is much to move",
+            Advice::SyncLonger,
         ));
     }
     if outcome.error.is_none() {

@@ -79,6 +79,6 @@ mod tests {
             assert!(template.prompts.iter().all(|prompt| !prompt.is_empty()), "an empty prompt would be the body");
         }
         let error = Template::named("essay").unwrap_err();
-        assert!(TEMPLATES.iter().all(|template| error.hint.contains(template.name)), "{}", error.hint);
+        assert!(TEMPLATES.iter().all(|template| error.advice.to_string().contains(template.name)), "{}", error.advice);
     }
 }

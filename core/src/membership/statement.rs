@@ -12,7 +12,7 @@ use crate::crypto::{
     DeviceKey, Domain, Hasher, RecoveryPublic, RecoverySigningKey, SIGNATURE_LEN, SealingPublic, Signature,
     SignedDomain, verify_recovery,
 };
-use crate::error::{Code, Error};
+use crate::error::{Advice, Code, Error};
 use crate::id::{Chain, DeviceId, Incarnation, JournalId, LogId, StatementId};
 use crate::time::Timestamp;
 
@@ -513,19 +513,19 @@ pub enum StatementError {
 
 impl From<StatementError> for Error {
     fn from(error: StatementError) -> Self {
-        let (code, hint) = match error {
-            StatementError::TooNew => (Code::TooNew, "install the newest version of Afterword on this device"),
-            StatementError::BadName => (Code::Invalid, "choose a shorter, plain name"),
+        let (code, advice): (_, Advice) = match error {
+            StatementError::TooNew => (Code::TooNew, "install the newest version of Afterword on this device".into()),
+            StatementError::BadName => (Code::Invalid, "choose a shorter, plain name".into()),
             StatementError::TooLong | StatementError::Malformed | StatementError::NotGenesis => {
-                (Code::Corrupt, "nothing was changed; run `afterword doctor` on both devices")
+                (Code::Corrupt, Advice::CheckBoth)
             }
-            _ => (Code::Refused, "nothing was changed; pair the devices again if this repeats"),
+            _ => (Code::Refused, "nothing was changed; pair the devices again if this repeats".into()),
         };
         let about = match code {
             Code::Invalid => "name",
             Code::Refused => "statement",
             _ => "",
         };
-        Self::new(code, error.to_string(), hint).about(about)
+        Self::new(code, error.to_string(), advice).about(about)
     }
 }

@@ -6,7 +6,7 @@ use std::io;
 
 use rusqlite::ErrorCode;
 
-use crate::error::{Code, Error};
+use crate::error::{Advice, Code, Error};
 
 /// An operation on the vault, the database or the blobs that did not succeed. Nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -133,40 +133,28 @@ impl From<StoreError> for Error {
             StoreError::Io { .. } => "io",
             _ => "",
         };
-        let (code, hint) = match error {
-            StoreError::KeyGone(_) => (
-                Code::KeyGone,
-                "`afterword passphrase --forgotten` opens it with its 24 words; where the vault file is missing, put it back from a \
-                 copy of this folder, or join anew from another device with `afterword pair`",
-            ),
-            StoreError::WrongKey(_) => (
-                Code::WrongKey,
-                "try again; if it is forgotten, `afterword passphrase --forgotten` sets a new one with the 24 words",
-            ),
-            StoreError::Corrupt(_) => (
-                Code::Corrupt,
-                "nothing was changed; run `afterword doctor`, your other devices still hold their copies",
-            ),
-            StoreError::TooNew { .. } => (Code::TooNew, "install the newest Afterword on this device"),
-            StoreError::StorageFull => (Code::StorageFull, "free some space and try again"),
-            StoreError::Locked => (Code::Locked, "resume it first"),
-            StoreError::VaultShut(_) => (Code::Locked, "unlock this device and try again"),
-            StoreError::Busy => (Code::Locked, "wait until the other one is done and try again"),
+        let (code, advice): (_, Advice) = match error {
+            StoreError::KeyGone(_) => (Code::KeyGone, Advice::OpenWithPhrase),
+            StoreError::WrongKey(_) => (Code::WrongKey, Advice::TryPassphrase),
+            StoreError::Corrupt(_) => (Code::Corrupt, Advice::CheckHealth),
+            StoreError::TooNew { .. } => (Code::TooNew, "install the newest Afterword on this device".into()),
+            StoreError::StorageFull => (Code::StorageFull, "free some space and try again".into()),
+            StoreError::Locked => (Code::Locked, "resume it first".into()),
+            StoreError::VaultShut(_) => (Code::Locked, "unlock this device and try again".into()),
+            StoreError::Busy => (Code::Locked, "wait until the other one is done and try again".into()),
             StoreError::InUse(_) => {
-                (Code::Locked, "nothing was changed; wait until the other one is done, or end it, and try again")
+                (Code::Locked, "nothing was changed; wait until the other one is done, or end it, and try again".into())
             }
-            StoreError::NotFound(_) => (Code::NotFound, "check the name and the folder given with --home"),
-            StoreError::Invalid(_) => (Code::Invalid, "change it and try again"),
-            StoreError::Io { kind: io::ErrorKind::NotFound, .. } => {
-                (Code::NotFound, "check the name and the folder given with --home")
-            }
+            StoreError::NotFound(_) => (Code::NotFound, Advice::CheckFolder),
+            StoreError::Invalid(_) => (Code::Invalid, "change it and try again".into()),
+            StoreError::Io { kind: io::ErrorKind::NotFound, .. } => (Code::NotFound, Advice::CheckFolder),
             StoreError::Io { kind: io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem, .. } => {
-                (Code::Refused, "make the folder readable and writable for yourself")
+                (Code::Refused, "make the folder readable and writable for yourself".into())
             }
-            StoreError::Io { .. } => (Code::Refused, "nothing was changed; check the disk and try again"),
+            StoreError::Io { .. } => (Code::Refused, "nothing was changed; check the disk and try again".into()),
             StoreError::Internal(message) => return Self::internal(message),
         };
-        Self::new(code, message, hint).about(about)
+        Self::new(code, message, advice).about(about)
     }
 }
 

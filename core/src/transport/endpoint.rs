@@ -25,7 +25,7 @@ use super::meter::Metered;
 use super::tls::{self, Answer, Expected, Identity};
 use crate::crypto::Derived;
 use crate::crypto::{DeviceKey, HashKey};
-use crate::error::{Code, Error};
+use crate::error::{Advice, Code, Error};
 use crate::id::DeviceId;
 use crate::time::{Clock, Entropy, random};
 
@@ -88,21 +88,22 @@ pub enum ConnectError {
 
 impl From<ConnectError> for Error {
     fn from(error: ConnectError) -> Self {
-        let (code, hint) = match &error {
+        let (code, advice): (_, Advice) = match &error {
             ConnectError::Unreachable(_) => {
-                (Code::Unreachable, "check that `afterword serve` runs there and that both are on one network")
+                (Code::Unreachable, Advice::CheckThere)
             }
             ConnectError::NotAdmitted(_) => (
                 Code::Unreachable,
                 "check the address, and the date and time of both devices, which may differ by an hour; if the two have not \
-                 heard of each other yet, sync from the other one, or with a third first",
+                 heard of each other yet, sync from the other one, or with a third first"
+                    .into(),
             ),
-            ConnectError::Refused(_) => (Code::Refused, "check the address, or pair the two devices again"),
-            ConnectError::Version(_) => (Code::TooNew, "update Afterword on the older of the two devices"),
-            ConnectError::Closed => (Code::Cancelled, "start again"),
-            ConnectError::Local(..) => (Code::Unreachable, "check that this machine is on a network"),
+            ConnectError::Refused(_) => (Code::Refused, "check the address, or pair the two devices again".into()),
+            ConnectError::Version(_) => (Code::TooNew, "update Afterword on the older of the two devices".into()),
+            ConnectError::Closed => (Code::Cancelled, "start again".into()),
+            ConnectError::Local(..) => (Code::Unreachable, "check that this machine is on a network".into()),
         };
-        Self::new(code, error.to_string(), hint)
+        Self::new(code, error.to_string(), advice)
     }
 }
 
@@ -350,11 +351,7 @@ fn closed() -> Error {
 }
 
 fn no_socket(address: SocketAddr, error: &std::io::Error) -> Error {
-    Error::new(
-        Code::Unreachable,
-        format!("no socket could be opened at {address}: {error}"),
-        "choose another address or port with --listen, or check that this machine is on a network",
-    )
+    Error::new(Code::Unreachable, format!("no socket could be opened at {address}: {error}"), Advice::ListenElsewhere)
 }
 
 /// An address that another device can dial to reach what listens at `address`: for a wildcard, this machine's address on

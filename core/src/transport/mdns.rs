@@ -17,7 +17,7 @@ use super::discovery::{
     Announcement, Discovery, NAMEPLATE, SERVICE_TYPE, Service, ServiceKind, Sighting, WAITING, Watch,
 };
 use crate::crypto::Derived;
-use crate::error::{Code, Error};
+use crate::error::{Advice, Code, Error};
 use crate::time::{Entropy, random};
 
 /// mDNS. Its thread and sockets live as long as this.
@@ -36,7 +36,7 @@ fn failed(error: &mdns_sd::Error) -> Error {
     Error::new(
         Code::Unreachable,
         format!("other devices can't be looked for on this network: {error}"),
-        "name the other device's address with --peer",
+        Advice::NameAddress,
     )
 }
 

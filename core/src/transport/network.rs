@@ -10,7 +10,7 @@ use if_watch::IfEvent;
 use if_watch::tokio::IfWatcher;
 use tokio::time::Instant;
 
-use crate::error::{Code, Error};
+use crate::error::{Advice, Code, Error};
 
 /// A change is reported when nothing else changed for this long: a new network brings its addresses one by one.
 const SETTLE: Duration = Duration::from_millis(700);
@@ -32,11 +32,7 @@ impl fmt::Debug for NetworkWatcher {
 }
 
 fn blind(error: &std::io::Error) -> Error {
-    Error::new(
-        Code::Unreachable,
-        format!("changes of network can't be noticed: {error}"),
-        "syncing goes on; restart `afterword serve` after changing networks",
-    )
+    Error::new(Code::Unreachable, format!("changes of network can't be noticed: {error}"), Advice::ServeAgain)
 }
 
 impl NetworkWatcher {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::*;
 use crate::engine::alone::environment;
+use crate::error::Advice;
 use crate::journal::{Kind, NewEntry};
 use crate::store::vault::tests::Keyring;
 
@@ -283,7 +284,7 @@ fn a_journal_is_never_in_its_place_before_its_phrase_could_be_shown() {
     assert!(!is_journal(&root));
     let error = Engine::open(&root, Unlock::Platform(&keyring), environment(2)).unwrap_err();
     assert_eq!(error.code, Code::NotFound);
-    assert!(error.message.contains("cut off") && error.hint.contains("init"), "{error}");
+    assert!(error.message.contains("cut off") && error.advice == Advice::BeginAgain, "{error}");
     // The words could not be shown: it never was.
     drop(begun);
     assert_eq!(names(&root), BTreeSet::new());
@@ -311,7 +312,7 @@ fn the_phrase_opens_where_the_everyday_key_is_gone_and_only_this_phrase_does() {
         check_phrase(&root, &other).map(drop).unwrap_err(),
     ] {
         assert_eq!(error.code, Code::WrongKey);
-        assert!(error.hint.contains("paper"), "{error}");
+        assert!(error.advice.to_string().contains("paper"), "{error}");
     }
 }
 

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::misfit;
 use crate::engine::{Environment, SharedEntropy};
-use crate::error::{Code, Error, Result};
+use crate::error::{Advice, Code, Error, Result};
 use crate::id::DeviceId;
 use crate::transport::{Invitation, PairedChannel, PairingOptions, Service, ServiceKind};
 
@@ -25,13 +25,8 @@ pub(super) async fn find(
     patience: Duration,
     environment: &Environment,
 ) -> Result<Vec<Vec<SocketAddr>>> {
-    let nowhere = || {
-        Error::new(
-            Code::Unreachable,
-            "no open pairing window was found on this network",
-            "check that the other device still shows the code, or name its address with --peer",
-        )
-    };
+    let nowhere =
+        || Error::new(Code::Unreachable, "no open pairing window was found on this network", Advice::CheckCode);
     let discovery = environment.finder.discovery(&mut environment.entropy.clone()).ok_or_else(nowhere)?;
     let mut watch = discovery.watch(ServiceKind::Pairings)?;
     let mut seen: Vec<([u8; 8], Vec<SocketAddr>)> = Vec::new();
@@ -91,7 +86,7 @@ pub(super) async fn prove_to_one(
             "{} devices on this network say that they show this code, and none of them let this one in",
             windows.len()
         ),
-        "show a new code on the other device, and scan its picture or name its address with --peer",
+        Advice::ShowNewCode,
     )
     .about("several_windows"))
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use rusqlite::{OptionalExtension, params};
 
 use crate::document::{self, Actor, EntryDocument, PeopleDocument, reader};
-use crate::error::{Code, Error, Result};
+use crate::error::{Advice, Code, Error, Result};
 use crate::id::{ChangeHash, EntryId, PEOPLE};
 use crate::journal::Entry;
 use crate::log::ChangeHeader;
@@ -77,11 +77,7 @@ pub fn changes(tx: &mut SqliteTx<'_>, entry: EntryId) -> Result<Vec<StoredChange
     }
     let changes = tx.changes(entry)?;
     if changes.is_empty() {
-        return Err(Error::new(
-            Code::NotFound,
-            format!("there is no entry {entry}"),
-            "look it up with `afterword list` or `afterword search`",
-        ));
+        return Err(Error::new(Code::NotFound, format!("there is no entry {entry}"), Advice::FindEntry));
     }
     Ok(changes)
 }

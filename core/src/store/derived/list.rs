@@ -8,7 +8,7 @@ use rusqlite::{OptionalExtension, params, params_from_iter};
 use serde::{Deserialize, Serialize};
 
 use super::documents::sql;
-use crate::error::{Code, Error, Result};
+use crate::error::{Advice, Code, Error, Result};
 use crate::id::EntryId;
 use crate::journal::{Boxed, Entry, InnerState, Kind};
 use crate::store::sqlite::SqliteTx;
@@ -248,8 +248,7 @@ pub fn row(tx: &mut SqliteTx<'_>, entry: EntryId) -> Result<Option<ListRow>> {
 }
 
 fn decode(bytes: &[u8]) -> Result<ListRow> {
-    postcard::from_bytes(bytes)
-        .map_err(|_| Error::corrupt("a list row is damaged; `afterword doctor --rebuild` mends it"))
+    postcard::from_bytes(bytes).map_err(|_| Error::new(Code::Corrupt, "a list row is damaged", Advice::Rebuild))
 }
 
 /// The entry whose id begins with `prefix`.
@@ -260,7 +259,7 @@ pub fn resolve(tx: &mut SqliteTx<'_>, prefix: &str) -> Result<EntryId> {
     if !hex {
         return Err(Error::invalid(
             "an entry is named by the first characters of its id (0-9, a-f)",
-            "copy it from `afterword list`",
+            Advice::FindEntry,
         )
         .about("entry"));
     }
@@ -281,11 +280,7 @@ pub fn resolve(tx: &mut SqliteTx<'_>, prefix: &str) -> Result<EntryId> {
     }
     match found.as_slice() {
         [one] => Ok(*one),
-        [] => Err(Error::new(
-            Code::NotFound,
-            format!("no entry's id begins with {prefix}"),
-            "look it up with `afterword list` or `afterword search`",
-        )),
+        [] => Err(Error::new(Code::NotFound, format!("no entry's id begins with {prefix}"), Advice::FindEntry)),
         _ => Err(Error::new(
             Code::Ambiguous,
             format!("more than one entry's id begins with {prefix}"),

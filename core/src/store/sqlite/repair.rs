@@ -17,7 +17,7 @@ use super::logs::{head_of, seq_of};
 use super::schema::SEQ_BITS;
 use super::store::SqliteStore;
 use super::tx::{SqliteTx, db, int, uint};
-use crate::error::{Code, Error, Result};
+use crate::error::{Advice, Code, Error, Result};
 use crate::fault::Fault;
 use crate::id::{ChangeHash, DeviceId, Incarnation, LogId};
 use crate::log::{Block, Certificate, Head, Line, Lines, MAX_BATCH, MAX_CHANGE, OperationKind, Position, Unpacker};
@@ -77,7 +77,7 @@ impl SqliteStore {
             return Ok(());
         }
         let message = "the journal's name was damaged, and is right again";
-        Err(Error::new(Code::Corrupt, message, "run `afterword doctor --rebuild` once more"))
+        Err(Error::new(Code::Corrupt, message, Advice::RebuildAgain))
     }
 }
 
@@ -113,13 +113,9 @@ fn genesis(tx: &mut SqliteTx<'_>) -> Result<Statement> {
     let all = raw(tx, "statements")?;
     let decoded = all.iter().filter_map(|(_, bytes)| Statement::decode(bytes).ok());
     let mut verified = decoded.filter(|statement| Statements::new(statement.clone()).is_ok());
-    verified.next().ok_or_else(|| {
-        Error::new(
-            Code::Corrupt,
-            "the statement that began this journal is damaged",
-            "nothing was changed; on another device run `afterword pair`, and here join it with `afterword pair CODE`",
-        )
-    })
+    verified
+        .next()
+        .ok_or_else(|| Error::new(Code::Corrupt, "the statement that began this journal is damaged", Advice::JoinAgain))
 }
 
 /// Keeps the statements that verify, in the order in which they build on each other.

@@ -47,7 +47,7 @@ impl HomeLock {
     /// Is alone in the home. Waits a moment for others to leave.
     pub fn alone(home: &Home) -> StoreResult<Self> {
         Self::locked(Self::file(home)?, Kind::Alone, LOCK_TIMEOUT)?.ok_or_else(|| {
-            StoreError::InUse("another Afterword is at work in this folder, perhaps `afterword serve`".to_owned())
+            StoreError::InUse("another Afterword is at work in this folder, perhaps one that serves".to_owned())
         })
     }
 

@@ -48,7 +48,7 @@ async fn what_was_recorded_at_one_device_opens_no_other() {
     assert_eq!(error, ConnectError::NotAdmitted(other.local_addr().unwrap()));
     let error = crate::error::Error::from(error);
     assert_eq!(error.code, crate::error::Code::Unreachable);
-    assert!(error.hint.contains("date and time"), "{error}");
+    assert!(error.advice.to_string().contains("date and time"), "{error}");
 }
 
 /// Clocks may differ by an hour; beyond that they may, as the hours fall, and beyond two they may not.

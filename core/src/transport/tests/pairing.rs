@@ -97,7 +97,7 @@ async fn a_wrong_word_burns_the_code_and_shows_a_new_one() {
     let (mut window, shown) = host(hasty());
     let error = join(&misheard(&shown.code), shown.address, 4).await.unwrap_err();
     assert_eq!(error.code, Code::Refused);
-    assert!(error.hint.contains("new code"), "{error}");
+    assert!(error.advice.to_string().contains("new code"), "{error}");
     assert!(matches!(within(window.next_event()).await, Some(PairingEvent::WrongGuess { left: 4 })));
     let Some(PairingEvent::Code(next)) = within(window.next_event()).await else { panic!() };
     assert_ne!((next.code.clone(), next.nameplate), (shown.code.clone(), shown.nameplate));
