@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use afterword_core::engine::{Environment, SharedEntropy};
 use afterword_core::time::{Clock, Day, Entropy, Timestamp};
-use afterword_core::transport::Finder;
+use afterword_core::transport::DiscoverySource;
 
 pub use log::{LogLevel, LogLine, log_to};
 
@@ -62,7 +62,7 @@ pub fn environment() -> Environment {
     Environment {
         clock: Arc::new(SystemClock),
         entropy: SharedEntropy::new(Box::new(SystemEntropy)),
-        finder: Finder::default(),
+        finder: DiscoverySource::default(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use afterword_core::engine::{Environment, SharedEntropy};
 use afterword_core::time::{Clock, Timestamp};
-use afterword_core::transport::Finder;
+use afterword_core::transport::DiscoverySource;
 
 use crate::Seeded;
 
@@ -30,6 +30,6 @@ pub fn environment(seed: u64) -> Environment {
     Environment {
         clock: Arc::new(WallClock),
         entropy: SharedEntropy::new(Box::new(Seeded::new(seed))),
-        finder: Finder::default(),
+        finder: DiscoverySource::default(),
     }
 }

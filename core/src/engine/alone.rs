@@ -7,7 +7,7 @@ use super::{Engine, Environment, SharedEntropy};
 use crate::store::conformance::world::Seeded;
 use crate::store::vault::{Costs, Unlock};
 use crate::time::{Clock, Timestamp};
-use crate::transport::Finder;
+use crate::transport::DiscoverySource;
 
 /// A clock that only moves when somebody looks.
 #[derive(Debug, Default)]
@@ -26,7 +26,7 @@ pub(super) fn environment(seed: u64) -> Environment {
     Environment {
         clock: Arc::new(Ticking::default()),
         entropy: SharedEntropy::new(Box::new(Seeded::new(seed))),
-        finder: Finder::default(),
+        finder: DiscoverySource::default(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 
 use super::Engine;
-use super::clear::clear_away;
+use super::clear::sweep_unwanted;
 use super::entries::{Written, by_prefix, no_such};
 use crate::crypto::HashKey;
 use crate::document::NewAttachment;
@@ -88,7 +88,7 @@ impl Engine {
             editor.detach(attachment)?;
             Ok(((), Vec::new(), vec![blob]))
         })?;
-        clear_away(&self.shared)?;
+        sweep_unwanted(&self.shared)?;
         Ok(written)
     }
 

@@ -426,7 +426,7 @@ impl<'a> Work<'a> {
             store.write_sql(|tx| Ok(search::merge_whole(tx.conn()?)?))?;
         }
         self.merge(interrupted)?;
-        give_back(self.shared, || self.is_over())
+        vacuum_some(self.shared, || self.is_over())
     }
 
     /// One transaction: as many entries as fit into a slice, at least one.
@@ -491,8 +491,8 @@ fn merge_slice(shared: &Shared, allowance: Duration) -> Result<Merged> {
 }
 
 /// Gives free pages back to the disk, a few at a time, until `is_over` or there are none to speak of.
-pub(super) fn give_back(shared: &Shared, is_over: impl Fn() -> bool) -> Result<()> {
-    while !is_over() && shared.store.give_back()? {}
+pub(super) fn vacuum_some(shared: &Shared, is_over: impl Fn() -> bool) -> Result<()> {
+    while !is_over() && shared.store.vacuum_some()? {}
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use crate::error::{Advice, Code, Error, Result};
 use crate::id::DeviceId;
 use crate::store::rules::Standing;
 use crate::sync::{Close, Config, Costs, Event, Mode, Reply, Request, Session, SessionError, Stream, serve_request};
-use crate::transport::{Connection, STOPPED, Wire};
+use crate::transport::{Connection, ConnectionStats, STOPPED};
 
 /// Bytes read from a stream at once.
 const READ: usize = 256 << 10;
@@ -38,7 +38,7 @@ pub struct Outcome {
     /// What the session counted.
     pub costs: Costs,
     /// What the connection cost.
-    pub wire: Wire,
+    pub wire: ConnectionStats,
     /// From the first byte to the end.
     pub took: Duration,
     /// CPU time of the whole process meanwhile, in milliseconds.
@@ -174,7 +174,7 @@ fn outcome(
     begun: Instant,
     cpu: u64,
     equal: Option<bool>,
-    wire: Wire,
+    wire: ConnectionStats,
 ) -> Outcome {
     Outcome {
         peer: connection.peer(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Engine;
 use super::arriving;
-use super::clear::clear_away;
+use super::clear::sweep_unwanted;
 use super::deriving::{derive_shown, derive_soon, derive_waited_for};
 use super::opening::{left_out, opening};
 use super::shared::Shared;
@@ -263,7 +263,7 @@ impl Engine {
     pub fn erase(&self, id: EntryId) -> Result<bool> {
         let erased = self
             .commit(|shared, tx| Ok(rules::erase(tx, &shared.identity, &mut shared.entropy.clone(), id)?.is_some()))?;
-        clear_away(&self.shared)?;
+        sweep_unwanted(&self.shared)?;
         Ok(erased)
     }
 

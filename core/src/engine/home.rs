@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Engine;
-use super::clear::sweep_leftovers;
+use super::clear::sweep_orphans;
 use super::device_news::Seen;
 use super::shared::{Shared, SharedEntropy};
 use crate::crypto::{BlobKey, DeviceKey, Domain, HashKey, RecoveryPhrase, SealingKey, Secret};
@@ -21,7 +21,7 @@ use crate::store::vault::{
 };
 use crate::store::{Setting, StorageExt};
 use crate::time::{Clock, Entropy, Timestamp, random};
-use crate::transport::{Finder, PlatformDiscovery, SystemDiscovery};
+use crate::transport::{DiscoverySource, PlatformDiscovery, SystemDiscovery};
 
 /// The clock and randomness that an engine runs on.
 #[derive(Debug, Clone)]
@@ -31,7 +31,7 @@ pub struct Environment {
     /// Randomness.
     pub entropy: SharedEntropy,
     /// How other devices are found on a network.
-    pub finder: Finder,
+    pub finder: DiscoverySource,
 }
 
 impl Environment {
@@ -216,7 +216,7 @@ impl Engine {
         let key = vault::open(&home, unlock)?;
         let engine = Self::open_with_key(home, &key, environment, Some(lock))?;
         // A journal opens although its disk is full or read-only; what can't be removed now is tried for again.
-        let _ = sweep_leftovers(&engine.shared);
+        let _ = sweep_orphans(&engine.shared);
         Ok(engine)
     }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Engine;
-use super::deriving::give_back;
+use super::deriving::vacuum_some;
 use super::shared::Shared;
 use crate::error::Result;
 use crate::store::StorageExt;
@@ -31,7 +31,7 @@ pub(super) fn pack(shared: &Shared, budget: Duration) -> Result<u64> {
     }
     // What waits to be derived takes the room that the lines left.
     if all > 0 && shared.store.stale_count()? == 0 {
-        give_back(shared, || started.elapsed() >= budget)?;
+        vacuum_some(shared, || started.elapsed() >= budget)?;
     }
     Ok(all)
 }

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::Engine;
 use super::alarms::Alarm;
-use super::clear::clear_away;
+use super::clear::sweep_unwanted;
 use super::deriving::derive;
 use super::device_news;
 use super::driver::{self, Outcome, Told};
@@ -282,7 +282,7 @@ async fn derive_what_comes(server: Arc<Server>) {
             if done.left > 0 && done.documents > 0 {
                 return Ok::<_, Error>((done, false));
             }
-            clear_away(&shared)?;
+            sweep_unwanted(&shared)?;
             // There may be more to pack; between two slices everybody else has a turn.
             let packed = pack_some(&shared)? > 0;
             Ok((done, packed))

@@ -16,7 +16,7 @@ use crate::store::rules::Identity;
 use crate::store::sqlite::SqliteStore;
 use crate::store::vault::{self, Home, HomeLock, SystemFiles};
 use crate::time::{Clock, Entropy};
-use crate::transport::Finder;
+use crate::transport::DiscoverySource;
 
 /// One source of randomness, handed around.
 #[derive(Debug, Clone)]
@@ -44,7 +44,7 @@ pub(crate) struct Shared {
     pub(crate) identity: Identity,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: SharedEntropy,
-    pub(crate) finder: Finder,
+    pub(crate) finder: DiscoverySource,
     /// Drawn at each opening of the store, and again after a commit that failed, so that (actor, seq) never repeats.
     actor: Mutex<Actor>,
     /// Automerge documents opened since the journal was.
@@ -79,7 +79,7 @@ impl Shared {
         identity: Identity,
         clock: Arc<dyn Clock>,
         mut entropy: SharedEntropy,
-        finder: Finder,
+        finder: DiscoverySource,
     ) -> Self {
         let actor = Mutex::new(Actor::draw(&mut entropy));
         let (news, _) = watch::channel(0);

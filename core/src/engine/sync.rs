@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::Engine;
 use super::alarms::Alarm;
-use super::clear::clear_away;
+use super::clear::sweep_unwanted;
 use super::deriving::{Deriving, derive};
 use super::driver::{self, Outcome, Told};
 use super::network::{self, Candidate};
@@ -114,7 +114,7 @@ impl Engine {
         let mut report = self.runtime()?.block_on(sync(&shared, options, &mut hear))?;
         report.alarms = alarms;
         report.wanted_blobs = shared.store.read(|tx| Ok(tx.blobs(true)?.len() as u64))?;
-        clear_away(&shared)?;
+        sweep_unwanted(&shared)?;
         Ok(report)
     }
 }

@@ -43,7 +43,7 @@ pub(super) struct Blobs {
     arriving_bytes: usize,
     storing: usize,
     /// Whether they shall not wait for more.
-    hurry: bool,
+    flush_parts: bool,
 
     /// What the peer last wanted, with what was sent since; whether nothing of it is left to send.
     theirs: Vec<(UnfilledBlob, bool)>,
@@ -109,7 +109,7 @@ impl Session {
         (blobs.asked, blobs.awaiting, blobs.more) = (true, true, fit < unfilled.len());
         (blobs.expected, blobs.stored) = (None, 0);
         unfilled.truncate(fit);
-        self.say(&Message::Want(unfilled));
+        self.send(&Message::Want(unfilled));
     }
 
     /// Parts that the peer wants, where to go on, and whether this device has all of the blob.
@@ -167,10 +167,10 @@ impl Session {
         let blobs = &mut self.blobs;
         let arrived = blobs.stored + blobs.arriving.len() as u64;
         let all = !blobs.awaiting || blobs.expected.is_some_and(|expected| arrived >= expected);
-        if blobs.arriving.is_empty() || !(all || blobs.hurry || blobs.arriving_bytes >= STORE_SLICE) {
+        if blobs.arriving.is_empty() || !(all || blobs.flush_parts || blobs.arriving_bytes >= STORE_SLICE) {
             return None;
         }
-        blobs.hurry = false;
+        blobs.flush_parts = false;
         let mut slice = Vec::new();
         while blobs.storing < STORE_SLICE
             && let Some(part) = blobs.arriving.pop_front()
@@ -183,8 +183,8 @@ impl Session {
     }
 
     /// What has come is stored without waiting for more of it.
-    pub(super) fn hurry(&mut self) {
-        self.blobs.hurry = !self.blobs.arriving.is_empty();
+    pub(super) fn flush_parts(&mut self) {
+        self.blobs.flush_parts = !self.blobs.arriving.is_empty();
     }
 
     // ---- what is next -------------------------------------------------------------------------------------------
@@ -226,7 +226,7 @@ impl Session {
         } else {
             blobs.answering = false;
             let sent = Message::Sent { chunks: blobs.sent };
-            self.say(&sent);
+            self.send(&sent);
         }
     }
 

@@ -25,7 +25,7 @@ const MAX_NOT_UNDERSTOOD: usize = 16;
 const STALLED_AFTER: u64 = 60_000;
 /// Milliseconds of quiet after which a live session that was settled once says again where it stands. An edit is answered
 /// by its acknowledgement alone.
-const CALM_AFTER: u64 = 200;
+const QUIET_AFTER: u64 = 200;
 
 const BEFORE_HELLO: SessionError = SessionError::OutOfTurn("a message before this side's hello");
 
@@ -133,7 +133,7 @@ impl Close {
 
 /// What one side said in a `Compare`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Stand {
+pub(super) struct CompareState {
     pub(super) generation: u32,
     pub(super) statements: [u8; 16],
     pub(super) certificates: [u8; 16],
@@ -194,8 +194,8 @@ pub struct Session {
     /// After the last batch heard.
     their_tail: Option<Tail>,
     /// Whether both once held the same and only batches were said since, and whether it has been quiet since the last.
-    pub(super) steady: bool,
-    pub(super) calm: bool,
+    pub(super) settled_before: bool,
+    pub(super) quiet_elapsed: bool,
 
     /// Whether this side asked the peer who it is, and whether the peer then showed its adds.
     pub(super) asked_who: bool,
@@ -210,8 +210,8 @@ pub struct Session {
     pub(super) they_leave: bool,
     pub(super) summary: Option<Box<Summary>>,
 
-    pub(super) ours: Option<Stand>,
-    pub(super) theirs: Option<Stand>,
+    pub(super) ours: Option<CompareState>,
+    pub(super) theirs: Option<CompareState>,
     /// Pairs of generations (ours, theirs) that were acted on.
     pub(super) sets_for: Option<(u32, u32)>,
     pub(super) certificates_for: Option<(u32, u32)>,
@@ -283,8 +283,8 @@ impl Session {
             last_progress: 0,
             held_back: false,
             their_tail: None,
-            steady: false,
-            calm: false,
+            settled_before: false,
+            quiet_elapsed: false,
             asked_who: false,
             shown_adds: false,
             introduced: false,
@@ -399,9 +399,9 @@ impl Session {
 
     /// It is `now`, in milliseconds of the caller's monotonic time.
     pub fn tick(&mut self, now: u64) {
-        self.hurry();
-        if self.is_restless() && now.saturating_sub(self.last_progress) >= CALM_AFTER {
-            self.calm = true;
+        self.flush_parts();
+        if self.is_restless() && now.saturating_sub(self.last_progress) >= QUIET_AFTER {
+            self.quiet_elapsed = true;
             self.advance();
         }
         if self.close.is_some() || (self.reported.is_some() && self.config.mode == Mode::Live) {
@@ -413,7 +413,7 @@ impl Session {
 
     /// Whether a live session waits for quiet before it says where it stands: then [`Session::tick`] is wanted often.
     pub fn is_restless(&self) -> bool {
-        self.steady && !self.calm && self.reported.is_none() && self.close.is_none()
+        self.settled_before && !self.quiet_elapsed && self.reported.is_none() && self.close.is_none()
     }
 
     /// The peer closed because both hold the same.
@@ -522,7 +522,7 @@ impl Session {
 
     // ---- messages -----------------------------------------------------------------------------------------------
 
-    pub(super) fn say(&mut self, message: &Message) {
+    pub(super) fn send(&mut self, message: &Message) {
         let payload = message.encode();
         #[cfg(feature = "next-format")]
         let payload = match message {
@@ -563,7 +563,7 @@ impl Session {
             return Err(BEFORE_HELLO);
         }
         if self.not_understood.len() < MAX_NOT_UNDERSTOOD && self.not_understood.insert(number) {
-            self.say(&Message::NotUnderstood(number));
+            self.send(&Message::NotUnderstood(number));
         }
         Ok(())
     }
@@ -589,7 +589,7 @@ impl Session {
                     return Err(SessionError::OutOfTurn("a second hello"));
                 }
                 self.they_leave = leaves;
-                self.greet();
+                self.on_hellos();
             }
             Message::WhoAreYou => {
                 if std::mem::replace(&mut self.introduced, true) {
@@ -612,18 +612,18 @@ impl Session {
                 if self.theirs.as_ref().is_some_and(|before| before.statements != statements) {
                     self.declined.clear();
                 }
-                self.theirs = Some(Stand { generation, statements, certificates, digest, claims });
+                self.theirs = Some(CompareState { generation, statements, certificates, digest, claims });
                 self.their_settled = None;
                 self.our_settled = None;
                 self.reported = None;
                 self.settling = false;
-                self.steady = false;
+                self.settled_before = false;
                 self.sending = Sending { tail: self.sending.tail.take(), ..Sending::default() };
                 // Our own first one, where it has not left yet, leaves with the batch that answers this.
                 self.held_back |= !self.out.is_empty() && self.ours.as_ref().is_some_and(|ours| ours.generation == 1);
                 if self.ours.is_none() || self.ours.as_ref().is_some_and(|ours| ours.generation == 0) {
                     // The peer has news since our equal hellos, or we have not compared yet.
-                    self.look_again();
+                    self.recompare();
                 }
             }
             Message::Sets { of, after, names, more } => {
@@ -726,7 +726,7 @@ impl Session {
         // Whoever sends has not settled, or not for long: it says so again.
         self.their_settled = None;
         self.reported = None;
-        self.calm = false;
+        self.quiet_elapsed = false;
         if self.config.faults.has(Fault::AcknowledgeBeforeDurable) {
             self.count_stored(generation);
         }

@@ -24,7 +24,7 @@ impl Session {
         if let Some(last) = names.last().filter(|_| more) {
             self.requests.push(Request::Sets(of, Some(*last)));
         }
-        self.say(&Message::Sets { of, after, names, more });
+        self.send(&Message::Sets { of, after, names, more });
     }
 
     /// A piece of what the peer's set lacks is said.

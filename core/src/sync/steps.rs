@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::SessionError;
 use super::message::{MAX_BROUGHT, Message, PROTOCOL, SetOf};
 use super::request::{Answer, Reply, Request};
-use super::session::{Close, Event, Input, Mode, Session, Stand};
+use super::session::{Close, CompareState, Event, Input, Mode, Session};
 use crate::fault::Fault;
 use crate::log::Tail;
 use crate::store::rules::{Claim, Comparison, Covered, Outgoing, Received, Standing, Summary};
@@ -28,7 +28,7 @@ impl Session {
         if !belongs {
             if self.hello.is_none() && standing == Standing::Unknown && !self.asked_who {
                 self.asked_who = true;
-                self.say(&Message::WhoAreYou);
+                self.send(&Message::WhoAreYou);
             } else {
                 self.close = Some(Close::Refused);
             }
@@ -64,14 +64,14 @@ impl Session {
                     self.awaiting_certificates = false;
                     let any = std::mem::take(&mut self.taken) > 0;
                     if statements || any {
-                        self.look_again();
+                        self.recompare();
                     }
                 }
             }
             Answer::Plan(comparison) => self.plan(comparison),
             Answer::Chains(log, points) => {
                 *self.asked_common.entry(log).or_default() += 1;
-                self.say(&Message::Chains { log, points });
+                self.send(&Message::Chains { log, points });
             }
             Answer::Common(log, seq, more) => {
                 self.answer(&Message::Common { log, seq });
@@ -93,12 +93,12 @@ impl Session {
             }
             Answer::Recomputed(changed) => {
                 self.events.push_back(Event::Recomputed(changed));
-                self.look_again();
+                self.recompare();
             }
             Answer::Unfilled(unfilled) => self.unfilled(unfilled),
             Answer::Listing(rows) => {
                 if !rows.is_empty() {
-                    self.say(&Message::Listing(rows));
+                    self.send(&Message::Listing(rows));
                 }
             }
             Answer::StoredListing(entries) => {
@@ -119,16 +119,18 @@ impl Session {
     /// Whether what was read under these statements waits until the peer said that it holds them too: a member that has
     /// not heard of a removal would hand it on to the device that was removed. If so, this side compares anew.
     fn waits_for_statements(&mut self, statements: [u8; 16]) -> bool {
-        let differ = |stand: &Option<Stand>| stand.as_ref().is_some_and(|stand| stand.statements != statements);
+        let differ = |compare_state: &Option<CompareState>| {
+            compare_state.as_ref().is_some_and(|compare_state| compare_state.statements != statements)
+        };
         let waits = differ(&self.theirs) && !self.config.faults.has(Fault::EntriesBeforeTheRemoval);
         if waits && differ(&self.ours) {
-            self.look_again();
+            self.recompare();
         }
         waits
     }
 
     /// Reads the summary again and says where we stand now.
-    pub(super) fn look_again(&mut self) {
+    pub(super) fn recompare(&mut self) {
         self.recompare = true;
         self.settling = false;
         self.requests.push(Request::Summary);
@@ -141,11 +143,11 @@ impl Session {
         if first {
             self.admit();
             let leaves = self.config.mode == Mode::Once;
-            self.say(&Message::Hello { version: PROTOCOL, hash, leaves });
+            self.send(&Message::Hello { version: PROTOCOL, hash, leaves });
             if self.early_news {
                 self.requests.push(Request::Summary);
             }
-            return self.greet();
+            return self.on_hellos();
         }
         let (Some(ours), Some(summary)) = (&self.ours, &self.summary) else { return };
         // Certificates go with the operations that call for them.
@@ -174,12 +176,12 @@ impl Session {
         if std::mem::take(&mut self.settling) && quiet {
             let answered = self.theirs.as_ref().map_or(0, |theirs| theirs.generation);
             self.our_settled = Some((answered, self.stored_batches, hash));
-            self.say(&Message::Settled { answered, batches: self.stored_batches, hash });
+            self.send(&Message::Settled { answered, batches: self.stored_batches, hash });
         }
     }
 
     /// Both hellos are known: done, or compare.
-    pub(super) fn greet(&mut self) {
+    pub(super) fn on_hellos(&mut self) {
         let (Some(ours), Some(theirs), Some(summary)) = (self.hello, self.their_hello, &self.summary) else { return };
         if self.ours.is_some() {
             return;
@@ -188,9 +190,9 @@ impl Session {
             return self.compare();
         }
         self.peer_has = summary.vector.iter().map(|(log, position)| (*log, position.seq)).collect();
-        let stand = stand(summary, 0);
-        self.ours = Some(stand.clone());
-        self.theirs = Some(stand);
+        let compare_state = compare_state(summary, 0);
+        self.ours = Some(compare_state.clone());
+        self.theirs = Some(compare_state);
         self.planned = Some((0, 0));
         self.plan_for = Some((0, 0));
         self.sets_for = Some((0, 0));
@@ -215,25 +217,25 @@ impl Session {
             });
             return;
         }
-        let stand = stand(summary, self.ours.as_ref().map_or(0, |ours| ours.generation) + 1);
+        let compare_state = compare_state(summary, self.ours.as_ref().map_or(0, |ours| ours.generation) + 1);
         let message = Message::Compare {
-            generation: stand.generation,
-            statements: stand.statements,
-            certificates: stand.certificates,
-            digest: stand.digest,
-            claims: stand.claims.to_vec(),
+            generation: compare_state.generation,
+            statements: compare_state.statements,
+            certificates: compare_state.certificates,
+            digest: compare_state.digest,
+            claims: compare_state.claims.to_vec(),
         };
         // Who answers a first compare knows what the other lacks: the first batch goes with the answer.
-        self.held_back = self.theirs.is_some() && stand.generation == 1;
-        self.steady = false;
-        self.ours = Some(stand);
+        self.held_back = self.theirs.is_some() && compare_state.generation == 1;
+        self.settled_before = false;
+        self.ours = Some(compare_state);
         self.restart_count();
         self.our_settled = None;
         self.their_settled = None;
         self.reported = None;
         self.blobs.looked = false;
         self.awaiting_certificates = false;
-        self.say(&message);
+        self.send(&message);
     }
 
     fn plan(&mut self, comparison: Comparison) {
@@ -257,7 +259,7 @@ impl Session {
             self.requests.push(Request::Sets(SetOf::Certificates, None));
         }
         if !comparison.declined.is_empty() {
-            self.say(&Message::Declines(comparison.declined));
+            self.send(&Message::Declines(comparison.declined));
         }
         for log in comparison.forks {
             if let Some(position) = self.summary.as_ref().and_then(|summary| summary.vector.get(&log)) {
@@ -343,7 +345,7 @@ impl Session {
         self.costs.sent_operations += batch.count();
         self.costs.sent_bytes += batch.len() as u64;
         for certificates in certificates.chunks(MAX_BROUGHT) {
-            self.say(&Message::Covers(certificates.to_vec()));
+            self.send(&Message::Covers(certificates.to_vec()));
         }
         let generation = self.theirs.as_ref().map_or(0, |theirs| theirs.generation);
         let short = self.sending.tail.as_ref().and_then(|tail| tail.shorten(&batch));
@@ -361,8 +363,8 @@ impl Session {
         };
         self.sending.in_flight.push_back(len);
         self.sending.sent += 1;
-        self.calm = false;
-        self.say(&message);
+        self.quiet_elapsed = false;
+        self.send(&message);
         self.held_back &= len < WORTH_WAITING;
     }
 
@@ -393,21 +395,21 @@ impl Session {
             Received::Known => self.unsettle(),
             // It was on its way before the peer heard that it is not taken; nothing behind it can be counted.
             Received::Declined => {
-                self.look_again();
+                self.recompare();
                 return Ok(());
             }
             Received::NeedStatements => {
-                self.look_again();
+                self.recompare();
                 return Ok(());
             }
-            Received::Misfit => {
+            Received::Gap => {
                 self.trouble = Some("operations that do not fit what is held");
-                self.look_again();
+                self.recompare();
                 return Ok(());
             }
             Received::Refused(reason) => {
                 self.trouble = Some(reason);
-                self.look_again();
+                self.recompare();
                 return Ok(());
             }
         }
@@ -499,7 +501,7 @@ impl Session {
             self.report(false);
         } else {
             self.disagreements += 1;
-            self.look_again();
+            self.recompare();
         }
     }
 
@@ -509,7 +511,7 @@ impl Session {
             // What comes later in a session that stays is a new round with as many tries as the first.
             self.disagreements = 0;
             self.rounds = 0;
-            self.steady = self.config.mode == Mode::Live;
+            self.settled_before = self.config.mode == Mode::Live;
         }
         self.events.push_back(Event::Settled { equal });
         if self.config.mode == Mode::Once {
@@ -518,7 +520,7 @@ impl Session {
     }
 }
 
-fn stand(summary: &Summary, generation: u32) -> Stand {
+fn compare_state(summary: &Summary, generation: u32) -> CompareState {
     let mut digest = [0; 16];
     digest.copy_from_slice(&summary.digest[..16]);
     let claims = summary
@@ -531,5 +533,5 @@ fn stand(summary: &Summary, generation: u32) -> Stand {
         })
         .collect();
     let claims = Arc::new(claims);
-    Stand { generation, statements: summary.statements, certificates: summary.certificates, digest, claims }
+    CompareState { generation, statements: summary.statements, certificates: summary.certificates, digest, claims }
 }

@@ -23,9 +23,9 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+use super::byte_counter::{ByteCounter, Metered};
 use super::connection::STOPPED;
 use super::gate::Gate;
-use super::meter::{Meter, Metered};
 use crate::id::DeviceId;
 
 /// Unproved connections above which a dialer must show that it receives at its address.
@@ -76,12 +76,12 @@ struct Present {
 
 /// Everyone at one door, numbered as they came.
 #[derive(Debug, Default)]
-struct Crowd {
+struct HandshakeSlots {
     next: u64,
     present: BTreeMap<u64, Present>,
 }
 
-impl Crowd {
+impl HandshakeSlots {
     fn unproved(&self) -> impl Iterator<Item = (u64, Source)> {
         let unproved = self.present.iter().filter(|(_, one)| one.standing == Standing::Unproved);
         unproved.map(|(number, one)| (*number, one.source))
@@ -121,20 +121,20 @@ impl Crowd {
     }
 }
 
-type Shared = Arc<Mutex<Crowd>>;
+type Shared = Arc<Mutex<HandshakeSlots>>;
 
-fn lock(crowd: &Mutex<Crowd>) -> MutexGuard<'_, Crowd> {
+fn lock(crowd: &Mutex<HandshakeSlots>) -> MutexGuard<'_, HandshakeSlots> {
     crowd.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A connection's place at the door. Given back, which closes the connection, when this is dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct HandshakeSlot {
     crowd: Shared,
     number: u64,
 }
 
-impl Place {
+impl HandshakeSlot {
     /// The connection is `device`'s, a member: it is no stranger's any more, and nobody else's packets can end it.
     pub(super) fn admit(&self, device: DeviceId) {
         let given_way = {
@@ -155,7 +155,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for HandshakeSlot {
     fn drop(&mut self) {
         if let Some(guard) = lock(&self.crowd).end(self.number) {
             guard.abort();
@@ -176,7 +176,7 @@ impl Drop for Presence {
 }
 
 /// What guards a listening socket.
-pub(super) struct Door {
+pub(super) struct Admission {
     endpoint: quinn::Endpoint,
     runtime: Arc<Metered>,
     /// How long a connection may be unproved.
@@ -186,7 +186,7 @@ pub(super) struct Door {
     crowd: Shared,
 }
 
-impl Door {
+impl Admission {
     pub(super) fn new(
         endpoint: quinn::Endpoint,
         runtime: Arc<Metered>,
@@ -199,7 +199,7 @@ impl Door {
     /// Hands every finished handshake to `arrived`, until the endpoint is closed or its socket lost.
     pub(super) async fn run<F>(self, arrived: F)
     where
-        F: Fn(quinn::Connection, Arc<Meter>, Place) + Clone + Send + 'static,
+        F: Fn(quinn::Connection, Arc<ByteCounter>, HandshakeSlot) + Clone + Send + 'static,
     {
         while let Some(incoming) = self.endpoint.accept().await {
             let knock = incoming.orig_dst_cid();
@@ -230,7 +230,7 @@ impl Door {
 
     fn let_in<F>(&self, incoming: quinn::Incoming, source: Source, arrived: F)
     where
-        F: FnOnce(quinn::Connection, Arc<Meter>, Place) + Send + 'static,
+        F: FnOnce(quinn::Connection, Arc<ByteCounter>, HandshakeSlot) + Send + 'static,
     {
         let (number, given_way) = {
             let mut crowd = lock(&self.crowd);
@@ -244,10 +244,10 @@ impl Door {
             guard.abort();
         }
         let presence = Presence { crowd: self.crowd.clone(), number };
-        let (connecting, meter) = self.runtime.start(Some(Box::new(presence)), || incoming.accept());
+        let (connecting, byte_counter) = self.runtime.start(Some(Box::new(presence)), || incoming.accept());
         let Ok(connecting) = connecting else { return };
-        let place = Place { crowd: self.crowd.clone(), number };
-        let guard = tokio::spawn(watch_over(connecting, meter, place, self.patience, arrived)).abort_handle();
+        let place = HandshakeSlot { crowd: self.crowd.clone(), number };
+        let guard = tokio::spawn(watch_over(connecting, byte_counter, place, self.patience, arrived)).abort_handle();
         match lock(&self.crowd).present.get_mut(&number) {
             Some(one) if one.standing != Standing::Draining => one.guard = Some(guard),
             // It is over already.
@@ -257,7 +257,7 @@ impl Door {
 }
 
 /// The door's own handle of a connection: whoever aborts the task that holds it closes the connection.
-struct Guarded(quinn::Connection, Arc<Meter>);
+struct Guarded(quinn::Connection, Arc<ByteCounter>);
 
 impl Drop for Guarded {
     fn drop(&mut self) {
@@ -267,21 +267,26 @@ impl Drop for Guarded {
 }
 
 /// Lets a connection through its handshake and hands it on; ends it once it was unproved for too long.
-async fn watch_over<F>(connecting: quinn::Connecting, meter: Arc<Meter>, place: Place, patience: Duration, arrived: F)
-where
-    F: FnOnce(quinn::Connection, Arc<Meter>, Place),
+async fn watch_over<F>(
+    connecting: quinn::Connecting,
+    byte_counter: Arc<ByteCounter>,
+    place: HandshakeSlot,
+    patience: Duration,
+    arrived: F,
+) where
+    F: FnOnce(quinn::Connection, Arc<ByteCounter>, HandshakeSlot),
 {
     let deadline = Instant::now() + patience;
     // The handle early, for the meter. Nobody gets to write on it before the handshake is over.
     let Ok((connection, over)) = connecting.into_0rtt() else { return };
-    let _guarded = Guarded(connection.clone(), meter.clone());
-    meter.watch(&connection);
+    let _guarded = Guarded(connection.clone(), byte_counter.clone());
+    byte_counter.watch(&connection);
     // A handshake that failed is over too.
     if tokio::time::timeout_at(deadline, over).await.is_err() || connection.close_reason().is_some() {
         return;
     }
     let (crowd, number) = (place.crowd.clone(), place.number);
-    arrived(connection, meter, place);
+    arrived(connection, byte_counter, place);
     tokio::time::sleep_until(deadline).await;
     let proved = lock(&crowd).present.get(&number).is_some_and(|one| matches!(one.standing, Standing::Member(_)));
     if proved {

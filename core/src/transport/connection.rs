@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use quinn::{ConnectionError, RecvStream, SendStream, VarInt};
 
-use super::admission::Place;
-use super::meter::Meter;
+use super::admission::HandshakeSlot;
+use super::byte_counter::ByteCounter;
 use super::tls;
 use crate::error::Error;
 use crate::id::DeviceId;
@@ -26,7 +26,7 @@ const LEAVE: Duration = Duration::from_millis(250);
 
 /// UDP payload of a whole connection, as seen at this end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Wire {
+pub struct ConnectionStats {
     /// Bytes sent.
     pub sent_bytes: u64,
     /// Bytes received.
@@ -47,9 +47,9 @@ pub struct Wire {
 pub struct Connection {
     peer: DeviceId,
     inner: quinn::Connection,
-    meter: Arc<Meter>,
+    byte_counter: Arc<ByteCounter>,
     /// Of an accepted one.
-    place: Option<Arc<Place>>,
+    place: Option<Arc<HandshakeSlot>>,
     /// The socket of a dialed connection lives as long as the connection.
     _dialer: Option<Arc<quinn::Endpoint>>,
 }
@@ -57,14 +57,18 @@ pub struct Connection {
 impl Connection {
     pub(super) fn dialed(
         inner: quinn::Connection,
-        meter: Arc<Meter>,
+        byte_counter: Arc<ByteCounter>,
         dialer: Arc<quinn::Endpoint>,
     ) -> Result<Self, Error> {
-        Ok(Self { peer: peer(&inner)?, inner, meter, place: None, _dialer: Some(dialer) })
+        Ok(Self { peer: peer(&inner)?, inner, byte_counter, place: None, _dialer: Some(dialer) })
     }
 
-    pub(super) fn accepted(inner: quinn::Connection, meter: Arc<Meter>, place: Place) -> Result<Self, Error> {
-        Ok(Self { peer: peer(&inner)?, inner, meter, place: Some(Arc::new(place)), _dialer: None })
+    pub(super) fn accepted(
+        inner: quinn::Connection,
+        byte_counter: Arc<ByteCounter>,
+        place: HandshakeSlot,
+    ) -> Result<Self, Error> {
+        Ok(Self { peer: peer(&inner)?, inner, byte_counter, place: Some(Arc::new(place)), _dialer: None })
     }
 
     /// Says that the peer's key is a member's. Until then an accepted connection gives way to others, and lives for the
@@ -124,11 +128,11 @@ impl Connection {
     }
 
     /// [`close`](Self::close), waits a moment for the last datagram to leave, and says what the connection cost.
-    pub async fn finish(&self, code: u32, reason: &[u8]) -> Wire {
+    pub async fn finish(&self, code: u32, reason: &[u8]) -> ConnectionStats {
         self.close(code, reason);
         let left = async {
             loop {
-                let turned = self.meter.turned();
+                let turned = self.byte_counter.turned();
                 let frames = self.inner.stats();
                 if frames.frame_tx.connection_close > 0 || frames.frame_rx.connection_close > 0 {
                     return;
@@ -152,16 +156,16 @@ impl Connection {
     }
 
     /// What the connection cost until now. During the handshake, all of it is handshake.
-    pub fn wire(&self) -> Wire {
+    pub fn wire(&self) -> ConnectionStats {
         let stats = self.inner.stats();
         let first = u64::from(!self.is_dialer());
         let (sent_bytes, received_bytes) = (stats.udp_tx.bytes, stats.udp_rx.bytes + first * FIRST_DATAGRAM);
-        Wire {
+        ConnectionStats {
             sent_bytes,
             received_bytes,
             sent_datagrams: stats.udp_tx.datagrams,
             received_datagrams: stats.udp_rx.datagrams + first,
-            handshake_bytes: self.meter.handshake_bytes().unwrap_or(sent_bytes + received_bytes),
+            handshake_bytes: self.byte_counter.handshake_bytes().unwrap_or(sent_bytes + received_bytes),
         }
     }
 

@@ -32,13 +32,13 @@ pub(super) const NAMEPLATE: &str = "n";
 /// Sightings that wait to be looked at; a crowd or a prankster costs no more than this.
 pub(super) const WAITING: usize = 64;
 /// One announcement may name this many addresses.
-const MOST_ADDRESSES: usize = 8;
+const MAX_ADDRESSES: usize = 8;
 /// The type under which services of both kinds are announced (RFC 6763).
 pub(super) const SERVICE_TYPE: &str = "_p2p._udp";
 const TAG_LEN: usize = 8;
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// How often a beacon looks whether a new day began.
-const LOOK: Duration = Duration::from_secs(60);
+const BROWSE_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Under what a member is announced on one day.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -143,7 +143,7 @@ impl ServiceKind {
             },
             _ => return Vec::new(),
         };
-        let seen = addresses.take(MOST_ADDRESSES);
+        let seen = addresses.take(MAX_ADDRESSES);
         seen.map(|address| Sighting { service, instance: instance.0, address }).collect()
     }
 }
@@ -171,9 +171,9 @@ pub trait Discovery: Send + Sync + fmt::Debug {
 
 /// What is looked around with: where the program gives nothing of its own, mDNS.
 #[derive(Debug, Clone, Default)]
-pub struct Finder(Arc<Mutex<Option<Arc<dyn Discovery>>>>);
+pub struct DiscoverySource(Arc<Mutex<Option<Arc<dyn Discovery>>>>);
 
-impl Finder {
+impl DiscoverySource {
     /// From now on it is looked around with `discovery`, in every clone of this.
     pub fn look_with(&self, discovery: Arc<dyn Discovery>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(discovery);
@@ -258,7 +258,7 @@ impl Beacon {
         address: SocketAddr,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, Error> {
-        Self::looking_every(LOOK, discovery, secret, device, address, clock)
+        Self::looking_every(BROWSE_INTERVAL, discovery, secret, device, address, clock)
     }
 
     pub(super) fn looking_every(

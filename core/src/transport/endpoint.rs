@@ -18,10 +18,10 @@ use quinn::{
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
-use super::admission::{Door, MAX_UNPROVED};
+use super::admission::{Admission, MAX_UNPROVED};
+use super::byte_counter::Metered;
 use super::connection::Connection;
 use super::gate::{self, Gate};
-use super::meter::Metered;
 use super::tls::{self, Answer, Expected, Identity};
 use crate::crypto::Derived;
 use crate::crypto::{DeviceKey, HashKey};
@@ -215,10 +215,10 @@ impl Endpoint {
         let (endpoint, runtime) = listening(address, ids, config)?;
         let address = endpoint.local_addr().map_err(|error| no_socket(address, &error))?;
         let sender = self.state().sender.clone().ok_or_else(closed)?;
-        let door = Door::new(endpoint.clone(), runtime, self.0.options.handshake, Some(self.0.gate.clone()));
-        let task = tokio::spawn(door.run(move |connection, meter, place| {
+        let admission = Admission::new(endpoint.clone(), runtime, self.0.options.handshake, Some(self.0.gate.clone()));
+        let task = tokio::spawn(admission.run(move |connection, byte_counter, place| {
             // Where nobody asks for it any more, it closes.
-            let _ = Connection::accepted(connection, meter, place).map(|connection| sender.try_send(connection));
+            let _ = Connection::accepted(connection, byte_counter, place).map(|connection| sender.try_send(connection));
         }));
         let mut state = self.state();
         state.address = Some(address);
@@ -271,14 +271,14 @@ impl Endpoint {
             state.dialers.retain(|dialer| dialer.strong_count() > 0);
             state.dialers.push(Arc::downgrade(&socket));
         }
-        let (connecting, meter) = runtime.start(None, || socket.connect_with(config, address, SERVER_NAME));
+        let (connecting, byte_counter) = runtime.start(None, || socket.connect_with(config, address, SERVER_NAME));
         let connecting = connecting.map_err(|error| local(error.to_string()))?;
         let connection = tokio::time::timeout(self.0.options.handshake, connecting)
             .await
             .map_err(|_| ConnectError::Unreachable(address))?
             .map_err(|error| failed(address, &error))?;
-        meter.watch(&connection);
-        Connection::dialed(connection, meter, socket).map_err(|error| local(error.message))
+        byte_counter.watch(&connection);
+        Connection::dialed(connection, byte_counter, socket).map_err(|error| local(error.message))
     }
 
     /// After a change of network: gives every dialed connection a new socket, so that it goes on from the new address, and

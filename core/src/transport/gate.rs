@@ -90,12 +90,12 @@ pub(super) fn pass(secret: &HashKey, now: Timestamp, device: &DeviceId, entropy:
 
 /// The last nonces of one kind that were taken.
 #[derive(Debug)]
-struct Taken<const LEN: usize> {
+struct AdmittedPass<const LEN: usize> {
     known: BTreeSet<[u8; LEN]>,
     order: VecDeque<[u8; LEN]>,
 }
 
-impl<const LEN: usize> Taken<LEN> {
+impl<const LEN: usize> AdmittedPass<LEN> {
     const NONE: Self = Self { known: BTreeSet::new(), order: VecDeque::new() };
 
     /// Takes `nonce`, if it was not taken before.
@@ -119,13 +119,13 @@ pub(super) struct Gate {
     secret: HashKey,
     device: DeviceId,
     clock: Arc<dyn Clock>,
-    knocks: Mutex<Taken<KNOCK_NONCE_LEN>>,
-    passes: Mutex<Taken<NONCE_LEN>>,
+    knocks: Mutex<AdmittedPass<KNOCK_NONCE_LEN>>,
+    passes: Mutex<AdmittedPass<NONCE_LEN>>,
 }
 
 impl Gate {
     pub(super) fn new(secret: HashKey, device: DeviceId, clock: Arc<dyn Clock>) -> Self {
-        Self { secret, device, clock, knocks: Mutex::new(Taken::NONE), passes: Mutex::new(Taken::NONE) }
+        Self { secret, device, clock, knocks: Mutex::new(AdmittedPass::NONE), passes: Mutex::new(AdmittedPass::NONE) }
     }
 
     /// The hours that clocks of members may show now.

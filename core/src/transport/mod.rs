@@ -14,12 +14,12 @@
 //! Formats: `docs/formats/transport.md`.
 
 mod admission;
+mod byte_counter;
 mod connection;
 mod discovery;
 mod endpoint;
 mod gate;
 mod mdns;
-mod meter;
 mod network;
 mod pairing;
 mod platform;
@@ -28,8 +28,8 @@ mod tls;
 #[cfg(test)]
 mod tests;
 
-pub use connection::{Connection, STOPPED, Wire};
-pub use discovery::{Announcement, Beacon, Discovery, Finder, Service, ServiceKind, Sighting, Tag, Watch};
+pub use connection::{Connection, ConnectionStats, STOPPED};
+pub use discovery::{Announcement, Beacon, Discovery, DiscoverySource, Service, ServiceKind, Sighting, Tag, Watch};
 pub use endpoint::{ConnectError, Endpoint, Options, dialable};
 pub use mdns::MdnsDiscovery;
 pub use network::NetworkWatcher;

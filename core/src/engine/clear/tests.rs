@@ -16,7 +16,7 @@ use crate::store::conformance::world::Seeded;
 use crate::store::vault::Unlock;
 use crate::store::vault::tests::Keyring;
 use crate::time::{Clock, Timestamp};
-use crate::transport::Finder;
+use crate::transport::DiscoverySource;
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
@@ -55,7 +55,7 @@ impl Journal {
     fn environment(&self) -> Environment {
         let seed = self.clock.0.load(Ordering::Relaxed) as u64;
         let entropy = SharedEntropy::new(Box::new(Seeded::new(seed)));
-        Environment { clock: self.clock.clone(), entropy, finder: Finder::default() }
+        Environment { clock: self.clock.clone(), entropy, finder: DiscoverySource::default() }
     }
 
     /// Opens it as much later than now.

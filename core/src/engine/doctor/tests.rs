@@ -24,7 +24,7 @@ use crate::store::sqlite::{SqliteStore, SqliteTx};
 use crate::store::vault::Home;
 use crate::sync::{Close, Config, Mode, Session, Stream, serve_request};
 use crate::time::{Clock, Timestamp};
-use crate::transport::Finder;
+use crate::transport::DiscoverySource;
 
 #[derive(Debug)]
 struct Still;
@@ -39,7 +39,7 @@ fn environment(seed: u64) -> Environment {
     Environment {
         clock: Arc::new(Still),
         entropy: SharedEntropy::new(Box::new(Seeded::new(seed))),
-        finder: Finder::default(),
+        finder: DiscoverySource::default(),
     }
 }
 

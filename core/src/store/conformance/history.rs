@@ -64,7 +64,7 @@ fn a_gap_is_a_misfit_and_a_repeat_is_known(make: &Make) {
     let first = a.batches(log, 0).remove(0);
     a.change(entry(1), doc.write("two"));
     let second = a.batches(log, 1).remove(0);
-    assert_eq!(b.receive(second.clone()), Received::Misfit);
+    assert_eq!(b.receive(second.clone()), Received::Gap);
     assert_eq!(b.read(|tx| tx.logs()), []);
     assert_eq!(b.receive(first.clone()), stored(1));
     assert_eq!(b.receive(second.clone()), stored(1));

@@ -36,7 +36,7 @@ pub enum Received {
     /// The head names a statement that is not held, or one that is held waits for another and may yet let it count.
     NeedStatements,
     /// Does not fit onto what is held: operations are missing in between, or the chains part further back.
-    Misfit,
+    Gap,
     /// Not taken: as many logs of its device are held as may be.
     Declined,
     /// Not taken, and never will be.
@@ -67,10 +67,10 @@ pub fn receive(
 
     // Where does it begin, and do we agree on what came before?
     if batch.previous.seq > held.seq {
-        return Ok(Received::Misfit);
+        return Ok(Received::Gap);
     }
     if position_of(tx, log, start, batch.previous.seq)? != Some(batch.previous) {
-        return Ok(Received::Misfit);
+        return Ok(Received::Gap);
     }
     // The first operation that is not held, or not held alike.
     let mut first_new = placed.len();

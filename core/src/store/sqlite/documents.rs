@@ -8,7 +8,7 @@ use super::logs::{index_key, seq_of};
 use super::projection::Projection;
 use super::schema::{SEQ_BITS, STALE_ROW, STALE_TEXT};
 use super::search;
-use super::tx::{SqliteTx, db, int, uint};
+use super::tx::{SqliteTx, db, to_i64, to_u64};
 use crate::error::{Error, Result};
 use crate::id::{ChangeHash, DeviceId, EntryId, Incarnation, LogId};
 use crate::store::tx::{DocumentState, Setting, StoredChange, Tx};
@@ -54,7 +54,7 @@ impl SqliteTx<'_> {
 
     pub(super) fn document_row(&mut self, entry: EntryId) -> Result<Option<&mut DocumentRow>> {
         if !self.documents.contains_key(&entry) {
-            let read = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, Option<Vec<u8>>>(1)?, uint(row.get(2)?)));
+            let read = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, Option<Vec<u8>>>(1)?, to_u64(row.get(2)?)));
             let found = self
                 .conn
                 .prepare_cached("SELECT id, heads, pending FROM documents WHERE entry = ?1")
@@ -119,7 +119,7 @@ impl SqliteTx<'_> {
         for (entry, row) in changed {
             let heads = row.state.heads.iter().flat_map(|head| *head.as_bytes()).collect::<Vec<_>>();
             let heads = (!heads.is_empty()).then_some(heads);
-            let pending = int(row.state.pending);
+            let pending = to_i64(row.state.pending);
             write.execute(params![row.id, entry.as_bytes(), heads, pending, row.stale, first_version]).map_err(db)?;
             row.unwritten = false;
             row.stale = 0;

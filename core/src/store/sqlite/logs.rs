@@ -4,7 +4,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Rows, params};
 use serde::{Deserialize, Serialize};
 
 use super::schema::SEQ_BITS;
-use super::tx::{SqliteTx, db, int, uint};
+use super::tx::{SqliteTx, db, to_i64, to_u64};
 use crate::crypto::Signature;
 use crate::error::{Error, Result};
 use crate::id::{Chain, ChangeHash, DeviceId, Incarnation, LogId, StatementId};
@@ -61,7 +61,7 @@ impl SqliteTx<'_> {
         let rows = all.query_map([], |row| {
             let log =
                 LogId { device: DeviceId::from_bytes(row.get(0)?), incarnation: Incarnation::from_bytes(row.get(1)?) };
-            Ok((log, Position { seq: uint(row.get(2)?), chain: Chain::from_bytes(row.get(3)?) }))
+            Ok((log, Position { seq: to_u64(row.get(2)?), chain: Chain::from_bytes(row.get(3)?) }))
         });
         rows.and_then(Iterator::collect).map_err(db)
     }
@@ -79,7 +79,7 @@ impl SqliteTx<'_> {
                 .and_then(|mut last| last.query_row([], |row| row.get(0))),
         }
         .map_err(db)?;
-        Ok(uint(count) as usize)
+        Ok(to_u64(count) as usize)
     }
 
     pub(super) fn log_row(&mut self, log: LogId) -> Result<Option<LogRow>> {
@@ -92,7 +92,7 @@ impl SqliteTx<'_> {
             .and_then(|mut found| {
                 found
                     .query_row(params![log.device.as_bytes(), log.incarnation.as_bytes()], |row| {
-                        let held = Position { seq: uint(row.get(1)?), chain: Chain::from_bytes(row.get(2)?) };
+                        let held = Position { seq: to_u64(row.get(1)?), chain: Chain::from_bytes(row.get(2)?) };
                         Ok(LogRow { id: row.get(0)?, held })
                     })
                     .optional()
@@ -237,9 +237,10 @@ impl SqliteTx<'_> {
             )
             .and_then(|mut set| {
                 let chain = held.chain.as_bytes();
-                set.query_row(params![log.device.as_bytes(), log.incarnation.as_bytes(), int(held.seq), chain], |row| {
-                    row.get(0)
-                })
+                set.query_row(
+                    params![log.device.as_bytes(), log.incarnation.as_bytes(), to_i64(held.seq), chain],
+                    |row| row.get(0),
+                )
             })
             .map_err(db)?;
         let row = LogRow { id, held };
@@ -376,7 +377,7 @@ impl Walk<'_> {
 
 fn piece(rows: &mut Rows<'_>) -> Result<Option<(i64, i64, usize)>> {
     let Some(row) = rows.next().map_err(db)? else { return Ok(None) };
-    let len = uint(row.get(2).map_err(db)?) as usize;
+    let len = to_u64(row.get(2).map_err(db)?) as usize;
     Ok(Some((row.get(0).map_err(db)?, row.get(1).map_err(db)?, len)))
 }
 

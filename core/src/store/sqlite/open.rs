@@ -145,7 +145,7 @@ fn set_up(connection: &mut Connection, key: &Secret, role: Role) -> rusqlite::Re
         "PRAGMA cipher_page_size = {PAGE_SIZE}; PRAGMA cipher_hmac_algorithm = HMAC_SHA256;"
     ))?;
     if role == Role::Create {
-        // Kept in the file, and only before anything is: free pages can be given back later, see `give_back`.
+        // Kept in the file, and only before anything is: free pages can be given back later, see `vacuum_some`.
         connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL")?;
     }
     connection.execute_batch(&format!(

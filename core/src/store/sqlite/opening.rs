@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use super::tx::{SqliteTx, db, int, uint};
+use super::tx::{SqliteTx, db, to_i64, to_u64};
 use crate::error::Result;
 use crate::id::EntryId;
 
@@ -14,7 +14,7 @@ impl SqliteTx<'_> {
         if begun < most {
             self.conn()?
                 .prepare_cached("INSERT OR REPLACE INTO opening (entry, begun, program) VALUES (?1, ?2, ?3)")
-                .and_then(|mut put| put.execute(params![entry.as_bytes(), int(begun + 1), program]))
+                .and_then(|mut put| put.execute(params![entry.as_bytes(), to_i64(begun + 1), program]))
                 .map_err(db)?;
         }
         Ok(begun)
@@ -26,7 +26,7 @@ impl SqliteTx<'_> {
             .prepare_cached("SELECT begun FROM opening WHERE entry = ?1 AND program = ?2")
             .and_then(|mut found| found.query_row(params![entry.as_bytes(), program], |row| row.get(0)).optional())
             .map_err(db)?;
-        Ok(begun.map_or(0, uint))
+        Ok(begun.map_or(0, to_u64))
     }
 
     /// The document was opened, or is known not to open; either way the process is alive.
@@ -44,7 +44,7 @@ impl SqliteTx<'_> {
             .conn()?
             .prepare_cached("SELECT entry FROM opening WHERE program = ?1 AND begun >= ?2 ORDER BY entry")
             .map_err(db)?;
-        let rows = all.query_map(params![program, int(most)], |row| row.get::<_, Vec<u8>>(0)).map_err(db)?;
+        let rows = all.query_map(params![program, to_i64(most)], |row| row.get::<_, Vec<u8>>(0)).map_err(db)?;
         let rows = rows.collect::<rusqlite::Result<Vec<_>>>().map_err(db)?;
         Ok(rows.iter().filter_map(|id| EntryId::from_slice(id)).collect())
     }

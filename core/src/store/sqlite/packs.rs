@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::logs::{LogRow, seq_of};
-use super::tx::{SqliteTx, db, int, uint};
+use super::tx::{SqliteTx, db, to_i64, to_u64};
 use crate::error::{Error, Result};
 use crate::id::{Chain, LogId};
 use crate::log::{BLOCK, Block, Line, Lines, Operation, Packer, Position, without_bodies};
@@ -236,7 +236,7 @@ impl SqliteTx<'_> {
         let mut run: Option<(i64, i64, usize)> = None;
         let mut more = false;
         while let Some(row) = rows.next().map_err(db)? {
-            let (key, len) = (row.get::<_, i64>(0).map_err(db)?, uint(row.get(1).map_err(db)?) as usize);
+            let (key, len) = (row.get::<_, i64>(0).map_err(db)?, to_u64(row.get(1).map_err(db)?) as usize);
             match &mut run {
                 None => run = Some((key, key, len)),
                 Some((_, to, _)) if key != *to + 1 => break,
@@ -330,7 +330,7 @@ impl SqliteTx<'_> {
             let block = without_bodies(&row.block, |other| *other == entry)?;
             self.conn
                 .prepare_cached("UPDATE blocks SET len = ?2, bytes = ?3 WHERE id = ?1")
-                .and_then(|mut update| update.execute(params![row.key, int(block.len.into()), block.bytes]))
+                .and_then(|mut update| update.execute(params![row.key, to_i64(block.len.into()), block.bytes]))
                 .map_err(db)?;
         }
         Ok(())

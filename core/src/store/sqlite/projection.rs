@@ -4,13 +4,13 @@ use std::cell::RefCell;
 
 use serde::{Deserialize, Serialize};
 
-use super::body::{Opener, Squeezer};
+use super::compress::{Compressor, Decompressor};
 use crate::error::{Error, Result};
 
 thread_local! {
     // Making zstd's working memory takes longer than an entry's text does.
-    static SQUEEZER: RefCell<Squeezer> = RefCell::default();
-    static OPENER: RefCell<Opener> = RefCell::default();
+    static COMPRESSOR: RefCell<Compressor> = RefCell::default();
+    static DECOMPRESSOR: RefCell<Decompressor> = RefCell::default();
 }
 
 /// What an entry says, part by part, without its history.
@@ -25,12 +25,12 @@ pub struct Projection {
 impl Projection {
     /// The bytes for the table.
     pub fn pack(&self) -> Vec<u8> {
-        SQUEEZER.with_borrow_mut(|squeezer| squeezer.pack(&crate::log::codec::encode(self)))
+        COMPRESSOR.with_borrow_mut(|squeezer| squeezer.pack(&crate::log::codec::encode(self)))
     }
 
     /// The projection that the table holds.
     pub fn unpack(packed: &[u8]) -> Result<Self> {
-        let bytes = OPENER.with_borrow_mut(|opener| opener.unpack(packed))?;
+        let bytes = DECOMPRESSOR.with_borrow_mut(|opener| opener.unpack(packed))?;
         postcard::from_bytes(&bytes).map_err(|_| Error::corrupt("an entry's text in the store does not read"))
     }
 }

@@ -4,19 +4,19 @@
 //! leaves the log for the table `aside`, so that any peer that holds the log sends that range once more, and what can
 //! still be read of it is written down again in this device's log: nobody else need have it. Why: decision 0015.
 
-mod misfits;
-mod own;
+mod local_rows;
+mod orphans;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{OptionalExtension, params};
 
-use self::misfits::misfits_aside;
-pub(super) use self::own::{peers_that_do_not_read, settings_that_mean_nothing};
+pub(super) use self::local_rows::{peers_that_do_not_read, settings_that_mean_nothing};
+use self::orphans::set_orphans_aside;
 use super::logs::{head_of, seq_of};
 use super::schema::SEQ_BITS;
 use super::store::SqliteStore;
-use super::tx::{SqliteTx, db, int, uint};
+use super::tx::{SqliteTx, db, to_i64, to_u64};
 use crate::error::{Advice, Code, Error, Result};
 use crate::fault::Fault;
 use crate::id::{ChangeHash, DeviceId, Incarnation, LogId};
@@ -59,7 +59,7 @@ impl SqliteStore {
                 repaired.logged_again = log_again(tx, identity, entropy)?;
             }
             rules::recount_certificates(tx, identity, entropy)?;
-            own::make_right(tx)?;
+            local_rows::make_right(tx)?;
             Ok(repaired)
         })
     }
@@ -106,7 +106,7 @@ fn put_aside(tx: &SqliteTx<'_>, log: Option<LogId>, source: &str, key: i64, byte
 
 /// How many pieces are kept aside.
 pub(super) fn pieces_aside(tx: &mut SqliteTx<'_>) -> Result<u64> {
-    tx.conn()?.query_row("SELECT count(*) FROM aside", [], |row| row.get(0).map(uint)).map_err(db)
+    tx.conn()?.query_row("SELECT count(*) FROM aside", [], |row| row.get(0).map(to_u64)).map_err(db)
 }
 
 fn genesis(tx: &mut SqliteTx<'_>) -> Result<Statement> {
@@ -188,7 +188,7 @@ fn logs(tx: &mut SqliteTx<'_>, identity: &Identity, entropy: &mut dyn Entropy) -
             })
             .optional()
             .map_err(db)?;
-        let held = row.as_ref().map_or(0, |row| uint(row.2));
+        let held = row.as_ref().map_or(0, |row| to_u64(row.2));
         let log = row.and_then(|(device, incarnation, ..)| {
             Some(LogId { device: DeviceId::from_slice(&device)?, incarnation: Incarnation::from_slice(&incarnation)? })
         });
@@ -207,14 +207,14 @@ fn logs(tx: &mut SqliteTx<'_>, identity: &Identity, entropy: &mut dyn Entropy) -
             }
         }
         let behind = sound.as_ref().map(|(_, sound)| sound.end);
-        let misfits = misfits_aside(tx, log, number, behind)?;
-        let moved = cut_after(tx, log, number, end)? || misfits;
+        let orphans = set_orphans_aside(tx, log, number, behind)?;
+        let moved = cut_after(tx, log, number, end)? || orphans;
         match &sound {
             Some((_, sound)) if end > 0 => tx
                 .conn
                 .execute(
                     "UPDATE logs SET seq = ?2, chain = ?3 WHERE id = ?1",
-                    params![number, int(end), sound.end.chain.as_bytes()],
+                    params![number, to_i64(end), sound.end.chain.as_bytes()],
                 )
                 .map_err(db)?,
             _ => tx.conn.execute("DELETE FROM logs WHERE id = ?1", [number]).map_err(db)?,
@@ -327,7 +327,7 @@ fn heads(tx: &mut SqliteTx<'_>, log: LogId, number: i64) -> Result<BTreeMap<u64,
 
 /// Moves everything of a log behind `end` aside. Answers whether there was anything.
 fn cut_after(tx: &mut SqliteTx<'_>, log: Option<LogId>, number: i64, end: u64) -> Result<bool> {
-    let (first, last) = (number << SEQ_BITS | (int(end) + 1), number << SEQ_BITS | ((1 << SEQ_BITS) - 1));
+    let (first, last) = (number << SEQ_BITS | (to_i64(end) + 1), number << SEQ_BITS | ((1 << SEQ_BITS) - 1));
     // A key of no place at all, and a head of none.
     let zero = (end == 0).then_some(number << SEQ_BITS);
     // A block that begins before the end and goes on behind it is kept whole aside, and its beginning stays.

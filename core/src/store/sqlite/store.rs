@@ -6,7 +6,7 @@ use super::connections::Connections;
 use super::doctor::{self, Check};
 use super::open::Vouched;
 use super::schema::SCHEMA;
-use super::tx::{SqliteTx, db, uint};
+use super::tx::{SqliteTx, db, to_u64};
 use crate::crypto::Secret;
 use crate::error::Result;
 use crate::id::{EntryId, LIBRARY, PEOPLE};
@@ -81,7 +81,7 @@ impl SqliteStore {
     pub fn stale_count(&self) -> Result<u64> {
         self.read_sql(|tx| {
             let mut count = tx.conn()?.prepare_cached("SELECT count(*) FROM documents WHERE stale != 0").map_err(db)?;
-            count.query_row([], |row| row.get(0).map(uint)).map_err(db)
+            count.query_row([], |row| row.get(0).map(to_u64)).map_err(db)
         })
     }
 

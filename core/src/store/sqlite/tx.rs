@@ -29,12 +29,12 @@ pub(super) fn db(error: rusqlite::Error) -> Error {
 }
 
 /// A count as SQLite holds it. None of ours comes near the end of either.
-pub(super) fn int(n: u64) -> i64 {
+pub(super) fn to_i64(n: u64) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
 }
 
 /// A count that SQLite held.
-pub(super) fn uint(n: i64) -> u64 {
+pub(super) fn to_u64(n: i64) -> u64 {
     n.max(0).unsigned_abs()
 }
 
@@ -208,7 +208,7 @@ impl Tx for SqliteTx<'_> {
             .conn
             .prepare_cached("SELECT hash FROM certificates WHERE hash > ?1 ORDER BY hash LIMIT ?2")
             .map_err(db)?;
-        names.query_map(params![after, int(most as u64)], |row| row.get(0)).and_then(Iterator::collect).map_err(db)
+        names.query_map(params![after, to_i64(most as u64)], |row| row.get(0)).and_then(Iterator::collect).map_err(db)
     }
 
     fn is_named(&mut self, entry: EntryId) -> Result<bool> {

@@ -17,7 +17,7 @@ use crate::crypto::Derived;
 use crate::crypto::{ChunkKey, chunk_overhead};
 use crate::error::{Code, Error};
 use crate::id::DeviceId;
-use crate::transport::admission::Place;
+use crate::transport::admission::HandshakeSlot;
 
 /// How long a channel waits, when it ends, for the peer to have all.
 const LINGER: Duration = Duration::from_secs(2);
@@ -57,7 +57,7 @@ pub struct PairedChannel {
     peer: DeviceId,
     connection: quinn::Connection,
     /// Of a host's channel; closes the connection when it goes.
-    _place: Option<Place>,
+    _place: Option<HandshakeSlot>,
     send: SendStream,
     receive: RecvStream,
     seal: ChunkKey,
@@ -86,7 +86,7 @@ fn garbled() -> Error {
 impl PairedChannel {
     pub(super) fn new(
         connection: quinn::Connection,
-        place: Option<Place>,
+        place: Option<HandshakeSlot>,
         (send, receive): (SendStream, RecvStream),
         keys: Keys,
         entropy: Derived,

@@ -17,7 +17,7 @@ use crate::error::{Code, Error};
 use crate::id::DeviceId;
 use crate::time::{Entropy, random};
 
-const MOST_NAMEPLATE: u16 = 999;
+const MAX_NAMEPLATE: u16 = 999;
 const QR_PREFIX: &str = "AFTERWORD:";
 const QR_VERSION: u8 = 1;
 const SECRET_LEN: usize = 16;
@@ -35,7 +35,7 @@ impl ShortCode {
     /// A fresh code under a nameplate other than `last`.
     pub(super) fn generate(entropy: &mut dyn Entropy, last: u16) -> Self {
         // 2^32 and 2^16 are so much larger than 998 and so exactly a multiple of 2048 that no bias matters.
-        let drawn = (u32::from_be_bytes(random(entropy)) % u32::from(MOST_NAMEPLATE - 1)) as u16 + 1;
+        let drawn = (u32::from_be_bytes(random(entropy)) % u32::from(MAX_NAMEPLATE - 1)) as u16 + 1;
         let nameplate = if drawn >= last && last > 0 { drawn + 1 } else { drawn };
         let words = [0; 2].map(|_: u16| u16::from_be_bytes(random(entropy)) % 2048);
         Self { nameplate, words }
@@ -59,7 +59,7 @@ impl ShortCode {
         if !nameplate.bytes().all(|byte| byte.is_ascii_digit()) {
             return None;
         }
-        let nameplate = nameplate.parse().ok().filter(|number| (1..=MOST_NAMEPLATE).contains(number))?;
+        let nameplate = nameplate.parse().ok().filter(|number| (1..=MAX_NAMEPLATE).contains(number))?;
         let words = [word(parts.next()?)?, word(parts.next()?)?];
         parts.next().is_none().then_some(Self { nameplate, words })
     }

@@ -39,7 +39,7 @@ const HELLO_LEN: usize = 4;
 const POINT_LEN: usize = 33;
 const MAC_LEN: usize = 32;
 /// The longest message of the proof.
-pub(super) const MOST: usize = 128;
+pub(super) const MAX_MESSAGE: usize = 128;
 
 /// The other side does not know the code, or sent nonsense.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

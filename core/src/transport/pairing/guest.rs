@@ -7,7 +7,7 @@ use quinn::{ConnectionError, RecvStream, SendStream};
 
 use super::channel::{FrameError, PairedChannel, read_frame, write_frame};
 use super::code::{Invitation, Kind};
-use super::exchange::{EXPORTER_LABEL, Guest, Hello, Keys, MODE_QR, MODE_SHORT, MOST, ProofError, VERSION};
+use super::exchange::{EXPORTER_LABEL, Guest, Hello, Keys, MAX_MESSAGE, MODE_QR, MODE_SHORT, ProofError, VERSION};
 use super::{PairingOptions, reason};
 use crate::crypto::Derived;
 use crate::error::{Code, Error};
@@ -155,10 +155,10 @@ async fn steps(
     let hello = Hello { version: VERSION, mode, nameplate };
     let (guest, m1) = Guest::start(password, hello, session, entropy);
     write_frame(&mut send, &m1).await?;
-    let m2 = read_frame(&mut receive, MOST).await?;
+    let m2 = read_frame(&mut receive, MAX_MESSAGE).await?;
     let (guest, m3) = guest.prove(&m2, device, entropy).map_err(Step::Proof)?;
     write_frame(&mut send, &m3).await?;
-    let m4 = read_frame(&mut receive, MOST).await?;
+    let m4 = read_frame(&mut receive, MAX_MESSAGE).await?;
     let (keys, m5) = guest.agree(&m4).map_err(Step::Proof)?;
     write_frame(&mut send, &m5).await?;
     Ok(((send, receive), keys))

@@ -14,14 +14,14 @@ use zeroize::Zeroizing;
 
 use super::channel::{PairedChannel, read_frame, write_frame};
 use super::code::{ShortCode, Ticket};
-use super::exchange::{EXPORTER_LABEL, Hello, Host, Keys, MODE_QR, MODE_SHORT, MOST, ProofError, VERSION};
+use super::exchange::{EXPORTER_LABEL, Hello, Host, Keys, MAX_MESSAGE, MODE_QR, MODE_SHORT, ProofError, VERSION};
 use super::{PairingOptions, reason};
 use crate::crypto::Derived;
 use crate::crypto::DeviceKey;
 use crate::error::Error;
 use crate::id::DeviceId;
 use crate::time::{Clock, Entropy, Timestamp, random};
-use crate::transport::admission::{Door, Place};
+use crate::transport::admission::{Admission, HandshakeSlot};
 use crate::transport::connection::exporter;
 use crate::transport::endpoint::{Options, dialable, listening, server_config};
 use crate::transport::tls::{self, Answer, Identity};
@@ -163,7 +163,7 @@ pub struct PairingHost {
     window: Shared,
     events: mpsc::UnboundedReceiver<PairingEvent>,
     endpoint: quinn::Endpoint,
-    door: AbortHandle,
+    admission: AbortHandle,
     deadline: Instant,
     over: bool,
 }
@@ -207,14 +207,14 @@ impl PairingHost {
         let shown = window.shown().ok_or_else(|| Error::internal("a pairing window without a code"))?;
         let window = Arc::new(Mutex::new(window));
 
-        let door = Door::new(endpoint.clone(), runtime, options.proof, None);
+        let admission = Admission::new(endpoint.clone(), runtime, options.proof, None);
         let shared = window.clone();
-        let door = tokio::spawn(door.run(move |connection, _, place| {
+        let admission = tokio::spawn(admission.run(move |connection, _, place| {
             // Ends when the guest gives way: its connection is closed.
             tokio::spawn(receive(connection, place, shared.clone()));
         }));
         let deadline = Instant::now() + options.window;
-        let host = Self { window, events, endpoint, door: door.abort_handle(), deadline, over: false };
+        let host = Self { window, events, endpoint, admission: admission.abort_handle(), deadline, over: false };
         Ok((host, shown))
     }
 
@@ -244,7 +244,7 @@ impl PairingHost {
 
     fn shut(&mut self) {
         self.over = true;
-        self.door.abort();
+        self.admission.abort();
         self.endpoint.set_server_config(None);
         // Whoever is in the middle of a proof is turned away by what it finds here.
         let mut window = lock(&self.window);
@@ -261,7 +261,7 @@ impl Drop for PairingHost {
 }
 
 /// One guest's connection, from its first stream to the channel or the end.
-async fn receive(connection: quinn::Connection, place: Place, window: Shared) {
+async fn receive(connection: quinn::Connection, place: HandshakeSlot, window: Shared) {
     let limit = lock(&window).options.proof;
     match tokio::time::timeout(limit, prove(&connection, &place, &window)).await {
         Ok(Ok((streams, keys, entropy))) => {
@@ -295,11 +295,11 @@ impl Drop for Guest<'_> {
 /// A guest's streams, what both sides hold now, and randomness for what follows.
 type Proved = ((SendStream, RecvStream), Keys, Derived);
 
-async fn prove(connection: &quinn::Connection, place: &Place, window: &Shared) -> Result<Proved, u32> {
+async fn prove(connection: &quinn::Connection, place: &HandshakeSlot, window: &Shared) -> Result<Proved, u32> {
     let garbage = |_| reason::GARBAGE;
     let session = exporter(connection, EXPORTER_LABEL, b"").ok_or(reason::GARBAGE)?;
     let (mut send, mut receive) = connection.accept_bi().await.map_err(|_| reason::GARBAGE)?;
-    let m1 = read_frame(&mut receive, MOST).await.map_err(garbage)?;
+    let m1 = read_frame(&mut receive, MAX_MESSAGE).await.map_err(garbage)?;
     let hello = Hello::of(&m1).ok_or(reason::GARBAGE)?;
     if hello.version != VERSION {
         return Err(reason::VERSION);
@@ -324,7 +324,7 @@ async fn prove(connection: &quinn::Connection, place: &Place, window: &Shared) -
         tokio::time::sleep_until(until).await;
     };
     write_frame(&mut send, &m2).await.map_err(garbage)?;
-    let m3 = read_frame(&mut receive, MOST).await.map_err(garbage)?;
+    let m3 = read_frame(&mut receive, MAX_MESSAGE).await.map_err(garbage)?;
     let (host, m4, mut guest) = {
         let shared = window;
         let mut window = lock(window);
@@ -352,7 +352,7 @@ async fn prove(connection: &quinn::Connection, place: &Place, window: &Shared) -
     // Nobody who knows less takes its place from now on.
     place.admit(host.guest());
     write_frame(&mut send, &m4).await.map_err(garbage)?;
-    let m5 = read_frame(&mut receive, MOST).await.map_err(garbage)?;
+    let m5 = read_frame(&mut receive, MAX_MESSAGE).await.map_err(garbage)?;
     let keys = host.finish(&m5).map_err(|_| reason::WRONG)?;
     guest.0 = None;
     Ok(((send, receive), keys, entropy))

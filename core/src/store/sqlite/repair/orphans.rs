@@ -2,7 +2,7 @@
 
 use super::super::logs::seq_of;
 use super::super::schema::SEQ_BITS;
-use super::super::tx::{SqliteTx, db, int};
+use super::super::tx::{SqliteTx, db, to_i64};
 use super::put_aside;
 use crate::error::Result;
 use crate::id::{Chain, LogId};
@@ -11,14 +11,14 @@ use crate::log::{Line, Position};
 /// Moves lines behind `end` aside that do not lead from the chain before them to the one beside them, under a source of
 /// their own: such a line may still read, with the name of another entry, and nothing that it says is written again.
 /// Answers whether there was any.
-pub(super) fn misfits_aside(
+pub(super) fn set_orphans_aside(
     tx: &mut SqliteTx<'_>,
     log: Option<LogId>,
     number: i64,
     end: Option<Position>,
 ) -> Result<bool> {
     let Some(mut before) = end else { return Ok(false) };
-    let bounds = [number << SEQ_BITS | (int(before.seq) + 1), number << SEQ_BITS | ((1 << SEQ_BITS) - 1)];
+    let bounds = [number << SEQ_BITS | (to_i64(before.seq) + 1), number << SEQ_BITS | ((1 << SEQ_BITS) - 1)];
     let mut misfits = Vec::new();
     {
         let sql = "SELECT id, chain, line FROM operations WHERE id BETWEEN ?1 AND ?2 ORDER BY id";

@@ -78,3 +78,19 @@ impl SqliteTx<'_> {
         all.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).and_then(Iterator::collect).map_err(db)
     }
 }
+
+#[cfg(test)]
+impl super::store::SqliteStore {
+    /// Drops everything that is made from the logs, so that it is made again. The logs are not touched.
+    pub(crate) fn drop_derived(&self) -> Result<()> {
+        self.write_sql(|tx| {
+            let conn = tx.conn()?;
+            search::clear(conn)?;
+            conn.execute_batch(
+                "DELETE FROM entries; DELETE FROM texts; DELETE FROM snapshots; DELETE FROM people;
+                 UPDATE documents SET stale = 3 WHERE length(heads) > 0;",
+            )
+            .map_err(db)
+        })
+    }
+}

@@ -25,7 +25,7 @@ use super::connection::FIRST_DATAGRAM;
 
 /// What is known of one connection's handshake.
 #[derive(Debug, Default)]
-pub(super) struct Meter {
+pub(super) struct ByteCounter {
     watched: Mutex<Watched>,
     handshake_bytes: OnceLock<u64>,
     turned: Notify,
@@ -41,7 +41,7 @@ struct Watched {
     looked: Option<(u64, u64)>,
 }
 
-impl Meter {
+impl ByteCounter {
     /// Begins to look at `connection`, whose driver this meter was given to.
     pub(super) fn watch(&self, connection: &quinn::Connection) {
         self.watched.lock().unwrap_or_else(PoisonError::into_inner).connection = Some(connection.clone());
@@ -99,7 +99,7 @@ fn until_done(side: Side, stats: &ConnectionStats, sent_before: u64) -> Option<u
 /// tokio, with a look at the next driver that is spawned.
 #[derive(Default)]
 pub(super) struct Metered {
-    next: Mutex<Option<(Arc<Meter>, Presence)>>,
+    next: Mutex<Option<(Arc<ByteCounter>, Presence)>>,
 }
 
 /// Whatever is to be dropped when QUIC has nothing more to do with a connection, which is some time after its end.
@@ -114,14 +114,14 @@ impl fmt::Debug for Metered {
 impl Metered {
     /// Runs `start`, which spawns one connection's driver before it returns, with a meter on that driver, which drops
     /// `presence` when it ends.
-    pub(super) fn start<T>(&self, presence: Presence, start: impl FnOnce() -> T) -> (T, Arc<Meter>) {
-        let meter = Arc::new(Meter::default());
-        *self.next.lock().unwrap_or_else(PoisonError::into_inner) = Some((meter.clone(), presence));
+    pub(super) fn start<T>(&self, presence: Presence, start: impl FnOnce() -> T) -> (T, Arc<ByteCounter>) {
+        let byte_counter = Arc::new(ByteCounter::default());
+        *self.next.lock().unwrap_or_else(PoisonError::into_inner) = Some((byte_counter.clone(), presence));
         let started = start();
         // Nothing was spawned if the start failed.
         let unused = self.next.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(unused);
-        (started, meter)
+        (started, byte_counter)
     }
 }
 
@@ -132,7 +132,7 @@ impl Runtime for Metered {
 
     fn spawn(&self, future: Pin<Box<dyn Future<Output = ()> + Send>>) {
         match self.next.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            Some((meter, presence)) => drop(tokio::spawn(Driver { future, meter, _presence: presence })),
+            Some((byte_counter, presence)) => drop(tokio::spawn(Driver { future, byte_counter, _presence: presence })),
             None => drop(tokio::spawn(future)),
         }
     }
@@ -144,7 +144,7 @@ impl Runtime for Metered {
 
 struct Driver {
     future: Pin<Box<dyn Future<Output = ()> + Send>>,
-    meter: Arc<Meter>,
+    byte_counter: Arc<ByteCounter>,
     _presence: Presence,
 }
 
@@ -153,7 +153,7 @@ impl Future for Driver {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let polled = self.future.as_mut().poll(context);
-        self.meter.look();
+        self.byte_counter.look();
         polled
     }
 }
