@@ -21,29 +21,34 @@ const ENCODING: u64 = 12;
 /// that lets both sides run.
 fn quiet_sync(guest: &Home, host: &Home) -> u64 {
     let (serving, address) = host.serve();
-    let mut bytes = Vec::new();
+    let (mut bytes, mut handshake) = (Vec::new(), u64::MAX);
+    // What each session took in all, less the shortest handshake. Where a side is held up as its handshake ends, what the
+    // other says right behind it is counted with it, and seems to be missing afterwards.
+    let after = |bytes: &[u64], handshake: u64| bytes.iter().min().map_or(u64::MAX, |all| all - handshake);
     // What QUIC says for itself goes with what we say or in a datagram of its own, as threads happen to run within the first
     // millisecond, and that only adds: what is said is the lowest count. Where nine sessions of ten have such a datagram,
     // a few more show one without.
-    while bytes.len() < 9 || (bytes.len() < 90 && bytes.iter().all(|bytes| *bytes > SAID)) {
+    while bytes.len() < 9 || (bytes.len() < 90 && after(&bytes, handshake) > SAID) {
         let report = guest.json(&["sync", "--peer", &address]);
         let peer = &report["peers"][0];
         let count = |value: &Value| value.as_u64().unwrap();
         let wire = &peer["wire"];
-        let after = count(&wire["sent_bytes"]) + count(&wire["received_bytes"]) - count(&wire["handshake_bytes"]);
+        let all = count(&wire["sent_bytes"]) + count(&wire["received_bytes"]);
+        handshake = handshake.min(count(&wire["handshake_bytes"]));
         for (key, expected) in [("round_trips", 1), ("documents_opened", 0), ("transactions", 0), ("derived", 0)] {
             assert_eq!(count(&peer[key]), expected, "{key}: {peer}");
         }
         assert_eq!(count(&peer["sent"]["operations"]) + count(&peer["received"]["operations"]), 0);
         let (late, most) = HELD_UP;
-        assert!(after <= if count(&peer["ms"]) < late { MOST } else { most }, "{peer}");
-        bytes.push(after);
+        let said = all - count(&wire["handshake_bytes"]);
+        assert!(said <= if count(&peer["ms"]) < late { MOST } else { most }, "{peer}");
+        bytes.push(all);
     }
     serving.interrupt(SOON).expect_code(0);
     bytes.sort_unstable();
-    println!("bytes after the handshake: {bytes:?}");
-    assert!(bytes[bytes.len() / 2] <= MOST, "{bytes:?}");
-    bytes[0]
+    println!("bytes in all: {bytes:?}, {handshake} of them the handshake's");
+    assert!(bytes[bytes.len() / 2] - handshake <= MOST, "{bytes:?}");
+    after(&bytes, handshake)
 }
 
 fn with_entries(count: usize) -> (Home, Home) {
