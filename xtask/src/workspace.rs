@@ -122,6 +122,17 @@ fn strip_comment(line: &str) -> &str {
 mod tests {
     use super::*;
 
+    /// README's first command is `cargo run`, which has to know which of the programs is meant.
+    #[test]
+    fn cargo_run_means_the_laptop_program() {
+        let mut metadata = crate::process::cargo();
+        metadata.args(["metadata", "--format-version", "1", "--no-deps", "--offline"]).current_dir(root().unwrap());
+        let said = String::from_utf8(metadata.output().unwrap().stdout).unwrap();
+        assert!(said.contains(r#""default_run":"afterword""#), "{said}");
+        let manifest = read(&root().unwrap().join("Cargo.toml")).unwrap();
+        assert!(manifest.contains(r#"default-members = ["cli"]"#));
+    }
+
     #[test]
     fn tables_are_read_over_several_lines_and_without_comments() {
         let text = "[a]\nx = 1 # no\n[b.c]\n# gone\nallow = [\n  \"MIT\", # fine\n  \"ISC\",\n]\nlast = \"a # b\"\n[d]\ny = 2\n";
