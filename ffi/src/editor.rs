@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use afterword_core::engine::EntryEditor as Core;
 
-use crate::edits::TextField;
-use crate::entries::{EditorText, MergedText, Written};
+use crate::edits::{Edited, TextField};
+use crate::entries::{EditorText, MergedText};
 use crate::error::{Result, parse_all};
 
 /// What is typed is durable within a second and becomes one change when the writer rests, closes, or a sync begins.
@@ -31,7 +31,7 @@ impl EntryEditor {
     }
 
     /// Makes one change of everything that was typed. Nothing where nothing was.
-    pub fn save(&self) -> Result<Option<Written>> {
+    pub fn save(&self) -> Result<Option<Edited>> {
         Ok(self.0.save()?.map(Into::into))
     }
 
@@ -41,7 +41,7 @@ impl EntryEditor {
     }
 
     /// Saves what was typed and ends the editor. A second time does nothing.
-    pub fn finish(&self) -> Result<Option<Written>> {
+    pub fn finish(&self) -> Result<Option<Edited>> {
         Ok(self.0.close()?.map(Into::into))
     }
 }

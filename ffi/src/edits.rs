@@ -1,12 +1,11 @@
 //! What can be done to an entry, as one enum that crosses.
 
-use afterword_core::document;
-use afterword_core::engine::Edit as Core;
 use afterword_core::error::Error;
+use afterword_core::journal::edit::{self, Edit as Core};
 use afterword_core::journal::{Boxed, Experiment as CoreExperiment};
 
 use crate::error::{AfterwordError, Result, parse, parse_all, parse_some};
-use crate::words::{ClosureKind, ItemKind, ItemState, Kind, LinkKind, MarkGroup, NextMove};
+use crate::words::{AttachmentField, ClosureKind, ItemKind, ItemState, Kind, LinkKind, MarkGroup, NextMove};
 
 /// A text of an entry.
 #[derive(Debug, Clone, PartialEq, Eq, uniffi::Enum)]
@@ -32,19 +31,19 @@ pub enum TextField {
     },
 }
 
-impl From<document::TextField> for TextField {
-    fn from(field: document::TextField) -> Self {
+impl From<edit::TextField> for TextField {
+    fn from(field: edit::TextField) -> Self {
         match field {
-            document::TextField::Title => Self::Title,
-            document::TextField::Body => Self::Body,
-            document::TextField::Section(id) => Self::Section { id: id.to_string() },
-            document::TextField::Item(id) => Self::Item { id: id.to_string() },
-            document::TextField::Reflection(id) => Self::Reflection { id: id.to_string() },
+            edit::TextField::Title => Self::Title,
+            edit::TextField::Body => Self::Body,
+            edit::TextField::Section(id) => Self::Section { id: id.to_string() },
+            edit::TextField::Item(id) => Self::Item { id: id.to_string() },
+            edit::TextField::Reflection(id) => Self::Reflection { id: id.to_string() },
         }
     }
 }
 
-impl TryFrom<TextField> for document::TextField {
+impl TryFrom<TextField> for edit::TextField {
     type Error = AfterwordError;
 
     fn try_from(field: TextField) -> Result<Self> {
@@ -55,27 +54,6 @@ impl TryFrom<TextField> for document::TextField {
             TextField::Item { id } => Self::Item(parse(&id, "item")?),
             TextField::Reflection { id } => Self::Reflection(parse(&id, "reflection")?),
         })
-    }
-}
-
-/// What of an attachment is said in words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Enum)]
-pub enum AttachmentField {
-    /// The writer's caption.
-    Caption,
-    /// What the picture shows.
-    Alt,
-    /// Whose it is.
-    Credit,
-}
-
-impl From<AttachmentField> for document::AttachmentField {
-    fn from(field: AttachmentField) -> Self {
-        match field {
-            AttachmentField::Caption => Self::Caption,
-            AttachmentField::Alt => Self::Alt,
-            AttachmentField::Credit => Self::Credit,
-        }
     }
 }
 
@@ -324,13 +302,61 @@ fn dated(edit: Edit) -> Result<Core> {
         Edit::AddReflection { day, text } => Core::AddReflection { day: parse(&day, "day")?, text },
         Edit::SetHappened { day } => Core::SetHappened(parse_some(day.as_ref(), "day")?),
         Edit::Close { day, kind, note } => Core::Close { day: parse(&day, "day")?, kind: kind.into(), note },
-        Edit::Reopen { closure, day } => {
-            Core::Reopen { closure: parse(&closure, "closure")?, day: parse(&day, "day")? }
-        }
+        Edit::Reopen { closure: id, day } => Core::Reopen { closure: parse(&id, "closure")?, day: parse(&day, "day")? },
         Edit::Box { until } => Core::Box(parse_some(until.as_ref(), "day")?.map_or(Boxed::ByHand, Boxed::Until)),
-        Edit::Describe { attachment, field, text } => {
-            Core::Describe(parse(&attachment, "attachment")?, field.into(), text)
-        }
+        Edit::Describe { attachment: id, field, text } => Core::Describe(parse(&id, "attachment")?, field.into(), text),
         other => return Err(Error::internal(format!("no edit is made of {:?}", std::mem::discriminant(&other))).into()),
     })
+}
+
+macro_rules! parts {
+    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
+        /// A part of an entry that a write made.
+        #[derive(Debug, Clone, PartialEq, Eq, uniffi::Enum)]
+        pub enum Part {$($(#[$doc])* $name { #[doc = "Its id."] id: String },)*}
+
+        impl From<edit::Part> for Part {
+            fn from(part: edit::Part) -> Self {
+                match part { $(edit::Part::$name(id) => Self::$name { id: id.to_string() },)* }
+            }
+        }
+    };
+}
+
+parts! {
+    /// Prose under a prompt.
+    Section,
+    /// A line.
+    Item,
+    /// A reflection.
+    Reflection,
+    /// A file.
+    Attachment,
+    /// A closure.
+    Closure,
+    /// A seal.
+    Seal,
+}
+
+/// What a write returns: the entry as it is now, and what came to be.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+pub struct Edited {
+    /// The entry.
+    pub id: String,
+    /// What it is about.
+    pub kind: Kind,
+    /// Its title as it reads now.
+    pub title: String,
+    /// Its heads now: the base of the next edit.
+    pub heads: Vec<String>,
+    /// The parts that the write made, in the order of its edits.
+    pub parts: Vec<Part>,
+}
+
+impl From<afterword_core::engine::Edited> for Edited {
+    fn from(edited: afterword_core::engine::Edited) -> Self {
+        let heads = edited.heads.iter().map(ToString::to_string).collect();
+        let parts = edited.parts.into_iter().map(Into::into).collect();
+        Self { id: edited.id.to_string(), kind: edited.kind.into(), title: edited.title, heads, parts }
+    }
 }

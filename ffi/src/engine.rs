@@ -16,8 +16,8 @@ use zeroize::Zeroizing;
 
 use crate::discovery::{Adapter as Looks, Discovery};
 use crate::editor::EntryEditor;
-use crate::edits::Edit;
-use crate::entries::{EarlierReading, Entry, ListFilter, ListPage, NewEntry, Person, SearchPage, Written, cursor};
+use crate::edits::{Edit, Edited};
+use crate::entries::{EarlierReading, Entry, ListFilter, ListPage, NewEntry, Person, SearchPage, cursor};
 use crate::error::{Result, parse, parse_all, parse_some};
 use crate::events::{Adapter as Hears, EventListener, Subscription};
 use crate::status::{Device, DeviceNews, Health, Repaired, SyncedOnce};
@@ -154,16 +154,16 @@ impl Engine {
 #[uniffi::export]
 impl Engine {
     /// A new entry, durable when this returns.
-    pub fn create_entry(&self, entry: NewEntry) -> Result<Written> {
+    pub fn create_entry(&self, entry: NewEntry) -> Result<Edited> {
         let entry = entry.try_into()?;
         Ok(self.with(|engine| engine.create_entry(entry))?.into())
     }
 
     /// Does all of `edits` to an entry, as one change.
-    pub fn edit(&self, id: String, edits: Vec<Edit>) -> Result<Written> {
+    pub fn edit(&self, id: String, edits: Vec<Edit>) -> Result<Edited> {
         let id = parse(&id, "entry")?;
         let edits = edits.into_iter().map(TryInto::try_into).collect::<Result<Vec<_>>>()?;
-        Ok(self.with(|engine| engine.apply(id, &edits))?.into())
+        Ok(self.with(|engine| engine.edit(id, &edits))?.into())
     }
 
     /// The texts of an entry, to be typed into.
@@ -190,7 +190,7 @@ impl Engine {
     }
 
     /// Writes the texts that the entry had at `heads` as a new edit.
-    pub fn restore(&self, id: String, heads: Vec<String>) -> Result<Written> {
+    pub fn restore(&self, id: String, heads: Vec<String>) -> Result<Edited> {
         let (id, heads) = (parse(&id, "entry")?, parse_all(&heads, "heads")?);
         Ok(self.with(|engine| engine.restore(id, &heads))?.into())
     }
@@ -202,7 +202,7 @@ impl Engine {
     }
 
     /// Takes an attachment off an entry; its bytes go from every device.
-    pub fn detach(&self, id: String, attachment: String) -> Result<Written> {
+    pub fn detach(&self, id: String, attachment: String) -> Result<Edited> {
         let (id, attachment) = (parse(&id, "entry")?, parse(&attachment, "attachment")?);
         Ok(self.with(|engine| engine.detach(id, attachment))?.into())
     }

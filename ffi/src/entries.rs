@@ -57,25 +57,6 @@ impl TryFrom<NewEntry> for journal::NewEntry {
     }
 }
 
-/// What a write answers.
-#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
-pub struct Written {
-    /// The entry.
-    pub id: String,
-    /// What it is about.
-    pub kind: Kind,
-    /// Its title as it reads now.
-    pub title: String,
-    /// Its heads now: the base of the next edit.
-    pub heads: Vec<String>,
-}
-
-impl From<engine::Written> for Written {
-    fn from(engine::Written { id, kind, title, heads }: engine::Written) -> Self {
-        Self { id: id.to_string(), kind: kind.into(), title, heads: texts(&heads) }
-    }
-}
-
 /// Prose under a prompt.
 #[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
 pub struct Section {

@@ -29,12 +29,11 @@ mod words;
 
 pub use discovery::{AnnouncedService, Discovery, DiscoveryError, Sightings};
 pub use editor::EntryEditor;
-pub use edits::{AttachmentField, Edit, Experiment, TextField};
+pub use edits::{Edit, Edited, Experiment, Part, TextField};
 pub use engine::{CapturedFile, Created, Engine, create_journal, is_journal, put_journal_aside, recover_journal};
 pub use entries::{
     Attachment, Closure, EarlierReading, EditorText, Entry, Item, Link, ListFilter, ListPage, ListRow, Mark,
     MergedText, NewEntry, NewSection, Person, PersonPart, Reflection, SearchHit, SearchPage, Section, TextRange,
-    Written,
 };
 pub use error::AfterwordError;
 pub use events::{Event, EventListener, ListenerError, PairingStep, Subscription, SyncState};
@@ -45,6 +44,8 @@ pub use transfer::{Attached, ByteSink, ByteSource, NewFile, StreamError, Transfe
 #[cfg(feature = "conformance")]
 pub use trouble::Trouble;
 pub use vault::{KeyVault, KeyVaultError};
-pub use words::{ClosureKind, InnerState, ItemKind, ItemState, Kind, LinkKind, LockState, MarkGroup, NextMove};
+pub use words::{
+    AttachmentField, ClosureKind, InnerState, ItemKind, ItemState, Kind, LinkKind, LockState, MarkGroup, NextMove,
+};
 
 uniffi::setup_scaffolding!("afterword");

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use afterword_core::engine as core;
 use uniffi::UnexpectedUniFFICallbackError;
 
+use crate::edits::Edited;
 use crate::engine::Engine;
-use crate::entries::Written;
 use crate::error::{Result, parse};
 
 /// Bytes asked for at once.
@@ -106,7 +106,7 @@ pub struct Attached {
     /// The attachment.
     pub attachment: String,
     /// Its entry now.
-    pub entry: Written,
+    pub entry: Edited,
 }
 
 /// One file on its way. Made first, so that it can be cancelled and asked while a call moves it.
@@ -126,8 +126,8 @@ impl Transfer {
         let id = parse(&id, "entry")?;
         let mut source = self.0.reading(Source { from: source, piece: Vec::new(), at: 0 });
         let done = engine.with(|engine| engine.attach(id, &mut source, file.into()));
-        let (attachment, written) = done.map_err(|error| self.0.told(error))?;
-        Ok(Attached { attachment: attachment.to_string(), entry: written.into() })
+        let (attachment, edited) = done.map_err(|error| self.0.told(error))?;
+        Ok(Attached { attachment: attachment.to_string(), entry: edited.into() })
     }
 
     /// Gives an attachment's bytes, checked, to `sink`. Answers how many.

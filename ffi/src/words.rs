@@ -98,6 +98,15 @@ words! {
         /// As something one lives with.
         LivingWithIt,
     }
+    /// What of an attachment is said in words.
+    AttachmentField of afterword_core::journal::edit::AttachmentField {
+        /// The writer's caption.
+        Caption,
+        /// What the picture shows.
+        Alt,
+        /// Whose it is.
+        Credit,
+    }
     /// How two entries belong together.
     LinkKind of afterword_core::journal::LinkKind {
         /// It happened again.

@@ -3,8 +3,9 @@
 use std::cell::OnceCell;
 
 use afterword_core::crypto::{DeviceKey, Domain, Hasher, RecoveryPhrase, Secret};
-use afterword_core::document::{Actor, ChangeHeader, EntryDocument, TextField, change_hash, reader};
+use afterword_core::document::{Actor, ChangeHeader, EntryDocument, change_hash, reader};
 use afterword_core::id::{BlobId, EntryId, Incarnation, JournalId, LogId, StatementId};
+use afterword_core::journal::edit::{Edit, TextField};
 use afterword_core::journal::{ItemKind, Kind, NewEntry};
 use afterword_core::log::{
     self, Batch, BlobRef, Block, Certificate, Envelope, Head, Operation, OperationKind, Position, Tail,
@@ -122,13 +123,13 @@ pub(crate) fn changes() -> Vec<Vec<u8>> {
         return Vec::new();
     };
     let mut edit = |all: &mut Vec<Vec<u8>>, text: &str| {
-        let base = document.heads();
-        let edited = document.edit(Timestamp(2000), &mut entropy, |editor| {
-            editor.add_item(ItemKind::Lesson, text)?;
-            editor.set_trashed(text.len() > 5)?;
-            editor.set_text(TextField::Body, &base, text)
-        });
-        all.extend(edited.ok().map(|(_, chunks)| chunks).unwrap_or_default());
+        let edits = [
+            Edit::AddItem { kind: ItemKind::Lesson, text: text.to_owned() },
+            Edit::SetTrashed(text.len() > 5),
+            Edit::SetText { field: TextField::Body, base: document.heads(), text: text.to_owned() },
+        ];
+        let edited = document.edit(Timestamp(2000), &mut entropy, &edits);
+        all.extend(edited.map(|applied| applied.changes).unwrap_or_default());
     };
     edit(&mut all, "Ask.");
     edit(&mut all, "Ask somebody else, and sooner.");

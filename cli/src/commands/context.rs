@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use afterword_core::crypto::Secret;
-use afterword_core::document::MAX_TEXT;
 use afterword_core::engine::{
     self, DeviceNews, Engine, Imported, ImportedAttachment, ImportedEntry, NewFile, is_journal,
 };
@@ -244,8 +243,7 @@ fn keep(engine: &Engine, recovered: &Recovered) -> Result<EntryId, Error> {
         bytes: file.bytes.to_vec(),
     };
     // More than one text may have was refused before, which is why it is here: as a file it is kept all the same.
-    let text = engine.people()?.stored(&recovered.text, "");
-    let too_long = (text.len() > MAX_TEXT).then(|| ImportedAttachment {
+    let too_long = (!engine.fits_a_text(&recovered.text)?).then(|| ImportedAttachment {
         file: NewFile { mime: "text/markdown".to_owned(), caption: Some(LONG.to_owned()), ..NewFile::default() },
         bytes: recovered.text.as_bytes().to_vec(),
     });
@@ -254,7 +252,7 @@ fn keep(engine: &Engine, recovered: &Recovered) -> Result<EntryId, Error> {
         new: NewEntry {
             kind: Kind::Note,
             title: "Recovered text".to_owned(),
-            body: if too_long.is_some() { String::new() } else { text },
+            body: if too_long.is_some() { String::new() } else { recovered.text.to_string() },
             sections: Vec::new(),
             happened: None,
         },

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use afterword_core::document::TextField;
 use afterword_core::engine::{
-    Engine, HostEvent, JoinOptions, Joined, ServeEvent, ServeOptions, SyncOptions, SyncReport, Written,
+    Edited, Engine, HostEvent, JoinOptions, Joined, ServeEvent, ServeOptions, SyncOptions, SyncReport,
 };
 use afterword_core::error::Error;
 use afterword_core::id::EntryId;
+use afterword_core::journal::edit::{Edit, TextField};
 use afterword_core::journal::{Kind, NewEntry};
 use afterword_core::store::vault::{Costs, Unlock};
 use afterword_core::time::random;
@@ -237,13 +237,9 @@ fn meet(laptop: &Engine, phone: &Engine) -> Outcome<SyncReport> {
     })
 }
 
-fn edit(engine: &Engine, id: EntryId, text: &str) -> Outcome<Written> {
-    let ((), written) = engine.edit_entry(id, |editor, entry, people| {
-        let stored = people.stored(text, entry.body());
-        editor.set_text(TextField::Body, &entry.heads, &stored)?;
-        Ok(())
-    })?;
-    Ok(written)
+fn edit(engine: &Engine, id: EntryId, text: &str) -> Outcome<Edited> {
+    let base = engine.show(id)?.entry.heads;
+    Ok(engine.edit(id, &[Edit::SetText { field: TextField::Body, base, text: text.to_owned() }])?)
 }
 
 fn chapter(context: &Context, title: &str) -> Outcome {

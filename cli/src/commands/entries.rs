@@ -1,21 +1,21 @@
 //! Writing an entry's texts and reading it: `write`, `today`, `edit`, `show`.
 
-use afterword_core::document::{MAIN_SECTION, TextField};
-use afterword_core::engine::{Engine, Shown, Written};
+use afterword_core::engine::{Edited, Engine, Shown};
 use afterword_core::error::{Code, Error};
 use afterword_core::id::{AttachmentId, ChangeHash, EntryId};
+use afterword_core::journal::edit::{Edit, Part, TextField};
 use afterword_core::journal::people::People;
 use afterword_core::journal::templates::Template;
-use afterword_core::journal::{self, Kind, NewEntry};
+use afterword_core::journal::{self, Kind, MAIN_SECTION, NewEntry};
 use afterword_core::time::Clock;
 
 use super::context::{Context, SystemClock};
 use super::text::{self, terminal, type_page};
-use crate::args::{Edit, Write};
+use crate::args;
 use crate::editing::Page;
 use crate::editor::Base;
 use crate::human::{self, Style};
-use crate::json::{Changed, Entry, Names, Part, Show};
+use crate::json::{Changed, Entry, Names, Show};
 use crate::output::{Failure, Outcome};
 
 /// Names for tokens, from the journal's people.
@@ -33,13 +33,13 @@ impl Names for Known<'_> {
 }
 
 /// Answers what a write came to.
-pub(super) fn changed(context: &Context, did: &str, written: Written, part: Option<Part>) -> Outcome {
-    let value = Changed::new(written.id, written.kind, written.title, &written.heads, part);
+pub(super) fn changed(context: &Context, did: &str, edited: Edited, part: Option<Part>) -> Outcome {
+    let value = Changed::new(edited, part);
     context.out.answer(&value, |value| human::changed(did, value))
 }
 
 /// `write`.
-pub(super) fn write(context: &Context, write: &Write) -> Outcome {
+pub(super) fn write(context: &Context, write: &args::Write) -> Outcome {
     let template = write.template.as_deref().map(Template::named).transpose().map_err(Failure::Usage)?;
     let mut page = Page {
         title: write.title().unwrap_or_default().to_owned(),
@@ -97,7 +97,7 @@ pub(super) fn today(context: &Context) -> Outcome {
             return edit_on_screen(context, &engine, id, None);
         }
         let shown = engine.show(id)?;
-        return changed(context, "Today", as_written(&shown), None);
+        return changed(context, "Today", unchanged(&shown), None);
     }
     let new = |page: Page| NewEntry {
         kind: Kind::Note,
@@ -119,13 +119,15 @@ pub(super) fn today(context: &Context) -> Outcome {
     changed(context, "Saved", written, None)
 }
 
-fn as_written(shown: &Shown) -> Written {
-    let entry = &shown.entry;
-    Written { id: entry.id, kind: entry.kind, title: shown.people.shown(&entry.title), heads: entry.heads.clone() }
+/// The entry as a write would return it that changed nothing.
+fn unchanged(shown: &Shown) -> Edited {
+    let Shown { entry, people, .. } = shown;
+    let title = people.shown(&entry.title);
+    Edited { id: entry.id, kind: entry.kind, title, heads: entry.heads.clone(), parts: Vec::new() }
 }
 
 /// `edit`.
-pub(super) fn edit(context: &Context, edit: &Edit) -> Outcome {
+pub(super) fn edit(context: &Context, edit: &args::Edit) -> Outcome {
     if edit.wants_editor() && !terminal() {
         return Err(Failure::usage(
             "nothing to change: no title and no text were given, and there is no terminal for an editor",
@@ -139,19 +141,13 @@ pub(super) fn edit(context: &Context, edit: &Edit) -> Outcome {
     if edit.wants_editor() {
         return edit_on_screen(context, &engine, id, base);
     }
-    let at = base.map(|heads| engine.show_at(id, &heads)).transpose()?;
-    let ((), written) = engine.edit_entry(id, |editor, now, people| {
-        // Without a base the texts that stand there now are replaced, read in this very step.
-        let at = at.as_ref().map_or(now, |shown| &shown.entry);
-        if let Some(title) = &edit.title {
-            editor.set_text(TextField::Title, &at.heads, &people.stored(title, &at.title))?;
-        }
-        if let Some(body) = &body {
-            editor.set_text(TextField::Body, &at.heads, &people.stored(body, at.body()))?;
-        }
-        Ok(())
-    })?;
-    changed(context, "Saved", written, None)
+    // Without a base the texts that stand there now are replaced, and their heads are named: what another program saves
+    // between the reading and the write stays, as if it came after.
+    let base = base.map_or_else(|| Ok(engine.show(id)?.entry.heads), Ok::<_, Error>)?;
+    let set = |field, text: Option<String>| text.map(|text| Edit::SetText { field, base: base.clone(), text });
+    let edits: Vec<Edit> =
+        set(TextField::Title, edit.title.clone()).into_iter().chain(set(TextField::Body, body)).collect();
+    changed(context, "Saved", engine.edit(id, &edits)?, None)
 }
 
 /// Heads as `show` gives them, whole.
@@ -181,26 +177,20 @@ fn edit_on_screen(context: &Context, engine: &Engine, id: EntryId, base: Option<
     let (given, typed) = type_page(context, &Base { entry: Some(id), heads: heads.clone() }, page)?;
     if typed.text == given {
         typed.saved()?;
-        return changed(context, "Unchanged", as_written(&shown), None);
+        return changed(context, "Unchanged", unchanged(&shown), None);
     }
     let new = typed.text.clone();
-    let ((), written) = engine.edit_entry(id, |editor, _, _| {
-        if new.title != given.title {
-            editor.set_text(TextField::Title, &heads, &people.stored(&new.title, &entry.title))?;
-        }
-        if new.body != given.body {
-            editor.set_text(TextField::Body, &heads, &people.stored(&new.body, main_text(entry)))?;
-        }
-        for ((section, (_, old)), (_, text)) in others.iter().zip(&given.sections).zip(&new.sections) {
-            if text != old {
-                let text = people.stored(text, &section.text);
-                editor.set_text(TextField::Section(section.id), &heads, &text)?;
-            }
-        }
-        Ok(())
-    })?;
+    let sections = others.iter().zip(&given.sections).zip(&new.sections);
+    let texts = [(TextField::Title, &given.title, &new.title), (TextField::Body, &given.body, &new.body)]
+        .into_iter()
+        .chain(sections.map(|((section, (_, old)), (_, text))| (TextField::Section(section.id), old, text)));
+    let edits: Vec<Edit> = texts
+        .filter(|(_, old, text)| old != text)
+        .map(|(field, _, text)| Edit::SetText { field, base: heads.clone(), text: text.clone() })
+        .collect();
+    let edited = engine.edit_shown(id, &edits, people)?;
     typed.saved()?;
-    changed(context, "Saved", written, None)
+    changed(context, "Saved", edited, None)
 }
 
 fn main_text(entry: &journal::Entry) -> &str {

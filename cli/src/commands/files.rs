@@ -6,6 +6,7 @@ use std::path::Path;
 
 use afterword_core::engine::NewFile;
 use afterword_core::error::{Code, Error};
+use afterword_core::journal::edit::Part;
 
 use super::context::Context;
 use super::entries::changed;
@@ -35,8 +36,8 @@ pub(super) fn attach(context: &Context, prefix: &str, path: &Path, about: About)
     let id = engine.resolve(prefix)?;
     let About { caption, alt, credit } = about;
     let mime = mime_guess::from_path(path).first_or_octet_stream().essence_str().to_owned();
-    let (attachment, written) = engine.attach(id, &mut file, NewFile { mime, caption, alt, credit })?;
-    changed(context, "Attached to", written, Some(attachment.into()))
+    let (attachment, edited) = engine.attach(id, &mut file, NewFile { mime, caption, alt, credit })?;
+    changed(context, "Attached to", edited, Some(Part::Attachment(attachment)))
 }
 
 /// `detach`.

@@ -1,7 +1,8 @@
 //! Changing an entry's parts and where it stands: reflections, items, marks, closing, the box, the trash, erasing.
 
-use afterword_core::document::TextField;
+use afterword_core::engine::Edited;
 use afterword_core::error::{Code, Error};
+use afterword_core::journal::edit::{Edit, Part, TextField};
 use afterword_core::journal::{Boxed, ClosureKind, MarkGroup};
 use afterword_core::time::{Clock, Day};
 
@@ -11,7 +12,7 @@ use super::text::{self, terminal, type_text};
 use crate::args::{ItemAction, TextSource};
 use crate::ask;
 use crate::editor::Base;
-use crate::json::{Done, Part};
+use crate::json::Done;
 use crate::output::{Failure, Outcome};
 
 /// `reflect`.
@@ -43,13 +44,11 @@ pub(super) fn reflect(context: &Context, prefix: &str, text: Option<&str>) -> Ou
         }
         return Err(empty("reflection").into());
     }
-    let (reflection, written) = engine.edit_entry(id, |editor, _, people| {
-        Ok(editor.add_reflection(SystemClock.today(), &people.stored(&text, ""))?)
-    })?;
+    let edited = engine.edit(id, &[Edit::AddReflection { day: SystemClock.today(), text }])?;
     if let Some(typed) = typed {
         typed.saved()?;
     }
-    changed(context, "Reflected on", written, Some(reflection.into()))
+    made(context, "Reflected on", edited)
 }
 
 fn empty(what: &str) -> Error {
@@ -61,100 +60,85 @@ pub(super) fn item(context: &Context, prefix: &str, action: &ItemAction) -> Outc
     let engine = context.open()?;
     let id = engine.resolve(prefix)?;
     let is_empty = |text: &str| text.trim().is_empty();
-    let (item, did, written) = match action {
+    let (did, item, edits) = match action {
         ItemAction::Add { text, .. } if is_empty(text) => return Err(empty("item").into()),
         ItemAction::Set { text: Some(text), .. } if is_empty(text) => {
             return Err(Error::invalid("an item can't be empty", "take it off the list with `item ID retire`").into());
         }
         ItemAction::Add { kind, text } => {
-            let (item, written) =
-                engine.edit_entry(id, |editor, _, people| Ok(editor.add_item(*kind, &people.stored(text, ""))?))?;
-            (item, "Added to", written)
+            let add = Edit::AddItem { kind: *kind, text: text.clone() };
+            return made(context, "Added to", engine.edit(id, &[add])?);
         }
         ItemAction::Set { item, text, state, day } => {
+            // Read before the item is looked up: a text is written on what its writer can have seen.
+            let base = engine.show(id)?.entry.heads;
             let item = engine.resolve_item(id, item)?;
-            let ((), written) = engine.edit_entry(id, |editor, entry, people| {
-                if let Some(text) = text {
-                    let old = entry.items.iter().find(|known| known.id == item).map_or("", |known| &known.text);
-                    editor.set_text(TextField::Item(item), &entry.heads, &people.stored(text, old))?;
-                }
-                if state.is_some() {
-                    editor.set_item_state(item, *state)?;
-                }
-                if day.is_some() {
-                    editor.set_item_day(item, *day)?;
-                }
-                Ok(())
-            })?;
-            (item, "Changed in", written)
+            let text = text.clone().map(|text| Edit::SetText { field: TextField::Item(item), base, text });
+            let state = state.map(|state| Edit::SetItemState(item, Some(state)));
+            let day = day.map(|day| Edit::SetItemDay(item, Some(day)));
+            ("Changed in", item, [text, state, day].into_iter().flatten().collect())
         }
         ItemAction::Retire { item } => {
             let item = engine.resolve_item(id, item)?;
-            let ((), written) = engine.edit_entry(id, |editor, _, _| Ok(editor.retire_item(item)?))?;
-            (item, "Retired from", written)
+            ("Retired from", item, vec![Edit::RetireItem(item)])
         }
     };
-    changed(context, did, written, Some(item.into()))
+    changed(context, did, engine.edit(id, &edits)?, Some(Part::Item(item)))
+}
+
+/// Does one thing to an entry and answers what came of it.
+fn one(context: &Context, prefix: &str, did: &str, edit: Edit) -> Outcome {
+    let engine = context.open()?;
+    let edited = engine.edit(engine.resolve(prefix)?, &[edit])?;
+    made(context, did, edited)
+}
+
+/// Answers what a write came to, and the part that it made.
+fn made(context: &Context, did: &str, edited: Edited) -> Outcome {
+    let part = edited.parts.first().copied();
+    changed(context, did, edited, part)
 }
 
 /// `mark`.
 pub(super) fn mark(context: &Context, prefix: &str, group: MarkGroup, word: &str, remove: bool) -> Outcome {
-    let engine = context.open()?;
-    let id = engine.resolve(prefix)?;
-    let ((), written) = engine.edit_entry(id, |editor, _, _| {
-        Ok(if remove { editor.unmark(group, word) } else { editor.mark(group, word) }?)
-    })?;
-    changed(context, if remove { "Unmarked" } else { "Marked" }, written, None)
+    let word = word.to_owned();
+    match remove {
+        true => one(context, prefix, "Unmarked", Edit::Unmark(group, word)),
+        false => one(context, prefix, "Marked", Edit::Mark(group, word)),
+    }
 }
 
 /// `close`.
 pub(super) fn close(context: &Context, prefix: &str, kind: ClosureKind, note: &str) -> Outcome {
-    let engine = context.open()?;
-    let id = engine.resolve(prefix)?;
-    let (closure, written) = engine.edit_entry(id, |editor, _, people| {
-        Ok(editor.add_closure(SystemClock.today(), kind, &people.stored(note, ""))?)
-    })?;
-    changed(context, "Closed", written, Some(Part::from(closure)))
+    one(context, prefix, "Closed", Edit::Close { day: SystemClock.today(), kind, note: note.to_owned() })
 }
 
 /// `reopen`.
 pub(super) fn reopen(context: &Context, prefix: &str) -> Outcome {
     let engine = context.open()?;
     let id = engine.resolve(prefix)?;
-    let (closure, written) = engine.edit_entry(id, |editor, entry, _| {
-        // Where an entry stands is what its last closure says.
-        let last = entry.closures.last().filter(|closure| closure.reopened.is_none()).ok_or_else(|| {
-            Error::new(Code::Invalid, "this entry is not closed", "see where it stands with `afterword show`")
-        })?;
-        editor.reopen(last.id, SystemClock.today())?;
-        Ok(last.id)
+    // Where an entry stands is what its last closure says.
+    let closures = engine.show(id)?.entry.closures;
+    let last = closures.last().filter(|closure| closure.reopened.is_none()).ok_or_else(|| {
+        Error::new(Code::Invalid, "this entry is not closed", "see where it stands with `afterword show`")
     })?;
-    changed(context, "Reopened", written, Some(Part::from(closure)))
+    let edited = engine.edit(id, &[Edit::Reopen { closure: last.id, day: SystemClock.today() }])?;
+    changed(context, "Reopened", edited, Some(Part::Closure(last.id)))
 }
 
 /// `box`.
 pub(super) fn put_in_box(context: &Context, prefix: &str, until: Option<Day>) -> Outcome {
-    let engine = context.open()?;
-    let id = engine.resolve(prefix)?;
-    let until = until.map_or(Boxed::ByHand, Boxed::Until);
-    let ((), written) = engine.edit_entry(id, |editor, _, _| Ok(editor.set_box(until)?))?;
-    changed(context, "Boxed", written, None)
+    one(context, prefix, "Boxed", Edit::Box(until.map_or(Boxed::ByHand, Boxed::Until)))
 }
 
 /// `unbox`.
 pub(super) fn unbox(context: &Context, prefix: &str) -> Outcome {
-    let engine = context.open()?;
-    let id = engine.resolve(prefix)?;
-    let ((), written) = engine.edit_entry(id, |editor, _, _| Ok(editor.unbox()?))?;
-    changed(context, "Out of its box", written, None)
+    one(context, prefix, "Out of its box", Edit::Unbox)
 }
 
 /// `trash` and `untrash`.
 pub(super) fn trash(context: &Context, prefix: &str, away: bool) -> Outcome {
-    let engine = context.open()?;
-    let id = engine.resolve(prefix)?;
-    let ((), written) = engine.edit_entry(id, |editor, _, _| Ok(editor.set_trashed(away)?))?;
-    changed(context, if away { "Put away" } else { "Brought back" }, written, None)
+    one(context, prefix, if away { "Put away" } else { "Brought back" }, Edit::SetTrashed(away))
 }
 
 /// `erase`.

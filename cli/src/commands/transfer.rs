@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use afterword_core::engine::{Engine, Imported, ImportedAttachment, ImportedEntry, NewFile, Shown};
 use afterword_core::error::{Code, Error};
-use afterword_core::journal::people::{People, Person};
+use afterword_core::journal::people::Person;
 use afterword_core::journal::{Attachment, NewEntry};
 use afterword_core::time::{Clock, Timestamp};
 
@@ -58,7 +58,6 @@ struct Taking<'e> {
     engine: &'e Engine,
     /// The folder, or the one file.
     root: PathBuf,
-    names: People,
     waiting: Vec<Person>,
     seen: u64,
     report: json::Imported,
@@ -69,7 +68,6 @@ impl<'e> Taking<'e> {
         Ok(Self {
             engine,
             root: std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()),
-            names: engine.people()?,
             waiting: Vec::new(),
             seen: 0,
             report: json::Imported { created: 0, unchanged: 0, attachments: 0, problems: Vec::new(), taken },
@@ -148,8 +146,8 @@ impl<'e> Taking<'e> {
             key: foreign.key,
             new: NewEntry {
                 kind: foreign.kind,
-                title: self.names.stored(&foreign.title, ""),
-                body: self.names.stored(&foreign.body, ""),
+                title: foreign.title,
+                body: foreign.body,
                 sections: Vec::new(),
                 happened: foreign.happened,
             },

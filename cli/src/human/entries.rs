@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::text::{Style, columns, count, cut, line, pad, short, size, wrap};
 use crate::import::Problem;
-use crate::json::{Changed, Entry, Exported, History, Imported, List, Part, Search, Show};
+use crate::json::{Changed, Entry, Exported, History, Imported, List, NamedPart, Search, Show};
 
 /// So many problems are worth a screen; the rest is counted.
 const PROBLEMS: usize = 40;
@@ -13,10 +13,10 @@ const PROBLEMS: usize = 40;
 pub fn changed(did: &str, changed: &Changed) -> String {
     let title = if changed.title.is_empty() { "(no title)".to_owned() } else { line(&changed.title) };
     let part = match &changed.part {
-        Some(Part::Item(id)) => format!("  item {}", short(id)),
-        Some(Part::Reflection(id)) => format!("  reflection {}", short(id)),
-        Some(Part::Attachment(id)) => format!("  attachment {}", short(id)),
-        Some(Part::Closure(_)) | None => String::new(),
+        Some(NamedPart::Item(id)) => format!("  item {}", short(id)),
+        Some(NamedPart::Reflection(id)) => format!("  reflection {}", short(id)),
+        Some(NamedPart::Attachment(id)) => format!("  attachment {}", short(id)),
+        Some(NamedPart::Closure(_)) | None => String::new(),
     };
     format!("{did}  {}  {title}{part}", short(&changed.id))
 }

@@ -1,8 +1,8 @@
-//! Shapes about entries: `write`, `list`, `show`, `search`, `history`, `import`, `export`.
+//! Shapes about entries: `list`, `show`, `search`, `history`, `import`, `export`.
 
 use std::collections::BTreeMap;
 
-use afterword_core::id::{AttachmentId, ChangeHash, ClosureId, EntryId, ItemId, ReflectionId};
+use afterword_core::id::{AttachmentId, ChangeHash};
 use afterword_core::journal::{self, Audience, Boxed, Experiment, InnerState, MarkGroup};
 use afterword_core::time::{Day, Precision, Timestamp};
 use serde::Serialize;
@@ -13,67 +13,6 @@ pub trait Names {
     fn shown(&self, text: &str) -> String;
     /// The name behind a token, where it is known.
     fn name(&self, token: &str) -> Option<String>;
-}
-
-/// What `write`, `edit`, `mark`, `box`, `trash`, `restore` and their like answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Changed {
-    /// The entry.
-    pub id: String,
-    /// Its kind.
-    pub kind: &'static str,
-    /// Its title as it reads now.
-    pub title: String,
-    /// Its heads now: the base of the next edit.
-    pub heads: Vec<String>,
-    /// What else came to be, under a key of its own.
-    #[serde(flatten)]
-    pub part: Option<Part>,
-}
-
-/// The part of an entry that a command made or changed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Part {
-    /// `item`.
-    Item(String),
-    /// `reflect`.
-    Reflection(String),
-    /// `attach`.
-    Attachment(String),
-    /// `close`, `reopen`.
-    Closure(String),
-}
-
-impl From<ItemId> for Part {
-    fn from(id: ItemId) -> Self {
-        Self::Item(id.to_string())
-    }
-}
-
-impl From<ReflectionId> for Part {
-    fn from(id: ReflectionId) -> Self {
-        Self::Reflection(id.to_string())
-    }
-}
-
-impl From<AttachmentId> for Part {
-    fn from(id: AttachmentId) -> Self {
-        Self::Attachment(id.to_string())
-    }
-}
-
-impl From<ClosureId> for Part {
-    fn from(id: ClosureId) -> Self {
-        Self::Closure(id.to_string())
-    }
-}
-
-impl Changed {
-    /// The entry with this title, as shown, at these heads.
-    pub fn new(id: EntryId, kind: journal::Kind, title: String, heads: &[ChangeHash], part: Option<Part>) -> Self {
-        Self { id: id.to_string(), kind: kind.as_str(), title, heads: strings(heads), part }
-    }
 }
 
 /// What `list` and `show` both say of an entry. (`attachments` is a number in one and the files in the other.)
@@ -525,7 +464,7 @@ fn strings(ids: &[impl std::fmt::Display]) -> Vec<String> {
 pub(crate) mod tests {
     use std::collections::BTreeSet;
 
-    use afterword_core::id::{BlobId, SealId, SectionId};
+    use afterword_core::id::{BlobId, ClosureId, EntryId, ItemId, ReflectionId, SealId, SectionId};
     use afterword_core::journal::{ClosureKind, ItemKind, ItemState, Kind, LinkKind, NextMove};
     use serde_json::{Value, json, to_value};
 
@@ -693,21 +632,6 @@ pub(crate) mod tests {
         let text = serde_json::to_string(&show(&full_entry())).unwrap();
         assert_eq!(text.matches("\"attachments\":").count(), 1, "{text}");
         assert!(entry["attachments"].is_array());
-    }
-
-    #[test]
-    fn changes_carry_what_they_made() {
-        let plain = Changed::new(EntryId::from_bytes([1; 16]), Kind::Note, "T".into(), &[], None);
-        assert_shape(r#"{"id","kind","title","heads":["…"]}"#, &plain);
-        for (part, key) in [
-            (Part::from(ItemId::from_bytes([1; 16])), "item"),
-            (ReflectionId::from_bytes([1; 16]).into(), "reflection"),
-            (AttachmentId::from_bytes([1; 16]).into(), "attachment"),
-            (ClosureId::from_bytes([1; 16]).into(), "closure"),
-        ] {
-            let changed = Changed { part: Some(part), ..plain.clone() };
-            assert_eq!(to_value(changed).unwrap()[key], "01".repeat(16), "{key}");
-        }
     }
 
     #[test]

@@ -3,12 +3,14 @@
 //! Keys are a contract with people who never read this code. A key may be added; none is renamed, retyped or left out,
 //! and the tests compare every shape with the contract's own text.
 
+mod changed;
 mod devices;
 mod entries;
 
 #[cfg(test)]
 pub(crate) use entries::tests as tests_support;
 
+pub use changed::*;
 pub use devices::*;
 pub use entries::*;
 

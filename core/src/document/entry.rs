@@ -1,11 +1,12 @@
 //! One entry's document.
 
-use super::editor::Editor;
 use super::error::DocumentError;
 use super::history::{self, Reading};
 use super::replica::{Actor, Replica};
+use super::transaction::EntryTransaction;
 use super::{read, recreate};
 use crate::id::{ChangeHash, EntryId};
+use crate::journal::edit::{Edit, Part, TextField};
 use crate::journal::{Entry, NewEntry};
 use crate::time::{Entropy, Timestamp};
 
@@ -25,6 +26,36 @@ pub struct Loaded {
     pub refused: Vec<ChangeHash>,
 }
 
+/// What edits did to an entry.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// The parts that they made, in their order.
+    pub parts: Vec<Part>,
+    /// The texts that they wrote whole, as each reads now, in their order.
+    pub texts: Vec<(TextField, String)>,
+    /// The changes, as chunks; none where nothing changed.
+    pub changes: Vec<Vec<u8>>,
+}
+
+/// What one edit wrote.
+pub(super) struct Wrote {
+    /// The texts that were written whole.
+    texts: Vec<(TextField, String)>,
+    /// Whether nothing else was written.
+    only_texts: bool,
+    pub(super) changes: Vec<Vec<u8>>,
+}
+
+fn apply(transaction: &mut EntryTransaction<'_, '_>, edits: &[Edit]) -> Result<Vec<Part>, DocumentError> {
+    let made = edits.iter().map(|edit| transaction.apply(edit)).collect::<Result<Vec<_>, _>>()?;
+    Ok(made.into_iter().flatten().collect())
+}
+
+/// Writes texts into an entry. Returns false where it has no such text, and is to be read anew.
+fn put_texts(entry: &mut Entry, texts: &[(TextField, String)]) -> bool {
+    texts.iter().all(|(field, text)| field.in_entry(entry).map(|old| old.clone_from(text)).is_some())
+}
+
 impl EntryDocument {
     /// A new entry and its changes: the first, and further ones of long texts.
     pub fn create(
@@ -35,7 +66,7 @@ impl EntryDocument {
         entropy: &mut dyn Entropy,
     ) -> Result<(Self, Vec<Vec<u8>>), DocumentError> {
         let mut replica = Replica::empty(actor);
-        let ((), changes) = replica.edit(at, |pen| Editor::new(pen, entropy).create(new))?;
+        let ((), changes) = replica.edit(at, |pen| EntryTransaction::new(pen, entropy).create(new))?;
         Ok((Self { id, replica }, changes))
     }
 
@@ -49,16 +80,17 @@ impl EntryDocument {
         let mut replica = Replica::empty(actor);
         let chunks = if entry.created_at == entry.updated_at {
             let ((), all) = replica.edit(entry.created_at, |pen| {
-                let mut editor = Editor::new(pen, entropy);
+                let mut editor = EntryTransaction::new(pen, entropy);
                 recreate::beginning(&mut editor, entry)?;
                 recreate::everything_else(&mut editor, entry)
             })?;
             all
         } else {
-            let ((), first) =
-                replica.edit(entry.created_at, |pen| recreate::beginning(&mut Editor::new(pen, entropy), entry))?;
-            let ((), latest) = replica
-                .edit(entry.updated_at, |pen| recreate::everything_else(&mut Editor::new(pen, entropy), entry))?;
+            let ((), first) = replica
+                .edit(entry.created_at, |pen| recreate::beginning(&mut EntryTransaction::new(pen, entropy), entry))?;
+            let ((), latest) = replica.edit(entry.updated_at, |pen| {
+                recreate::everything_else(&mut EntryTransaction::new(pen, entropy), entry)
+            })?;
             [first, latest].concat()
         };
         Ok((Self { id: entry.id, replica }, chunks))
@@ -118,43 +150,60 @@ impl EntryDocument {
         self.replica.merge(changes)
     }
 
-    /// One edit: all that `edits` writes is one change, given back as its chunk, or several where texts are long; none
-    /// where nothing changed. Each is one that whoever reads it takes in. On an error, or a panic inside, nothing is
-    /// written. The base of a whole-text write is named in each
-    /// [`Editor::set_text`].
-    pub fn edit<R>(
-        &mut self,
-        at: Timestamp,
-        entropy: &mut dyn Entropy,
-        edits: impl FnOnce(&mut Editor<'_, '_>) -> Result<R, DocumentError>,
-    ) -> Result<(R, Vec<Vec<u8>>), DocumentError> {
-        self.replica.edit(at, |pen| edits(&mut Editor::new(pen, entropy)))
+    /// Carries out edits, whose texts have people as tokens, as one change, or several where texts are long; none where
+    /// nothing changed. Each is one that whoever reads it takes in. On an error, or a panic inside, nothing is written.
+    pub fn edit(&mut self, at: Timestamp, entropy: &mut dyn Entropy, edits: &[Edit]) -> Result<Applied, DocumentError> {
+        let (parts, wrote) = self.run(None, at, entropy, |transaction| apply(transaction, edits))?;
+        Ok(Applied { parts, texts: wrote.texts, changes: wrote.changes })
     }
 
-    /// The same of a document that reads as `entry`, which is brought up to date: an edit that only writes texts on what
-    /// is there now reads nothing again.
-    pub fn edit_read<R>(
+    /// The same of a document that reads as `entry`, which is brought up to date: edits that only write texts on what
+    /// is there now read nothing again.
+    pub fn edit_read(
         &mut self,
         entry: &mut Entry,
         at: Timestamp,
         entropy: &mut dyn Entropy,
-        edits: impl FnOnce(&mut Editor<'_, '_>, &Entry) -> Result<R, DocumentError>,
-    ) -> Result<(R, Vec<Vec<u8>>), DocumentError> {
-        let known = &*entry;
-        let ((out, written), chunks) = self.replica.edit(at, |pen| {
-            let mut editor = Editor::of_known(pen, entropy, known);
-            let out = edits(&mut editor, known)?;
-            Ok((out, editor.written()))
+        edits: &[Edit],
+    ) -> Result<Applied, DocumentError> {
+        let (parts, wrote) = self.run(Some(entry), at, entropy, |transaction| apply(transaction, edits))?;
+        self.bring_up(entry, &wrote)?;
+        Ok(Applied { parts, texts: wrote.texts, changes: wrote.changes })
+    }
+
+    /// Makes one edit of what `work` writes into a document that reads as `known`, where that is known.
+    pub(super) fn run<R>(
+        &mut self,
+        known: Option<&Entry>,
+        at: Timestamp,
+        entropy: &mut dyn Entropy,
+        work: impl FnOnce(&mut EntryTransaction<'_, '_>) -> Result<R, DocumentError>,
+    ) -> Result<(R, Wrote), DocumentError> {
+        let ((out, (texts, only_texts)), changes) = self.replica.edit(at, |pen| {
+            let mut transaction = EntryTransaction::of_known(pen, entropy, known);
+            Ok((work(&mut transaction)?, transaction.texts()))
         })?;
-        if !chunks.is_empty() {
-            if written.is_some_and(|written| written.put_into(entry)) {
-                entry.heads = self.replica.heads();
-                entry.updated_at = entry.updated_at.max(self.replica.latest());
-            } else {
-                *entry = self.entry()?;
-            }
+        Ok((out, Wrote { texts, only_texts, changes }))
+    }
+
+    /// Brings an entry up to date with an edit of its document.
+    pub(super) fn bring_up(&self, entry: &mut Entry, wrote: &Wrote) -> Result<(), DocumentError> {
+        if wrote.changes.is_empty() {
+            return Ok(());
         }
-        Ok((out, chunks))
+        if wrote.only_texts && put_texts(entry, &wrote.texts) {
+            entry.heads = self.replica.heads();
+            entry.updated_at = entry.updated_at.max(self.replica.latest());
+        } else {
+            *entry = self.entry()?;
+        }
+        Ok(())
+    }
+
+    /// The same document, whose next changes are made by `actor`.
+    pub fn by(mut self, actor: Actor) -> Self {
+        self.replica.set_actor(actor);
+        self
     }
 
     /// The entry as it reads now.

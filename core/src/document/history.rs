@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use automerge::ExpandedChange;
 use automerge::legacy::{Key, ObjectId, OpId, OpType};
 
-use super::MAIN_SECTION;
 use super::contain::contained;
 use super::error::DocumentError;
 use super::replica::{Replica, own};
 use super::schema::key;
 use crate::id::ChangeHash;
+use crate::journal::MAIN_SECTION;
 use crate::time::Timestamp;
 
 /// One change of an entry, as `history` shows it.

@@ -9,8 +9,9 @@
 //! Reading is total: whatever another device wrote, an entry reads; a value of the wrong type is absent.
 //!
 //! ```
-//! use afterword_core::document::{Actor, EntryDocument, TextField};
+//! use afterword_core::document::{Actor, EntryDocument};
 //! use afterword_core::id::EntryId;
+//! use afterword_core::journal::edit::{Edit, TextField};
 //! use afterword_core::journal::{Kind, NewEntry};
 //! use afterword_core::time::{Entropy, Timestamp};
 //!
@@ -22,21 +23,18 @@
 //! let (mut here, first) = EntryDocument::create(id, Actor::draw(&mut entropy), Timestamp(0), &new, &mut entropy)?;
 //! let mut there = EntryDocument::load(id, Actor::draw(&mut entropy), None, &[&first[0]])?.document;
 //!
-//! let base = there.heads();
-//! let edit = |text: &'static str| move |editor: &mut afterword_core::document::Editor<'_, '_>| {
-//!     editor.set_text(TextField::Body, &base, text)
-//! };
-//! let (_, changes) = there.edit(Timestamp(1000), &mut entropy, edit("It rained. We stayed."))?;
-//! here.merge(&[&changes[0]])?;
+//! let edit = Edit::SetText { field: TextField::Body, base: there.heads(), text: "It rained. We stayed.".into() };
+//! let applied = there.edit(Timestamp(1000), &mut entropy, &[edit])?;
+//! here.merge(&[&applied.changes[0]])?;
 //! assert_eq!(here.entry()?.body(), "It rained. We stayed.");
 //! # Ok::<(), afterword_core::document::DocumentError>(())
 //! ```
 
 mod admit;
+mod apply;
 mod bounds;
 mod change;
 mod contain;
-mod editor;
 mod entry;
 mod error;
 mod history;
@@ -52,6 +50,7 @@ mod singleton;
 mod splice;
 #[cfg(test)]
 mod tests;
+mod transaction;
 
 pub use admit::{readable, weight};
 pub use bounds::{
@@ -59,14 +58,8 @@ pub use bounds::{
     MAX_WRITTEN_OPERATIONS,
 };
 pub use change::{ChangeHeader, MalformedChange, change_hash};
-pub use editor::{AttachmentField, Editor, NewAttachment, ParseFieldError, TextField};
-pub use entry::{EntryDocument, Loaded};
+pub use entry::{Applied, EntryDocument, Loaded};
 pub use error::DocumentError;
 pub use history::Reading;
 pub use replica::Actor;
 pub use singleton::{LibraryDocument, PeopleDocument};
-
-use crate::id::SectionId;
-
-/// The main section, the entry's body: the same id in every entry, so that two devices never make two (trap f).
-pub const MAIN_SECTION: SectionId = SectionId::from_bytes([0; 16]);

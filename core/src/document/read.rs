@@ -6,8 +6,9 @@ use automerge::ChangeHash as AmHash;
 
 use super::replica::{LAST, Meta, Replica, theirs};
 use super::schema::{BY_HAND, Maps, Source, View, key};
-use super::{MAIN_SECTION, contain::contained, error::DocumentError};
+use super::{contain::contained, error::DocumentError};
 use crate::id::{BlobId, ChangeHash, EntryId};
+use crate::journal::MAIN_SECTION;
 use crate::journal::{
     Attachment, Boxed, Closure, ClosureKind, Entry, Experiment, Happened, Item, ItemKind, Kind, Link, MarkGroup,
     PersonInText, Reflection, Section,

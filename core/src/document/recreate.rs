@@ -5,23 +5,22 @@
 
 use automerge::ScalarValue;
 
-use super::MAIN_SECTION;
 use super::bounds::MAX_LINE;
-use super::editor::{Editor, within};
 use super::error::DocumentError;
 use super::order;
 use super::schema::{NEVER_PUBLISH, key};
-use crate::journal::{Attachment, Closure, Entry, Item, Reflection};
+use super::transaction::{EntryTransaction, within};
+use crate::journal::{Attachment, Closure, Entry, Item, MAIN_SECTION, Reflection};
 
 /// What every entry has.
-pub(super) fn beginning(editor: &mut Editor<'_, '_>, entry: &Entry) -> Result<(), DocumentError> {
+pub(super) fn beginning(editor: &mut EntryTransaction<'_, '_>, entry: &Entry) -> Result<(), DocumentError> {
     let main = entry.sections.iter().find(|section| section.id == MAIN_SECTION);
     let body = main.map_or("", |section| section.text.as_str());
     editor.begin(entry.kind, &entry.title, &entry.first_telling, body)
 }
 
 /// Everything else. Always writes something: that the day is known, or that it is not.
-pub(super) fn everything_else(editor: &mut Editor<'_, '_>, entry: &Entry) -> Result<(), DocumentError> {
+pub(super) fn everything_else(editor: &mut EntryTransaction<'_, '_>, entry: &Entry) -> Result<(), DocumentError> {
     editor.set_happened(entry.happened.date)?;
     for section in entry.sections.iter().filter(|section| section.id != MAIN_SECTION) {
         editor.new_section(section.id, &section.prompt, &section.order, &section.text)?;
@@ -65,7 +64,7 @@ impl Places {
     }
 }
 
-fn item(editor: &mut Editor<'_, '_>, item: &Item) -> Result<(), DocumentError> {
+fn item(editor: &mut EntryTransaction<'_, '_>, item: &Item) -> Result<(), DocumentError> {
     let maps = editor.new_part(key::ITEMS, &item.id.to_string())?;
     editor.put(&maps, key::KIND, item.kind.as_str())?;
     editor.put(&maps, key::ORDER, item.order.as_str())?;
@@ -74,14 +73,18 @@ fn item(editor: &mut Editor<'_, '_>, item: &Item) -> Result<(), DocumentError> {
     editor.set_item_day(item.id, item.day)
 }
 
-fn reflection(editor: &mut Editor<'_, '_>, reflection: &Reflection, place: &str) -> Result<(), DocumentError> {
+fn reflection(
+    editor: &mut EntryTransaction<'_, '_>,
+    reflection: &Reflection,
+    place: &str,
+) -> Result<(), DocumentError> {
     let maps = editor.new_part(key::REFLECTIONS, &reflection.id.to_string())?;
     editor.put(&maps, key::DAY, reflection.day.to_string())?;
     editor.put(&maps, key::ORDER, place)?;
     editor.new_text(&maps[0], key::TEXT, "reflection", &reflection.text)
 }
 
-fn closure(editor: &mut Editor<'_, '_>, closure: &Closure, place: &str) -> Result<(), DocumentError> {
+fn closure(editor: &mut EntryTransaction<'_, '_>, closure: &Closure, place: &str) -> Result<(), DocumentError> {
     within(&closure.note, "note", MAX_LINE)?;
     let maps = editor.new_part(key::CLOSURES, &closure.id.to_string())?;
     editor.put(&maps, key::DAY, closure.day.to_string())?;
@@ -91,7 +94,11 @@ fn closure(editor: &mut Editor<'_, '_>, closure: &Closure, place: &str) -> Resul
     closure.reopened.map_or(Ok(()), |day| editor.reopen(closure.id, day))
 }
 
-fn attachment(editor: &mut Editor<'_, '_>, attachment: &Attachment, place: &str) -> Result<(), DocumentError> {
+fn attachment(
+    editor: &mut EntryTransaction<'_, '_>,
+    attachment: &Attachment,
+    place: &str,
+) -> Result<(), DocumentError> {
     let bytes = i64::try_from(attachment.bytes).map_err(|_| DocumentError::Invalid("length"))?;
     within(&attachment.mime, "media type", MAX_LINE)?;
     let maps = editor.new_part(key::ATTACHMENTS, &attachment.id.to_string())?;
@@ -237,7 +244,7 @@ mod tests {
         let entry = full();
         let (mut document, _) = EntryDocument::recreate(&entry, actor(1), &mut Seeded::new(3)).unwrap();
         let (_, change) = document
-            .edit(Timestamp(1_800_000_000_000), &mut Seeded::new(4), |editor| {
+            .edit_with(Timestamp(1_800_000_000_000), &mut Seeded::new(4), |editor| {
                 editor.add_reflection("2024-07-01".parse().unwrap(), "fourth")
             })
             .unwrap();

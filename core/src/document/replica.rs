@@ -123,6 +123,12 @@ impl Replica {
         self.operations
     }
 
+    /// From now on changes are made by `actor`.
+    pub(super) fn set_actor(&mut self, actor: Actor) {
+        self.actor = actor;
+        self.doc.set_actor(ActorId::from(actor.0));
+    }
+
     pub(super) fn doc(&self) -> &Automerge {
         &self.doc
     }

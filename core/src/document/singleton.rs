@@ -9,10 +9,10 @@ use automerge::transaction::Transactable;
 use automerge::{ObjId, ObjType};
 
 use super::bounds::MAX_LINE;
-use super::editor::{Editor, within, word_of};
 use super::error::DocumentError;
 use super::replica::{Actor, Replica};
 use super::schema::{SCHEMA, View, key};
+use super::transaction::{EntryTransaction, within, word_of};
 use crate::id::{ChangeHash, EntryId, LIBRARY, PEOPLE};
 use crate::journal::people::{People, Person, is_token, new_token, sound_name};
 use crate::time::{Entropy, Timestamp};
@@ -31,7 +31,7 @@ impl Entropy for NoEntropy {
 fn first_change(id: EntryId, containers: &[&str]) -> Result<Vec<u8>, DocumentError> {
     let mut replica = Replica::empty(Actor::from_bytes(*id.as_bytes()));
     let ((), change) = replica.edit(Timestamp(0), |pen| {
-        Editor::new(pen, &mut NoEntropy).put(&vec![ObjId::Root], key::SCHEMA, SCHEMA)?;
+        EntryTransaction::new(pen, &mut NoEntropy).put(&vec![ObjId::Root], key::SCHEMA, SCHEMA)?;
         for container in containers {
             pen.tx.put_object(ObjId::Root, *container, ObjType::Map).map_err(|_| DocumentError::Failed("created"))?;
         }
@@ -135,7 +135,7 @@ impl PeopleDocument {
         let name = checked(name)?;
         let token = new_token(entropy);
         let (token, change) = self.replica.edit(at, |pen| {
-            let mut editor = Editor::new(pen, entropy);
+            let mut editor = EntryTransaction::new(pen, entropy);
             let people = editor.container(key::PEOPLE)?;
             let person = editor.child(&people, &token)?;
             editor.put(&person, key::NAME, name)?;
@@ -153,7 +153,7 @@ impl PeopleDocument {
         }
         let edit = self.replica.edit(at, |pen| {
             let mut none = NoEntropy;
-            let mut editor = Editor::new(pen, &mut none);
+            let mut editor = EntryTransaction::new(pen, &mut none);
             let people = editor.container(key::PEOPLE)?;
             let maps = editor.child(&people, &person.token)?;
             editor.put(&maps, key::NAME, name)?;
@@ -188,14 +188,14 @@ impl PeopleDocument {
         &mut self,
         at: Timestamp,
         token: &str,
-        work: impl FnOnce(&mut Editor<'_, '_>, &super::schema::Maps) -> Result<(), DocumentError>,
+        work: impl FnOnce(&mut EntryTransaction<'_, '_>, &super::schema::Maps) -> Result<(), DocumentError>,
     ) -> Result<Option<Vec<u8>>, DocumentError> {
         let view = View::now(self.replica.doc());
         let person = view.maps(&view.maps(&view.root(), key::PEOPLE), token);
         if person.is_empty() {
             return Err(DocumentError::NoSuch("person"));
         }
-        Ok(only(self.replica.edit(at, |pen| work(&mut Editor::new(pen, &mut NoEntropy), &person))?.1))
+        Ok(only(self.replica.edit(at, |pen| work(&mut EntryTransaction::new(pen, &mut NoEntropy), &person))?.1))
     }
 }
 
@@ -217,7 +217,7 @@ impl LibraryDocument {
         within(value.unwrap_or_default(), "setting", MAX_LINE)?;
         let edit = self.replica.edit(at, |pen| {
             let mut none = NoEntropy;
-            let mut editor = Editor::new(pen, &mut none);
+            let mut editor = EntryTransaction::new(pen, &mut none);
             let settings = editor.container(key::SETTINGS)?;
             editor.set(&settings, name, value.map(Into::into))
         })?;
@@ -236,7 +236,7 @@ impl LibraryDocument {
         let tag = word_of(tag)?;
         let edit = self.replica.edit(at, |pen| {
             let mut none = NoEntropy;
-            let mut editor = Editor::new(pen, &mut none);
+            let mut editor = EntryTransaction::new(pen, &mut none);
             let tags = editor.container(key::TAGS)?;
             if there { editor.put(&tags, tag, true) } else { editor.delete(&tags, tag) }
         })?;

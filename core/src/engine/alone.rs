@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use super::{Engine, Environment, SharedEntropy};
+use super::{Edited, Engine, Environment, SharedEntropy};
+use crate::error::Result;
+use crate::id::EntryId;
+use crate::journal::edit::{Edit, TextField};
 use crate::store::conformance::world::Seeded;
 use crate::store::vault::{Costs, Unlock};
 use crate::time::{Clock, Timestamp};
@@ -40,4 +43,10 @@ pub(super) fn made() -> (tempfile::TempDir, Engine) {
 /// The journal once more, as another process has it.
 pub(super) fn again(engine: &Engine, seed: u64) -> Engine {
     Engine::open_with_key(engine.shared.home.clone(), &engine.key, environment(seed), None).unwrap()
+}
+
+/// Writes a text whole, on what stands there now.
+pub(super) fn set_text(engine: &Engine, id: EntryId, field: TextField, text: &str) -> Result<Edited> {
+    let base = engine.heads(id)?;
+    engine.edit(id, &[Edit::SetText { field, base, text: text.to_owned() }])
 }

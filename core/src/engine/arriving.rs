@@ -57,9 +57,10 @@ mod tests {
 
     use super::super::alone::{again, made};
     use super::*;
-    use crate::document::{EntryDocument, TextField};
+    use crate::document::EntryDocument;
     use crate::engine::Engine;
     use crate::id::EntryId;
+    use crate::journal::edit::{Edit, TextField};
     use crate::journal::people::Person;
     use crate::journal::{Kind, NewEntry};
     use crate::log::Operation;
@@ -186,8 +187,8 @@ mod tests {
         let new =
             NewEntry { kind: Kind::Loss, title: "Here".into(), body: "b".into(), sections: vec![], happened: None };
         let (mut document, mut first) = EntryDocument::create(id, shared.actor(), now, &new, &mut entropy).unwrap();
-        let base = document.heads();
-        let edit = document.edit(now, &mut entropy, |editor| editor.set_text(TextField::Body, &base, "c")).unwrap();
+        let edit = Edit::SetText { field: TextField::Body, base: document.heads(), text: "c".into() };
+        let edit = document.edit(now, &mut entropy, &[edit]).unwrap();
         let bring = |chunk: Vec<u8>| {
             let operation = Operation::change(id, chunk, Vec::new(), Vec::new()).unwrap();
             let mut entropy = shared.entropy.clone();
@@ -195,7 +196,7 @@ mod tests {
         };
         // Another device's edit comes before what it was made on.
         announce(&engine, &[row(3)]);
-        bring(edit.1.concat());
+        bring(edit.changes.concat());
         end(shared, peer()).unwrap();
         engine.derive(Duration::from_secs(60), |_, _| {}).unwrap();
         assert_eq!(all(&engine), [">Letter 3"]);

@@ -3,13 +3,13 @@
 use std::io::{Read, Write};
 
 use super::Engine;
-use super::clear::sweep_unwanted;
-use super::entries::{Written, by_prefix, no_such};
+use super::entries::{by_prefix, no_such};
+use super::write::{Edited, Files};
 use crate::crypto::HashKey;
-use crate::document::NewAttachment;
 use crate::error::{Code, Error, Result};
 use crate::id::{AttachmentId, BlobId, EntryId};
 use crate::journal::Attachment;
+use crate::journal::edit::{Edit, NewAttachment, Part};
 use crate::log::BlobRef;
 use crate::store::blobs::{BlobStore, Taken};
 use crate::store::{StorageExt, WantedBlob};
@@ -45,16 +45,19 @@ impl NewFile {
 
 impl Engine {
     /// Attaches what `reader` gives. The bytes are sealed and durable before the entry names them.
-    pub fn attach(&self, id: EntryId, reader: &mut dyn Read, file: NewFile) -> Result<(AttachmentId, Written)> {
+    pub fn attach(&self, id: EntryId, reader: &mut dyn Read, file: NewFile) -> Result<(AttachmentId, Edited)> {
         let blob = self.take_in(id, reader)?;
-        let attached = self.edit_with_blobs(id, |editor, _, _| {
-            let attachment = editor.add_attachment(&file.attachment(&blob))?;
-            Ok((attachment, vec![blob.clone()], Vec::new()))
-        });
+        let edits = [Edit::Attach(file.attachment(&blob))];
+        let files = Files { brings: vec![blob.clone()], ends: Vec::new() };
+        let attached = self.write(id, |write| write.edit(&edits, files).map(drop));
         if attached.is_err() {
             self.drop_sealed(id, [&blob]);
         }
-        attached
+        let ((), edited) = attached?;
+        match edited.parts.first() {
+            Some(Part::Attachment(made)) => Ok((*made, edited)),
+            _ => Err(Error::internal("an attachment was made without an id")),
+        }
     }
 
     /// Removes an entry's sealed bytes whose commit failed, but for what a log names: a commit may be durable although
@@ -82,14 +85,8 @@ impl Engine {
     }
 
     /// Takes an attachment off an entry; its bytes go from every device.
-    pub fn detach(&self, id: EntryId, attachment: AttachmentId) -> Result<Written> {
-        let (_, written) = self.edit_with_blobs(id, |editor, entry, _| {
-            let blob = find(&entry.attachments, attachment)?.blob;
-            editor.detach(attachment)?;
-            Ok(((), Vec::new(), vec![blob]))
-        })?;
-        sweep_unwanted(&self.shared)?;
-        Ok(written)
+    pub fn detach(&self, id: EntryId, attachment: AttachmentId) -> Result<Edited> {
+        self.edit(id, &[Edit::Detach(attachment)])
     }
 
     /// Writes an attachment's bytes, checked, to `writer`. Answers how many.
@@ -163,7 +160,8 @@ mod tests {
                 .collect()
         };
         let ends = |count| {
-            engine.edit_with_blobs(before.id, |editor, _, _| Ok((editor.set_trashed(true)?, Vec::new(), many(count))))
+            let files = Files { brings: Vec::new(), ends: many(count) };
+            engine.write(before.id, |write| write.edit(&[Edit::SetTrashed(true)], files))
         };
         let refused = ends(2_100).unwrap_err();
         assert_eq!((refused.code, refused.about), (Code::Invalid, "file"));

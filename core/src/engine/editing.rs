@@ -10,14 +10,13 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use super::deriving::derive_soon;
-use super::edits::is_base;
-use super::entries::Written;
 use super::shared::lock;
+use super::write::{Edited, Files, is_base};
 use super::{Engine, Shown};
-use crate::document::TextField;
 use crate::error::{Code, Error, Result};
 use crate::id::{ChangeHash, EntryId};
 use crate::journal::diff::splices;
+use crate::journal::edit::{Edit, TextField};
 use crate::store::sqlite::Draft;
 
 /// How long what was typed is only in memory.
@@ -213,30 +212,29 @@ impl EntryEditor {
     }
 
     /// Makes one change of everything that was typed. Nothing where nothing was.
-    pub fn save(&self) -> Result<Option<Written>> {
+    pub fn save(&self) -> Result<Option<Edited>> {
         let _writing = lock(&self.writing);
         let typed: Vec<Typed> = lock(&self.desk).typed.values().cloned().collect();
         if typed.is_empty() {
             return Ok(None);
         }
-        let seen = self.engine.seen(self.id, typed.iter().map(|typed| &typed.draft.base))?;
-        let (now, written) = self.engine.edit_entry_and(
-            self.id,
-            |editor, _, people| {
-                let mut now = Vec::new();
-                for Typed { draft, .. } in &typed {
-                    let before = seen.text(&draft.base, draft.field).unwrap_or_default();
-                    let stored = editor.set_text(draft.field, &draft.base, &people.stored(&draft.text, before))?;
-                    now.push(people.shown(&stored));
-                }
-                Ok(now)
-            },
-            |tx| typed.iter().try_for_each(|typed| tx.drop_draft(self.id, typed.draft.field)),
-        )?;
+        let edits: Vec<Edit> = typed
+            .iter()
+            .map(|Typed { draft: Draft { field, base, text }, .. }| Edit::SetText {
+                field: *field,
+                base: base.clone(),
+                text: text.clone(),
+            })
+            .collect();
+        let (now, edited) = self.engine.write(self.id, |write| {
+            let now = write.edit(&edits, Files::default())?;
+            write.drop_drafts(typed.iter().map(|typed| typed.draft.field))?;
+            Ok(now)
+        })?;
         let mut desk = lock(&self.desk);
         for (before, text) in typed.into_iter().zip(now) {
             let field = before.draft.field;
-            let now = Window { heads: written.heads.clone(), text };
+            let now = Window { heads: edited.heads.clone(), text };
             match desk.typed.remove(&field) {
                 // Typed meanwhile: what was saved is not typed a second time.
                 Some(later) if later.draft != before.draft => {
@@ -249,7 +247,7 @@ impl EntryEditor {
             desk.saved.insert(field, Saved { window: before.window, now });
         }
         drop(desk);
-        Ok(Some(written))
+        Ok(Some(edited))
     }
 
     /// What a text says with everything that came meanwhile, after what was typed was saved, and where a cursor that
@@ -269,7 +267,7 @@ impl EntryEditor {
     }
 
     /// Saves what was typed and ends the editor. A second time does nothing.
-    pub fn close(&self) -> Result<Option<Written>> {
+    pub fn close(&self) -> Result<Option<Edited>> {
         if lock(&self.desk).closed {
             return Ok(None);
         }

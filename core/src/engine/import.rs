@@ -9,13 +9,14 @@ use rusqlite::OptionalExtension;
 
 use super::Engine;
 use super::deriving::{merge_all, refresh_one};
-use super::entries::{append_change, append_changes};
 use super::opening::opening;
 use super::pack::IMPORTED;
+use super::write::{Files, append_change};
 use crate::crypto::{Derived, HashKey, Hasher};
-use crate::document::{Actor, EntryDocument, PeopleDocument};
+use crate::document::{Actor, PeopleDocument};
 use crate::error::{Error, Result};
 use crate::id::{EntryId, PEOPLE};
+use crate::journal::edit::Edit;
 use crate::journal::people::Person;
 use crate::journal::{Attachment, Entry, MarkGroup, NewEntry};
 use crate::log::BlobRef;
@@ -40,7 +41,7 @@ pub struct ImportedAttachment {
 pub struct ImportedEntry {
     /// Names the source's entry: the same for the same content.
     pub key: [u8; 32],
-    /// What it says.
+    /// What it says, people as `@Name`.
     pub new: NewEntry,
     /// Marks.
     pub marks: Vec<(MarkGroup, String)>,
@@ -65,33 +66,30 @@ impl Engine {
         if let Some(id) = self.imported(&imported.key)? {
             return Ok(Imported::Unchanged(id));
         }
+        let new = imported.new.to_tokens(&self.people()?);
         // Everything that the first change says is in the seed: one id can only ever begin with one first change.
         let mut hasher = Hasher::keyed(&self.shared.identity.digest);
         hasher.update(b"import").update(&imported.key).update(&imported.written_at.0.to_le_bytes());
-        hasher.update(&postcard::to_allocvec(&imported.new).map_err(Error::internal)?);
+        hasher.update(&postcard::to_allocvec(&new).map_err(Error::internal)?);
         let mut seeded = Derived::from_key(HashKey::from_bytes(hasher.finish()));
         let mut id: [u8; EntryId::LEN] = random(&mut seeded);
         id[..SOURCE].copy_from_slice(&self.source_part(&imported.key));
         let id = EntryId::from_bytes(id);
         let brought =
             self.take_in_all(id, imported.attachments.iter().map(|one| Ok((one.bytes.as_slice(), one.file.clone()))))?;
-        let committed = self.commit(|shared, tx| {
+        let committed = self.unit(id, |write| {
+            write.set_time(imported.written_at);
             // By itself, so that two devices that read one source begin with the same bytes.
-            let actor = Actor::draw(&mut seeded);
-            let (document, chunks) = EntryDocument::create(id, actor, imported.written_at, &imported.new, &mut seeded)?;
-            append_changes(shared, tx, id, chunks, Vec::new(), Vec::new())?;
-            if imported.marks.is_empty() && brought.is_empty() {
-                return derived::put_all(tx, &document.entry()?, document.operations());
-            }
+            write.begin(&new, Actor::draw(&mut seeded), &mut seeded)?;
             // Marks come from where a file lies, blobs are named by random keys: this change is this device's own.
-            let mut own = EntryDocument::load(id, shared.actor(), Some(&document.save()), &[])?.document;
-            let ((), chunks) = own.edit(imported.written_at, &mut shared.entropy.clone(), |editor| {
-                imported.marks.iter().try_for_each(|(group, word)| editor.mark(*group, word))?;
-                brought.iter().try_for_each(|(blob, file)| editor.add_attachment(&file.attachment(blob)).map(drop))
-            })?;
-            let brings = brought.iter().map(|(blob, _)| blob.clone()).collect();
-            append_changes(shared, tx, id, chunks, brings, Vec::new())?;
-            derived::put_all(tx, &own.entry()?, own.operations())
+            let marks = imported.marks.iter().map(|(group, word)| Edit::Mark(*group, word.clone()));
+            let files = brought.iter().map(|(blob, file)| Edit::Attach(file.attachment(blob)));
+            let edits: Vec<Edit> = marks.chain(files).collect();
+            if !edits.is_empty() {
+                let brings = brought.iter().map(|(blob, _)| blob.clone()).collect();
+                write.edit(&edits, Files { brings, ends: Vec::new() })?;
+            }
+            write.derive()
         });
         if committed.is_err() {
             self.drop_sealed(id, brought.iter().map(|(blob, _)| blob));
@@ -135,11 +133,9 @@ impl Engine {
             (kept.blob, kept.bytes) = (blob.id, blob.len);
             copy.attachments.push(kept.clone());
         }
-        let committed = self.commit(|shared, tx| {
-            let (document, chunks) = EntryDocument::recreate(&copy, shared.actor(), &mut shared.entropy.clone())?;
-            let brings = brought.iter().map(|(blob, _)| blob.clone()).collect();
-            append_changes(shared, tx, copy.id, chunks, brings, Vec::new())?;
-            derived::put_all(tx, &document.entry()?, document.operations())
+        let committed = self.unit(entry.id, |write| {
+            write.begin_again(&copy, brought.iter().map(|(blob, _)| blob.clone()).collect())?;
+            write.derive()
         });
         if committed.is_err() {
             self.drop_sealed(entry.id, brought.iter().map(|(blob, _)| blob));
@@ -181,11 +177,11 @@ impl Engine {
             let mut document = derived::open_people(tx, shared.actor())?;
             if tx.document(PEOPLE)?.is_none() {
                 let first = PeopleDocument::first_change()?;
-                append_change(shared, tx, PEOPLE, first, Vec::new(), Vec::new())?;
+                append_change(shared, tx, PEOPLE, first, Files::default())?;
             }
             for person in &new {
                 if let Some(chunk) = document.restore(shared.clock.now(), person)? {
-                    append_change(shared, tx, PEOPLE, chunk, Vec::new(), Vec::new())?;
+                    append_change(shared, tx, PEOPLE, chunk, Files::default())?;
                 }
             }
             Ok(new.len() as u64)

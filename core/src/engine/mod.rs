@@ -17,7 +17,6 @@ mod devices;
 mod doctor;
 mod driver;
 mod editing;
-mod edits;
 mod entries;
 mod events;
 mod home;
@@ -35,6 +34,7 @@ mod shared;
 mod sync;
 mod transfer;
 mod warm;
+mod write;
 
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 
@@ -46,8 +46,7 @@ pub use devices::{DeviceRow, DeviceStatus, Removed};
 pub use doctor::{Check, Health};
 pub use driver::{Outcome, Told};
 pub use editing::{EditorText, EntryEditor, Merged};
-pub use edits::Edit;
-pub use entries::{Listed, Searched, Shown, ShownReading, Written};
+pub use entries::{Listed, Searched, Shown, ShownReading};
 pub use events::{Event, Listener, LockState, NotHeard, PairingStep, Subscription, SyncState};
 pub use home::{Begun, Environment, check_phrase, check_vacant, is_journal, is_unfinished, put_aside, unlock_kind};
 pub use import::{Imported, ImportedAttachment, ImportedEntry};
@@ -62,6 +61,7 @@ pub use shared::SharedEntropy;
 pub use sync::{PeerReport, SyncOptions, SyncReport};
 
 pub use transfer::{Counted, Transfer};
+pub use write::Edited;
 
 use self::shared::Shared;
 use crate::crypto::Secret;

@@ -8,6 +8,9 @@ use super::words::{ClosureKind, ItemKind, ItemState, Kind, LinkKind, MarkGroup, 
 use crate::id::{AttachmentId, BlobId, ChangeHash, ClosureId, EntryId, ItemId, ReflectionId, SealId, SectionId};
 use crate::time::{Day, Precision, Timestamp};
 
+/// The main section, the entry's body: the same id in every entry, so that two devices never make two (trap f).
+pub const MAIN_SECTION: SectionId = SectionId::from_bytes([0; 16]);
+
 /// When it happened, as exactly as the writer knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Happened {
@@ -226,7 +229,7 @@ pub enum Boxed {
 pub struct NewEntry {
     /// What it is about.
     pub kind: Kind,
-    /// Its title, `@Name` already turned into tokens.
+    /// Its title. A writer's texts have people as `@Name`; the engine makes tokens of them.
     pub title: String,
     /// The main section's text; becomes the first telling too.
     pub body: String,

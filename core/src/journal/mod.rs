@@ -4,13 +4,14 @@
 //! writer begins with.
 
 pub mod diff;
+pub mod edit;
 mod entry;
 pub mod people;
 pub mod templates;
 mod words;
 
 pub use entry::{
-    Attachment, Audience, Boxed, Closure, Entry, Experiment, Happened, InnerState, Item, Link, NewEntry, PersonInText,
-    Reflection, Section,
+    Attachment, Audience, Boxed, Closure, Entry, Experiment, Happened, InnerState, Item, Link, MAIN_SECTION, NewEntry,
+    PersonInText, Reflection, Section,
 };
 pub use words::{ClosureKind, ItemKind, ItemState, Kind, LinkKind, MarkGroup, NextMove, WordError};

@@ -4,7 +4,7 @@
 //! alone. An editor shows `@Name`, or `@Name~2` and so on where several people have one name: the lowest token has the
 //! bare name. A token of nobody, or one that is malformed, shows as `@?`.
 //!
-//! [`People::stored`] turns an edited text back. It compares it with what the editor was given: whatever the writer left
+//! [`People::to_tokens`] turns an edited text back. It compares it with what the editor was given: whatever the writer left
 //! alone is stored exactly as before, token by token. So `@?` keeps the token that it stood for, text that merely looks
 //! like a name stays text, and a person who was renamed or has a namesake by now is not confused, as long as both
 //! directions use the same [`People`]. Only what the writer changed is searched for names, the longest first.
@@ -167,7 +167,7 @@ impl People {
 
     /// What to store for an edited text. `base` is the stored text that the editor was given through
     /// [`shown`](Self::shown), empty for a new text.
-    pub fn stored(&self, edited: &str, base: &str) -> String {
+    pub fn to_tokens(&self, edited: &str, base: &str) -> String {
         let (given, people) = self.render(base);
         if edited == given {
             return base.to_owned();
@@ -349,9 +349,9 @@ mod tests {
             ("@Mary@Mary~2", "{{p:aaaaaaaaaa}}@Mary~2"),
             ("(@Mary)'s", "({{p:aaaaaaaaaa}})'s"),
         ] {
-            assert_eq!(people.stored(shown, ""), stored);
+            assert_eq!(people.to_tokens(shown, ""), stored);
             assert_eq!(people.shown(stored), shown);
-            assert_eq!(people.stored(shown, stored), stored);
+            assert_eq!(people.to_tokens(shown, stored), stored);
         }
     }
 
@@ -360,10 +360,10 @@ mod tests {
         let people = people();
         let stored = "{{p:zzzzzzzzzz}} met {{p:no token}} and {{p:yyyyyyyyyy}}; {{p: open, @? typed";
         assert_eq!(people.shown(stored), "@? met @? and @?; {{p: open, @? typed");
-        assert_eq!(people.stored("@? saw @? and @?; {{p: open, @? typed", stored), stored.replace("met", "saw"));
+        assert_eq!(people.to_tokens("@? saw @? and @?; {{p: open, @? typed", stored), stored.replace("met", "saw"));
         // The second one is taken out; the others stay who they are, a new one is text.
         assert_eq!(
-            people.stored("@? met and @?; {{p: open, @? typed @?", stored),
+            people.to_tokens("@? met and @?; {{p: open, @? typed @?", stored),
             "{{p:zzzzzzzzzz}} met and {{p:yyyyyyyyyy}}; {{p: open, @? typed @?"
         );
     }
@@ -374,14 +374,14 @@ mod tests {
         // Text that looks like a name, written before there was a Mary.
         let stored = "@Mary is text, {{p:aaaaaaaaaa}} is not.";
         assert_eq!(people.shown(stored), "@Mary is text, @Mary is not.");
-        assert_eq!(people.stored("@Mary is text, @Mary is not!", stored), "@Mary is text, {{p:aaaaaaaaaa}} is not!");
+        assert_eq!(people.to_tokens("@Mary is text, @Mary is not!", stored), "@Mary is text, {{p:aaaaaaaaaa}} is not!");
         // A token directly before a letter shows as another word, and is still the token.
-        assert_eq!(people.stored("@Maryann!", "{{p:aaaaaaaaaa}}ann"), "{{p:aaaaaaaaaa}}ann!");
+        assert_eq!(people.to_tokens("@Maryann!", "{{p:aaaaaaaaaa}}ann"), "{{p:aaaaaaaaaa}}ann!");
         // A letter typed behind a name makes it another word.
-        assert_eq!(people.stored("Hi @Marya", "Hi {{p:aaaaaaaaaa}}"), "Hi @Marya");
-        assert_eq!(people.stored("Hi @Mary", "Hi @Mar"), "Hi {{p:aaaaaaaaaa}}");
-        assert_eq!(people.stored("Hi @Mary Ann", "Hi {{p:aaaaaaaaaa}}"), "Hi {{p:cccccccccc}}");
-        assert_eq!(people.stored("Hi @Mary~2", "Hi {{p:aaaaaaaaaa}}"), "Hi {{p:bbbbbbbbbb}}");
+        assert_eq!(people.to_tokens("Hi @Marya", "Hi {{p:aaaaaaaaaa}}"), "Hi @Marya");
+        assert_eq!(people.to_tokens("Hi @Mary", "Hi @Mar"), "Hi {{p:aaaaaaaaaa}}");
+        assert_eq!(people.to_tokens("Hi @Mary Ann", "Hi {{p:aaaaaaaaaa}}"), "Hi {{p:cccccccccc}}");
+        assert_eq!(people.to_tokens("Hi @Mary~2", "Hi {{p:aaaaaaaaaa}}"), "Hi {{p:bbbbbbbbbb}}");
     }
 
     #[test]
@@ -414,9 +414,9 @@ mod tests {
         for _ in 0..5000 {
             let mut text = |n: usize| -> String { (0..n).map(|_| parts[next(parts.len())]).collect() };
             let (base, other) = (text(8), people.shown(&text(6)));
-            assert_eq!(people.stored(&people.shown(&base), &base), base);
+            assert_eq!(people.to_tokens(&people.shown(&base), &base), base);
             // What is typed is what is shown again, unless it was a token typed by hand.
-            let stored = people.stored(&other, &base);
+            let stored = people.to_tokens(&other, &base);
             if !other.contains("{{p:") {
                 assert_eq!(people.shown(&stored), other, "{base:?}");
             }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use afterword_ffi::{ByteSink, ByteSource, Edit, NewFile, StreamError, TextField, Transfer};
+use afterword_ffi::{ByteSink, ByteSource, Edit, ItemKind, ItemState, NewFile, Part, StreamError, TextField, Transfer};
 
 use super::*;
 
@@ -195,4 +195,28 @@ fn s03_edit_at_an_old_base() {
     let baseless = Edit::SetText { field: TextField::Body, base: Vec::new(), text: String::new() };
     let refused = home.engine.edit(written.id, vec![baseless]).unwrap_err();
     assert!(matches!(refused, AfterwordError::Invalid { field, .. } if field == "base"));
+}
+
+#[test]
+fn s30_ids_of_what_is_made() {
+    let home = Home::made();
+    let id = home.engine.create_entry(note("Rain", "")).unwrap().id;
+    let edits = vec![
+        Edit::AddItem { kind: ItemKind::Lesson, text: "Ask".into() },
+        Edit::AddSection { prompt: "And now?".into(), text: "Better".into() },
+        Edit::AddReflection { day: "2024-05-17".into(), text: "It passed".into() },
+    ];
+    let edited = home.engine.edit(id.clone(), edits).unwrap();
+    let shown = home.engine.show(id.clone()).unwrap();
+    let (section, item) = (shown.sections.last().unwrap(), shown.items[0].id.clone());
+    assert_eq!((section.text.as_str(), shown.reflections.len()), ("Better", 1));
+    let made = [
+        Part::Item { id: item.clone() },
+        Part::Section { id: section.id.clone() },
+        Part::Reflection { id: shown.reflections[0].id.clone() },
+    ];
+    assert_eq!((edited.parts.as_slice(), edited.heads), (made.as_slice(), shown.heads));
+    let done = Edit::SetItemState { id: item, state: Some(ItemState::Done) };
+    assert_eq!(home.engine.edit(id.clone(), vec![done]).unwrap().parts, []);
+    assert_eq!(home.engine.show(id).unwrap().items[0].state, Some(ItemState::Done));
 }

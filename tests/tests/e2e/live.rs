@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use afterword_core::document::TextField;
 use afterword_core::engine::{Engine, Outcome, ServeEvent, ServeOptions, SyncOptions};
 use afterword_core::id::EntryId;
+use afterword_core::journal::edit::{Edit, TextField};
 use afterword_core::store::vault::Unlock;
 use afterword_tests::Home;
 use afterword_tests::clock::environment;
@@ -78,14 +78,12 @@ fn a_live_edit_costs_its_change_its_signature_and_little_else() {
         let before = settled(&settling, 0);
 
         let mut took = Vec::new();
-        let mut text = String::new();
         for number in 0..EDITS {
             let begun = Instant::now();
-            host.edit_entry(entry, |editor, entry, _| {
-                text = format!("{}{SENTENCE}", entry.body());
-                Ok(editor.set_text(TextField::Body, &entry.heads, &text)?)
-            })
-            .unwrap();
+            let now = host.show(entry).unwrap().entry;
+            let text = format!("{}{SENTENCE}", now.body());
+            let edit = Edit::SetText { field: TextField::Body, base: now.heads, text: text.clone() };
+            host.edit(entry, &[edit]).unwrap();
             while guest.show(entry).unwrap().entry.body() != text {
                 assert!(begun.elapsed() < SOON, "edit {number} never came");
                 std::thread::sleep(Duration::from_micros(200));

@@ -1,9 +1,11 @@
 //! What a writer does on a device: entries in the form that lists and search read, made by Automerge and not by our editor.
 
-use afterword_core::document::{Actor, Editor, EntryDocument, MAIN_SECTION, PeopleDocument, TextField};
+use afterword_core::document::{Actor, EntryDocument, PeopleDocument};
 use afterword_core::error::{Error, Result};
 use afterword_core::fault::Fault;
 use afterword_core::id::{EntryId, PEOPLE};
+use afterword_core::journal::MAIN_SECTION;
+use afterword_core::journal::edit::{Edit, TextField};
 use afterword_core::journal::people::{Person, in_text};
 use afterword_core::log::{BlobRef, Envelope, Head, Operation, OperationKind};
 use afterword_core::store::derived;
@@ -184,9 +186,8 @@ impl Device {
             vec![self.commit_document(&mut doc)?]
         } else {
             let mut document = EntryDocument::load(entry, Actor::from_bytes(self.actor), None, &chunks)?.document;
-            let (at, base) = (Timestamp(NOW + self.clock), document.heads());
-            let write = |editor: &mut Editor<'_, '_>| editor.set_text(TextField::Body, &base, text).map(drop);
-            document.edit(at, &mut self.rng, write)?.1
+            let edit = Edit::SetText { field: TextField::Body, base: document.heads(), text: text.to_owned() };
+            document.edit(Timestamp(NOW + self.clock), &mut self.rng, &[edit])?.changes
         };
         let change = |chunk| Operation::change(entry, chunk, Vec::new(), Vec::new());
         self.append(chunks.into_iter().map(change).collect::<std::result::Result<_, _>>()?)

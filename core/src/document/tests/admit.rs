@@ -66,7 +66,7 @@ fn what_is_written_on_a_document_that_left_something_out_is_read_everywhere() {
         let most = first + (operations - first) / 2;
         let loaded = EntryDocument::load_within(ID, actor(90), None, &chunks(&all), (most, most)).unwrap();
         let (before, mut document) = (loaded.refused, loaded.document);
-        let edited = document.edit(at(3000), &mut Seeded::new(seed), |editor| editor.seal());
+        let edited = document.edit_with(at(3000), &mut Seeded::new(seed), |editor| editor.seal());
         match edited {
             Ok((_, changes)) => all.extend(changes),
             Err(DocumentError::Full) => continue,
@@ -129,7 +129,7 @@ fn a_document_that_is_full_takes_small_edits_only() {
     let failed = loop {
         let before = document.heads();
         let text = letters(3_000 + all.len());
-        match document.edit(at(3), &mut Seeded::new(9), |editor| editor.add_item(ItemKind::Lesson, &text)) {
+        match document.edit_with(at(3), &mut Seeded::new(9), |editor| editor.add_item(ItemKind::Lesson, &text)) {
             Ok((_, changes)) => all.extend(changes),
             Err(error) => {
                 assert_eq!(document.heads(), before);
@@ -143,7 +143,8 @@ fn a_document_that_is_full_takes_small_edits_only() {
     // Whatever was written on another device meanwhile, as much again, is read beside it.
     let mut other = EntryDocument::load_within(ID, actor(4), None, &[&all[0]], (read, written)).unwrap().document;
     let text = letters(19_000);
-    let (_, apart) = other.edit(at(3), &mut Seeded::new(8), |editor| editor.add_item(ItemKind::Lesson, &text)).unwrap();
+    let (_, apart) =
+        other.edit_with(at(3), &mut Seeded::new(8), |editor| editor.add_item(ItemKind::Lesson, &text)).unwrap();
     assert!(document.merge(&chunks(&apart)).unwrap().is_empty());
     all.extend(apart);
     all.push(edit(&mut document, |editor| editor.set_trashed(true)).1);

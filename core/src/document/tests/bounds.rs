@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::document::change::{ChangeHeader, open};
-use crate::document::{DocumentError, MAX_CHANGE, MAX_CHANGE_OPERATIONS, MAX_TEXT, TextField, reader};
+use crate::document::{DocumentError, MAX_CHANGE, MAX_CHANGE_OPERATIONS, MAX_TEXT, reader};
+use crate::journal::edit::{Edit, TextField};
 
 /// A text of so many letters, of which no two runs are alike.
 fn letters(seed: u64, len: usize) -> String {
@@ -37,11 +38,15 @@ fn write(
 ) -> Result<(), DocumentError> {
     let base = document.heads();
     let mut entry = document.entry().unwrap();
-    let (_, changes) = document.edit_read(&mut entry, at(2), &mut Seeded::new(5), |editor, _| {
-        texts.iter().try_for_each(|(field, text)| editor.set_text(*field, &base, text).map(drop))
-    })?;
+    let set = |(field, text): &(TextField, &str)| Edit::SetText {
+        field: *field,
+        base: base.clone(),
+        text: (*text).to_owned(),
+    };
+    let edits: Vec<Edit> = texts.iter().map(set).collect();
+    let applied = document.edit_read(&mut entry, at(2), &mut Seeded::new(5), &edits)?;
     assert_eq!(entry, document.entry().unwrap());
-    all.extend(changes);
+    all.extend(applied.changes);
     Ok(())
 }
 
@@ -90,7 +95,7 @@ fn a_long_text_that_is_restored_is_read_everywhere() {
     let mut all = changes;
     let old = document.heads();
     write(&mut document, &mut all, &[(TextField::Body, "Short."), (TextField::Title, "Another")]).unwrap();
-    let (_, changes) = document.edit(at(3), &mut Seeded::new(6), |editor| editor.restore_texts(&old)).unwrap();
+    let (_, changes) = document.edit_with(at(3), &mut Seeded::new(6), |editor| editor.restore_texts(&old)).unwrap();
     all.extend(changes);
     let entry = read(&all);
     assert_eq!((entry.body(), entry.title.as_str()), (text.as_str(), "A title"));
@@ -105,7 +110,7 @@ fn a_long_text_that_was_written_on_an_older_one_meets_what_came_since() {
     write(&mut document, &mut all, &[(TextField::Body, "First. Last. And a line.")]).unwrap();
     let long = letters(4, 600_000);
     let (said, changes) = document
-        .edit(at(9), &mut Seeded::new(4), |editor| {
+        .edit_with(at(9), &mut Seeded::new(4), |editor| {
             editor.set_text(TextField::Body, &opened, &format!("First. {long} Last."))
         })
         .unwrap();
@@ -119,7 +124,7 @@ fn a_long_text_that_was_written_on_an_older_one_meets_what_came_since() {
 fn who_writes_the_same_long_text_twice_in_one_edit_is_told_and_nothing_changes() {
     let (mut document, _) = begin("");
     let (base, long) = (document.heads(), letters(1, 600_000));
-    let failed = document.edit(at(2), &mut Seeded::new(4), |editor| {
+    let failed = document.edit_with(at(2), &mut Seeded::new(4), |editor| {
         editor.set_text(TextField::Body, &base, &long)?;
         editor.set_text(TextField::Body, &base, "Another.")
     });
@@ -132,7 +137,7 @@ fn who_writes_the_same_long_text_twice_in_one_edit_is_told_and_nothing_changes()
 fn an_edit_of_more_values_than_a_change_may_hold_is_refused_whole() {
     let (mut document, _) = begin("Body.");
     let (base, note) = (document.heads(), "n".repeat(60_000));
-    let failed = document.edit(at(2), &mut Seeded::new(4), |editor| {
+    let failed = document.edit_with(at(2), &mut Seeded::new(4), |editor| {
         let day = "2026-01-01".parse().unwrap();
         (0..300).try_for_each(|_| editor.add_closure(day, crate::journal::ClosureKind::LetGo, &note).map(drop))
     });

@@ -1,8 +1,10 @@
 //! Each edit reads back, and texts stay whole.
 
 use super::*;
-use crate::document::{AttachmentField, DocumentError, MAIN_SECTION, MAX_TEXT, NewAttachment, TextField};
+use crate::document::{DocumentError, MAX_TEXT};
 use crate::id::{BlobId, ItemId};
+use crate::journal::MAIN_SECTION;
+use crate::journal::edit::{AttachmentField, NewAttachment, TextField};
 use crate::journal::{Boxed, ClosureKind, Experiment, InnerState, ItemKind, ItemState, LinkKind, MarkGroup, NextMove};
 use crate::time::{Day, Precision};
 
@@ -179,7 +181,7 @@ fn an_edit_that_changes_nothing_is_no_change_and_an_error_writes_nothing() {
     let base = document.heads();
     let mut entropy = Seeded::new(3);
     let (_, changes) = document
-        .edit(at(2), &mut entropy, |e| {
+        .edit_with(at(2), &mut entropy, |e| {
             e.set_text(TextField::Body, &base, "Body.")?;
             e.set_kind(Kind::Note)?;
             e.set_trashed(false)?;
@@ -188,7 +190,7 @@ fn an_edit_that_changes_nothing_is_no_change_and_an_error_writes_nothing() {
         .unwrap();
     assert!(changes.is_empty());
     assert_eq!(document.heads(), base);
-    let failed = document.edit(at(2), &mut entropy, |e| {
+    let failed = document.edit_with(at(2), &mut entropy, |e| {
         e.set_text(TextField::Body, &base, "Other.")?;
         e.retire_item(ItemId::from_bytes([1; 16]))
     });
@@ -205,17 +207,17 @@ fn limits_and_unknown_bases_are_refused() {
     let base = document.heads();
     let mut entropy = Seeded::new(3);
     let long = "x".repeat(MAX_TEXT + 1);
-    let error = document.edit(at(2), &mut entropy, |e| e.set_text(TextField::Body, &base, &long)).unwrap_err();
+    let error = document.edit_with(at(2), &mut entropy, |e| e.set_text(TextField::Body, &base, &long)).unwrap_err();
     assert_eq!(error, DocumentError::TooLong { what: "text", limit: MAX_TEXT });
     assert_eq!(crate::error::Error::from(error).code, crate::error::Code::Invalid);
     for base in [vec![], vec![crate::id::ChangeHash::from_bytes([1; 32])]] {
-        let error = document.edit(at(2), &mut entropy, |e| e.set_text(TextField::Body, &base, "x")).unwrap_err();
+        let error = document.edit_with(at(2), &mut entropy, |e| e.set_text(TextField::Body, &base, "x")).unwrap_err();
         assert_eq!(error, DocumentError::UnknownBase);
         assert_eq!(document.entry_at(&base).unwrap_err(), DocumentError::UnknownBase);
     }
-    assert!(document.edit(at(2), &mut entropy, |e| e.retire_section(MAIN_SECTION)).is_err());
-    assert!(document.edit(at(2), &mut entropy, |e| e.mark(MarkGroup::Tags, "  ")).is_err());
-    assert!(document.edit(at(2), &mut entropy, |e| e.set_person("no token", None, None)).is_err());
+    assert!(document.edit_with(at(2), &mut entropy, |e| e.retire_section(MAIN_SECTION)).is_err());
+    assert!(document.edit_with(at(2), &mut entropy, |e| e.mark(MarkGroup::Tags, "  ")).is_err());
+    assert!(document.edit_with(at(2), &mut entropy, |e| e.set_person("no token", None, None)).is_err());
 }
 
 #[test]
@@ -232,8 +234,9 @@ fn texts_of_every_script_round_trip() {
         let (mut document, first) = begin("start");
         let base = document.heads();
         let mut changes = vec![first];
-        changes
-            .extend(document.edit(at(2), &mut Seeded::new(2), |e| e.set_text(TextField::Body, &base, text)).unwrap().1);
+        changes.extend(
+            document.edit_with(at(2), &mut Seeded::new(2), |e| e.set_text(TextField::Body, &base, text)).unwrap().1,
+        );
         let changes: Vec<&[u8]> = changes.iter().map(Vec::as_slice).collect();
         assert_eq!(same(&document, &other(2, &changes)).body(), text);
     }

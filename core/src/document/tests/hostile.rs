@@ -5,9 +5,10 @@ use automerge::{ActorId, Automerge, Change, ExpandedChange, ObjId, ObjType, ROOT
 
 use super::*;
 use crate::document::change::{ChangeHeader, change_hash};
-use crate::document::{MAIN_SECTION, TextField};
 use crate::id::ChangeHash;
 use crate::journal::ItemKind;
+use crate::journal::MAIN_SECTION;
+use crate::journal::edit::TextField;
 
 /// What a stranger makes of an entry with Automerge itself.
 pub(super) fn foreign(changes: &[&[u8]], n: u8, work: impl FnOnce(&mut Transaction<'_>)) -> Vec<u8> {
@@ -174,7 +175,8 @@ fn references_to_what_never_was_are_refused_and_the_rest_loads() {
             EntryDocument::load(ID, actor(5), Some(&device.document.save()), &[]).unwrap();
             let base = device.document.heads();
             // Whatever was let in, the next writer can still write, or is told why not.
-            let _ = device.document.edit(at(9), &mut Seeded::new(1), |e| e.set_text(TextField::Body, &base, "New"));
+            let _ =
+                device.document.edit_with(at(9), &mut Seeded::new(1), |e| e.set_text(TextField::Body, &base, "New"));
         }
     }
     assert!(refused > count, "{refused} of {}", 4 * count);

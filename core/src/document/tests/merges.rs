@@ -3,7 +3,8 @@
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::*;
-use crate::document::TextField;
+use crate::id::ChangeHash;
+use crate::journal::edit::{Edit, TextField};
 use crate::journal::{ItemKind, MarkGroup};
 
 /// Two devices edit one text apart, from the same base, and meet.
@@ -62,7 +63,7 @@ fn a_writer_on_an_old_base_meets_what_came_in_meanwhile() {
     assert_eq!(same(&a, &b).body(), now);
     // Writing what was read, unchanged, on the old base takes nothing back.
     let (said, changes) =
-        a.edit(at(9), &mut Seeded::new(4), |e| e.set_text(TextField::Body, &opened, "One. Two. Three.")).unwrap();
+        a.edit_with(at(9), &mut Seeded::new(4), |e| e.set_text(TextField::Body, &opened, "One. Two. Three.")).unwrap();
     assert_eq!((said, changes), (now, vec![]));
 }
 
@@ -164,19 +165,16 @@ fn any_order_of_delivery_ends_in_the_same_entry() {
             let text = tokens.concat();
             let choice = rng.below(5);
             let mut entry = devices[n].entry().unwrap();
-            let (_, written) = devices[n]
-                .edit_read(&mut entry, at(3000 + step), &mut rng, |e, known| match choice {
-                    0 => e.mark(MarkGroup::Tags, ["x", "y"][step as usize % 2]),
-                    1 => e.unmark(MarkGroup::Tags, "x"),
-                    2 => e.add_item(ItemKind::Want, &text).map(|_| ()),
-                    3 => {
-                        // Two texts, the first of them on what is there now.
-                        e.set_text(TextField::Title, &known.heads, &text)?;
-                        e.set_text(TextField::Body, &base, &text).map(drop)
-                    }
-                    _ => e.set_text(TextField::Body, &base, &text).map(|_| ()),
-                })
-                .unwrap();
+            let set = |field, base: &[ChangeHash]| Edit::SetText { field, base: base.to_vec(), text: text.clone() };
+            let edits = match choice {
+                0 => vec![Edit::Mark(MarkGroup::Tags, ["x", "y"][step as usize % 2].into())],
+                1 => vec![Edit::Unmark(MarkGroup::Tags, "x".into())],
+                2 => vec![Edit::AddItem { kind: ItemKind::Want, text: text.clone() }],
+                // Two texts, the first of them on what is there now.
+                3 => vec![set(TextField::Title, &entry.heads), set(TextField::Body, &base)],
+                _ => vec![set(TextField::Body, &base)],
+            };
+            let written = devices[n].edit_read(&mut entry, at(3000 + step), &mut rng, &edits).unwrap().changes;
             assert_eq!(entry, devices[n].entry().unwrap(), "seed {seed}");
             changes.extend(written);
         }

@@ -9,7 +9,8 @@ mod reader;
 mod singletons;
 mod traps;
 
-use super::{Actor, Editor, EntryDocument};
+use super::transaction::EntryTransaction;
+use super::{Actor, DocumentError, EntryDocument};
 use crate::id::EntryId;
 use crate::journal::{Entry, Kind, NewEntry};
 use crate::time::{Entropy, Timestamp};
@@ -68,17 +69,30 @@ pub(super) fn other(n: u8, changes: &[&[u8]]) -> EntryDocument {
     loaded.document
 }
 
+impl EntryDocument {
+    /// One edit as a closure, for the tests of single writes.
+    pub(super) fn edit_with<R>(
+        &mut self,
+        at: Timestamp,
+        entropy: &mut dyn Entropy,
+        edits: impl FnOnce(&mut EntryTransaction<'_, '_>) -> Result<R, DocumentError>,
+    ) -> Result<(R, Vec<Vec<u8>>), DocumentError> {
+        self.run(None, at, entropy, edits).map(|(out, wrote)| (out, wrote.changes))
+    }
+}
+
 /// An edit that changes something.
 pub(super) fn edit<R>(
     document: &mut EntryDocument,
-    edits: impl FnOnce(&mut Editor<'_, '_>) -> Result<R, super::DocumentError>,
+    edits: impl FnOnce(&mut EntryTransaction<'_, '_>) -> Result<R, DocumentError>,
 ) -> (R, Vec<u8>) {
     // No two edits draw the same ids, as no two devices do.
     static SEED: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(100);
     let mut entropy = Seeded::new(SEED.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
     let mut entry = document.entry().unwrap();
-    let (result, mut changes) =
-        document.edit_read(&mut entry, at(2000), &mut entropy, |editor, _| edits(editor)).unwrap();
+    let (result, wrote) = document.run(Some(&entry), at(2000), &mut entropy, edits).unwrap();
+    document.bring_up(&mut entry, &wrote).unwrap();
+    let mut changes = wrote.changes;
     assert_eq!(entry, document.entry().unwrap(), "an edit that knows the entry leaves it as the document reads");
     assert_eq!(changes.len(), 1, "an edit that changes something");
     (result, changes.remove(0))

@@ -6,8 +6,8 @@ use sha2::{Digest, Sha256};
 
 use super::super::reader;
 use super::*;
-use crate::document::{AttachmentField, NewAttachment, TextField};
 use crate::id::{AttachmentId, BlobId};
+use crate::journal::edit::{AttachmentField, NewAttachment, TextField};
 use crate::journal::{Boxed, ClosureKind, ItemKind, ItemState, LinkKind, MarkGroup, NextMove};
 
 /// What a document says of these changes, where it takes every one of them in.
@@ -49,7 +49,7 @@ fn our_edit(document: &mut EntryDocument, random: &mut Seeded) -> Vec<Vec<u8>> {
     let when = at(1000 + random.below(1000) as i64);
     let many = 1 + random.below(3);
     let text = some_text(random);
-    let done = document.edit(when, &mut ids, |editor| {
+    let done = document.edit_with(when, &mut ids, |editor| {
         for _ in 0..many {
             match random.below(20) {
                 0..6 => {
@@ -59,7 +59,7 @@ fn our_edit(document: &mut EntryDocument, random: &mut Seeded) -> Vec<Vec<u8>> {
                 7 => drop(editor.add_section("And then?", None, &text)?),
                 8 => {
                     if let Some(section) =
-                        entry.sections.last().filter(|section| section.id != super::super::MAIN_SECTION)
+                        entry.sections.last().filter(|section| section.id != crate::journal::MAIN_SECTION)
                     {
                         editor.retire_section(section.id)?;
                         editor.set_text(TextField::Section(section.id), &entry.heads, "meanwhile")?;

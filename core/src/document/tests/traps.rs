@@ -8,9 +8,9 @@ use automerge::{ActorId, Automerge, AutomergeError, Change, ObjType, ROOT, ReadD
 
 use super::hostile::foreign;
 use super::*;
-use crate::document::{
-    ChangeHeader, DocumentError, LibraryDocument, MAIN_SECTION, PeopleDocument, TextField, change_hash,
-};
+use crate::document::{ChangeHeader, DocumentError, LibraryDocument, PeopleDocument, change_hash};
+use crate::journal::MAIN_SECTION;
+use crate::journal::edit::TextField;
 use crate::journal::people::{in_text, names_in};
 use crate::journal::{ItemKind, MarkGroup};
 
@@ -176,7 +176,7 @@ fn trap_g_deleting_a_section_hides_a_concurrent_edit_and_retiring_keeps_it() {
     });
     let mut c = other(3, &[&first, &second, &edited]);
     c.merge(&[&deleted]).unwrap();
-    let error = c.edit(at(9), &mut Seeded::new(1), |e| e.set_text(TextField::Section(section), &base, "x"));
+    let error = c.edit_with(at(9), &mut Seeded::new(1), |e| e.set_text(TextField::Section(section), &base, "x"));
     assert_eq!(error.unwrap_err(), DocumentError::NoSuch("section"));
 }
 
@@ -192,7 +192,7 @@ fn trap_h_a_commit_has_time_zero_unless_it_is_set_and_ours_is_never_before_the_l
     assert_eq!(ChangeHeader::parse(&first).unwrap().time, 1_000_000);
     for (now, time) in [(5000, 5000), (4000, 5000), (-3, 5000), (6000, 6000), (i64::MAX / 2000, 253_402_300_799)] {
         let trashed = document.entry().unwrap().trashed;
-        let (_, changes) = document.edit(at(now), &mut Seeded::new(1), |e| e.set_trashed(!trashed)).unwrap();
+        let (_, changes) = document.edit_with(at(now), &mut Seeded::new(1), |e| e.set_trashed(!trashed)).unwrap();
         assert_eq!(ChangeHeader::parse(&changes[0]).unwrap().time, time * 1000);
     }
 }

@@ -6,9 +6,11 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use data_encoding::HEXLOWER;
 
+use crate::engine::write::Files;
 use crate::engine::{Engine, Environment, ImportedAttachment, ImportedEntry, NewFile, SharedEntropy};
 use crate::error::Error;
 use crate::id::{AttachmentId, BlobId, EntryId};
+use crate::journal::edit::Edit;
 use crate::journal::{Kind, MarkGroup, NewEntry};
 use crate::log::BlobRef;
 use crate::store::blobs::file_name;
@@ -133,10 +135,8 @@ fn bytes_that_were_swept_before_their_commit_are_not_named() {
     let (id, ..) = attached(&engine);
     let blob = engine.take_in(id, &mut b"too slow".as_slice()).unwrap();
     engine.shared.blobs.remove(id, &blob.id).unwrap();
-    let named = engine.edit_with_blobs(id, |editor, _, _| {
-        editor.add_attachment(&file().attachment(&blob))?;
-        Ok(((), vec![blob.clone()], Vec::new()))
-    });
+    let edits = [Edit::Attach(file().attachment(&blob))];
+    let named = engine.write(id, |write| write.edit(&edits, Files { brings: vec![blob.clone()], ends: Vec::new() }));
     assert!(named.is_err());
     let shown = engine.show(id).unwrap();
     assert_eq!((shown.entry.attachments.len(), shown.here[0].1), (1, true));

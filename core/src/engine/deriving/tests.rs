@@ -3,9 +3,10 @@
 use std::sync::mpsc;
 
 use super::*;
-use crate::document::{EntryDocument, TextField};
+use crate::document::EntryDocument;
 use crate::engine::alone::{again, environment, made};
 use crate::id::PEOPLE;
+use crate::journal::edit::{Edit, TextField};
 use crate::journal::people::in_text;
 use crate::journal::{Kind, NewEntry};
 use crate::log::Operation;
@@ -121,7 +122,7 @@ fn nothing_of_what_a_sync_brings_is_opened_as_a_document() {
     assert_eq!(engine.documents_opened(), before);
     // The counter counts: an edit opens one.
     bring_edit(&engine, "Counted");
-    engine.edit_entry(id(0), |editor, _, _| Ok(editor.set_trashed(true)?)).unwrap();
+    engine.edit(id(0), &[Edit::SetTrashed(true)]).unwrap();
     assert_eq!(engine.documents_opened(), before + 1);
 }
 
@@ -213,10 +214,9 @@ fn an_entry_that_was_edited_meanwhile_is_not_overwritten_with_what_it_was() {
     let put = |prepared: &Prepared| store.write_sql(|tx| prepared.put(tx, &people)).unwrap();
     let old = prepare();
     let edit = |title: &str| {
-        let write = |editor: &mut crate::document::Editor<'_, '_>, entry: &crate::journal::Entry, _: &People| {
-            Ok(editor.set_text(TextField::Title, &entry.heads, title)?)
-        };
-        engine.edit_entry(id(0), write).unwrap();
+        let edit =
+            Edit::SetText { field: TextField::Title, base: engine.heads(id(0)).unwrap(), text: title.to_owned() };
+        engine.edit(id(0), &[edit]).unwrap();
     };
     edit("Sunshine");
     assert!(!put(&old) || engine.row(id(0)).unwrap().unwrap().title == "Sunshine");
@@ -242,9 +242,8 @@ fn bring_edit(engine: &Engine, title: &str) {
         .store
         .read_sql(|tx| {
             let mut document = derived::open(tx, id(0), shared.actor())?.document;
-            let base = document.heads();
-            let set = |editor: &mut crate::document::Editor<'_, '_>| editor.set_text(TextField::Title, &base, title);
-            Ok(document.edit(shared.clock.now(), &mut shared.entropy.clone(), set)?.1)
+            let edit = Edit::SetText { field: TextField::Title, base: document.heads(), text: title.to_owned() };
+            Ok(document.edit(shared.clock.now(), &mut shared.entropy.clone(), &[edit])?.changes)
         })
         .unwrap();
     let operation = Operation::change(id(0), chunk.concat(), Vec::new(), Vec::new()).unwrap();

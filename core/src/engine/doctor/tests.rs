@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use super::*;
 use crate::crypto::Secret;
-use crate::document::TextField;
+use crate::engine::alone::set_text;
 use crate::engine::home::{Device, found};
 use crate::engine::{Environment, NewFile, SharedEntropy};
 use crate::id::{ChangeHash, EntryId};
+use crate::journal::edit::TextField;
 use crate::journal::people::Person;
 use crate::journal::{Kind, NewEntry};
 use crate::log::{ChangeHeader, Operation};
@@ -177,12 +178,7 @@ fn write(engine: &Engine, title: &str, count: usize) {
         let id = engine.create_entry(note(title, n)).unwrap().id;
         for edit in 0..3 {
             let text = format!("{title} {n} told {edit} times");
-            engine
-                .edit_entry(id, |editor, entry, _| {
-                    editor.set_text(TextField::Title, &entry.heads, &text)?;
-                    Ok(())
-                })
-                .unwrap();
+            set_text(engine, id, TextField::Title, &text).unwrap();
         }
         if n == 0 {
             engine.attach(id, &mut title.as_bytes().repeat(9).as_slice(), NewFile::default()).unwrap();

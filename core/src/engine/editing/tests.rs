@@ -1,7 +1,7 @@
 //! Typing: durable soon, one change after a rest, nothing lost to a sync or a kill, nothing written twice.
 
 use super::*;
-use crate::engine::alone::{PASSPHRASE, again, made};
+use crate::engine::alone::{PASSPHRASE, again, made, set_text};
 use crate::journal::{Kind, NewEntry};
 use crate::store::StorageExt;
 use crate::store::derived::Filter;
@@ -26,9 +26,8 @@ fn changes(engine: &Engine, id: EntryId) -> usize {
 /// Another device's edit, as a sync brings it.
 fn elsewhere(engine: &Engine, id: EntryId, seed: u64, edit: impl FnOnce(&str) -> String) {
     let other = again(engine, seed);
-    other
-        .edit_entry(id, |editor, entry, _| Ok(editor.set_text(TextField::Body, &entry.heads, &edit(entry.body()))?))
-        .unwrap();
+    let text = edit(other.show(id).unwrap().entry.body());
+    set_text(&other, id, TextField::Body, &text).unwrap();
 }
 
 fn until(what: &str, is_so: impl Fn() -> bool) {
@@ -211,7 +210,7 @@ fn a_draft_is_listed_and_found() {
     let health = engine.doctor(Unlock::Passphrase(PASSPHRASE)).unwrap();
     assert!(health.checks.iter().all(|check| check.ok), "{health:?}");
     // Another text is changed meanwhile, and the list is still right.
-    engine.edit_entry(id, |editor, entry, _| Ok(editor.set_text(TextField::Body, &entry.heads, "It snowed")?)).unwrap();
+    set_text(&engine, id, TextField::Body, "It snowed").unwrap();
     assert_eq!((title().as_str(), found("snowed"), found("window")), ("Thunder", 0, 1));
     editor.save().unwrap();
     assert_eq!((found("window"), found("thunder"), title().as_str()), (1, 1, "Thunder"));

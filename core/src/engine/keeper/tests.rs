@@ -6,9 +6,10 @@ use std::sync::mpsc::channel;
 
 use super::*;
 use crate::crypto::Secret;
-use crate::document::TextField;
 use crate::engine::alone::environment;
+use crate::engine::alone::set_text;
 use crate::engine::events::NotHeard;
+use crate::journal::edit::TextField;
 use crate::journal::{Kind, NewEntry};
 use crate::store::derived::Filter;
 use crate::store::error::{StoreError, StoreResult};
@@ -189,10 +190,8 @@ fn who_listens_hears_of_a_write_of_this_engine_and_of_locking() {
     wait(&Event::LockChanged(LockState::Open));
     let id = keeper.with(|engine| engine.create_entry(note("It"))).unwrap().id;
     let editor = keeper.with(|engine| engine.editor(id)).unwrap();
-    let written = keeper.with(|engine| {
-        engine.edit_entry(id, |editor, entry, _| Ok(editor.set_text(TextField::Body, &entry.heads, "It rained")?))
-    });
-    wait(&Event::EntryChanged { id, heads: written.unwrap().1.heads });
+    let written = keeper.with(|engine| set_text(engine, id, TextField::Body, "It rained"));
+    wait(&Event::EntryChanged { id, heads: written.unwrap().heads });
     editor.close().unwrap();
     keeper.pause().unwrap();
     wait(&Event::LockChanged(LockState::Paused));

@@ -10,9 +10,10 @@ use automerge::{ActorId, Automerge, ROOT, ReadDoc, TextEncoding};
 use super::super::Engine;
 use super::super::alone::{again, made};
 use super::super::deriving;
-use super::super::entries::append_changes;
+use super::super::write::{Files, append_changes};
 use super::*;
 use crate::fault::{Fault, Faults};
+use crate::journal::edit::Edit;
 use crate::journal::{Kind, NewEntry};
 use crate::store::StorageExt;
 use crate::store::derived::Filter;
@@ -37,7 +38,7 @@ fn swollen(engine: &Engine, letters: usize) -> EntryId {
     let operation = crate::log::Operation::change(id, chunk.clone(), Vec::new(), Vec::new()).unwrap();
     assert!(crate::log::Block::pack(&[operation]).iter().map(|block| block.bytes.len()).sum::<usize>() < 400);
     let shared = &engine.shared;
-    shared.store.write_sql(|tx| append_changes(shared, tx, id, vec![chunk], Vec::new(), Vec::new())).unwrap();
+    shared.store.write_sql(|tx| append_changes(shared, tx, id, vec![chunk], Files::default())).unwrap();
     id
 }
 
@@ -74,7 +75,7 @@ fn an_entry_over_which_the_process_ended_twice_is_left_out_and_named_and_all_els
     for refused in [
         engine.show(id).unwrap_err(),
         engine.history(id).unwrap_err(),
-        engine.edit_entry(id, |editor, _, _| Ok(editor.set_trashed(true)?)).unwrap_err(),
+        engine.edit(id, &[Edit::SetTrashed(true)]).unwrap_err(),
     ] {
         assert!(is_too_large(&refused) && refused.message.contains(&id.to_string()), "{refused}");
     }

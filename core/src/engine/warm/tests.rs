@@ -1,10 +1,10 @@
 //! Warm documents: opened once, never believed over the log, gone with an erase.
 
 use super::*;
-use crate::document::TextField;
 use crate::engine::Engine;
-use crate::engine::alone::{again, made};
-use crate::error::Error;
+use crate::engine::alone::{again, made, set_text};
+use crate::id::ItemId;
+use crate::journal::edit::{Edit, TextField};
 use crate::journal::{Kind, NewEntry};
 
 fn write(engine: &Engine, body: &str) -> EntryId {
@@ -14,10 +14,8 @@ fn write(engine: &Engine, body: &str) -> EntryId {
 }
 
 fn append(engine: &Engine, id: EntryId, more: &str) {
-    let edit = |editor: &mut crate::document::Editor<'_, '_>, entry: &Entry, _: &_| {
-        Ok(editor.set_text(TextField::Body, &entry.heads, &format!("{}{more}", entry.body()))?)
-    };
-    engine.edit_entry(id, edit).unwrap();
+    let text = format!("{}{more}", body(engine, id));
+    set_text(engine, id, TextField::Body, &text).unwrap();
 }
 
 fn body(engine: &Engine, id: EntryId) -> String {
@@ -61,10 +59,9 @@ fn what_another_process_wrote_meanwhile_is_taken_in_and_not_written_over() {
 fn an_edit_that_failed_leaves_nothing_behind() {
     let (_folder, engine) = made();
     let id = write(&engine, "a");
-    let failed = engine.edit_entry(id, |editor, entry, _| {
-        editor.set_text(TextField::Body, &entry.heads, "half done")?;
-        Err::<(), _>(Error::invalid("a reason", "a way out"))
-    });
+    let base = engine.heads(id).unwrap();
+    let half = Edit::SetText { field: TextField::Body, base, text: "half done".into() };
+    let failed = engine.edit(id, &[half, Edit::RetireItem(ItemId::from_bytes([9; 16]))]);
     assert!(failed.is_err());
     append(&engine, id, "b");
     assert_eq!(body(&engine, id), "ab");
@@ -72,7 +69,8 @@ fn an_edit_that_failed_leaves_nothing_behind() {
     let connections = engine.shared.store.connections();
     let limit = connections.set_max_page_count(1).unwrap();
     let long = "A word that needs another page. ".repeat(4000);
-    let full = engine.edit_entry(id, |editor, entry, _| Ok(editor.set_text(TextField::Body, &entry.heads, &long)?));
+    let base = engine.heads(id).unwrap();
+    let full = engine.edit(id, &[Edit::SetText { field: TextField::Body, base, text: long }]);
     assert_eq!(full.unwrap_err().code, crate::error::Code::StorageFull);
     connections.set_max_page_count(limit.max(1 << 20)).unwrap();
     append(&engine, id, "c");
@@ -86,9 +84,10 @@ fn an_edit_that_failed_leaves_nothing_behind() {
 fn an_erase_takes_it_out_of_memory() {
     let (_folder, engine) = made();
     let (id, other) = (write(&engine, "a"), write(&engine, "b"));
+    let base = engine.heads(id).unwrap();
     engine.erase(id).unwrap();
     assert!(engine.shared.warm.take(id).is_none());
-    let edited = engine.edit_entry(id, |editor, entry, _| Ok(editor.set_text(TextField::Body, &entry.heads, "c")?));
+    let edited = engine.edit(id, &[Edit::SetText { field: TextField::Body, base, text: "c".into() }]);
     assert_eq!(edited.unwrap_err().code, crate::error::Code::NotFound);
     append(&engine, other, "c");
     assert_eq!(body(&engine, other), "bc");

@@ -87,7 +87,9 @@ impl Rows {
 /// What is typed and no change yet stands in the place of what is saved: it is listed and searched like the entry.
 fn with_drafts(entry: &mut Entry, drafts: &[Draft], people: &People) {
     for draft in drafts {
-        draft.field.replace(entry, |saved| people.stored(&draft.text, saved));
+        if let Some(text) = draft.field.in_entry(entry) {
+            *text = people.to_tokens(&draft.text, text);
+        }
     }
 }
 

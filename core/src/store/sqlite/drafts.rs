@@ -5,9 +5,9 @@ use rusqlite::params;
 use super::documents::split;
 use super::schema::{STALE_ROW, STALE_TEXT};
 use super::tx::{SqliteTx, db};
-use crate::document::TextField;
 use crate::error::Result;
 use crate::id::{ChangeHash, EntryId};
+use crate::journal::edit::TextField;
 use crate::time::Timestamp;
 
 /// A text of an entry as it was typed, people as `@Name`.

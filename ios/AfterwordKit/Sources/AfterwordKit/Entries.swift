@@ -39,8 +39,8 @@ public struct NewSection: Hashable, Sendable {
     }
 }
 
-/// What a write answers.
-public struct Written: Hashable, Sendable {
+/// What a write returns: the entry as it is now, and what came to be.
+public struct Edited: Hashable, Sendable {
     /// The entry.
     public let id: EntryId
     /// What it is about.
@@ -49,6 +49,24 @@ public struct Written: Hashable, Sendable {
     public let title: String
     /// The base of the next edit.
     public let heads: Heads
+    /// What the write made, in the order of its edits.
+    public let parts: [Part]
+}
+
+/// A part of an entry that a write made.
+public enum Part: Hashable, Sendable {
+    /// Prose under a prompt.
+    case section(SectionId)
+    /// A line.
+    case item(ItemId)
+    /// A reflection.
+    case reflection(ReflectionId)
+    /// A file.
+    case attachment(AttachmentId)
+    /// An act of closing.
+    case closure(ClosureId)
+    /// A never-publish seal.
+    case seal(SealId)
 }
 
 /// One entry as it reads now, or read at some heads. Texts have people as `@Name`; days are `YYYY`, `YYYY-MM` or

@@ -33,8 +33,8 @@ public final class EntryEditor: Sendable {
 
     /// Makes one change of everything that was typed. Nil where nothing was.
     @discardableResult
-    public func save() async throws(AfterwordError) -> Written? {
-        try await working { [editor] in try editor.save().map(Written.init) }
+    public func save() async throws(AfterwordError) -> Edited? {
+        try await working { [editor] in try editor.save().map(Edited.init) }
     }
 
     /// Saves, and says what a text reads with everything that came meanwhile. `cursor` is where the writer stands in
@@ -51,8 +51,8 @@ public final class EntryEditor: Sendable {
 
     /// Saves what was typed and ends the editor. A second time does nothing.
     @discardableResult
-    public func finish() async throws(AfterwordError) -> Written? {
-        try await working { [editor] in try editor.finish().map(Written.init) }
+    public func finish() async throws(AfterwordError) -> Edited? {
+        try await working { [editor] in try editor.finish().map(Edited.init) }
     }
 }
 

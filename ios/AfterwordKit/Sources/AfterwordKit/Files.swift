@@ -82,7 +82,7 @@ public struct Attached: Hashable, Sendable {
     /// The attachment.
     public let attachment: AttachmentId
     /// Its entry now.
-    public let entry: Written
+    public let entry: Edited
 }
 
 /// A file that is captured: small, since it is kept in memory.

@@ -5,19 +5,19 @@ internal import AfterwordGenerated
 extension Journal {
     /// A new entry, durable when this returns.
     @discardableResult
-    public func createEntry(_ entry: NewEntry) async throws(AfterwordError) -> Written {
-        try await working { [engine] in Written(try engine.createEntry(entry: entry.crossing)) }
+    public func createEntry(_ entry: NewEntry) async throws(AfterwordError) -> Edited {
+        try await working { [engine] in Edited(try engine.createEntry(entry: entry.crossing)) }
     }
 
     /// Does all of `edits` to an entry, as one change: either all of them, or an error and none.
     @discardableResult
-    public func edit(_ id: EntryId, _ edits: [Edit]) async throws(AfterwordError) -> Written {
-        try await working { [engine] in Written(try engine.edit(id: id.text, edits: edits.map(\.crossing))) }
+    public func edit(_ id: EntryId, _ edits: [Edit]) async throws(AfterwordError) -> Edited {
+        try await working { [engine] in Edited(try engine.edit(id: id.text, edits: edits.map(\.crossing))) }
     }
 
     /// The same.
     @discardableResult
-    public func edit(_ id: EntryId, _ edits: Edit...) async throws(AfterwordError) -> Written {
+    public func edit(_ id: EntryId, _ edits: Edit...) async throws(AfterwordError) -> Edited {
         try await edit(id, edits)
     }
 
@@ -43,8 +43,8 @@ extension Journal {
 
     /// Writes the texts that the entry had at `heads` as a new edit.
     @discardableResult
-    public func restore(_ id: EntryId, to heads: Heads) async throws(AfterwordError) -> Written {
-        try await working { [engine] in Written(try engine.restore(id: id.text, heads: heads.hashes)) }
+    public func restore(_ id: EntryId, to heads: Heads) async throws(AfterwordError) -> Edited {
+        try await working { [engine] in Edited(try engine.restore(id: id.text, heads: heads.hashes)) }
     }
 
     /// Destroys an entry on every device. False where it was destroyed before.
@@ -114,7 +114,7 @@ extension Journal {
 
     /// Takes an attachment off an entry; its bytes go from every device.
     @discardableResult
-    public func detach(_ attachment: AttachmentId, of id: EntryId) async throws(AfterwordError) -> Written {
-        try await working { [engine] in Written(try engine.detach(id: id.text, attachment: attachment.text)) }
+    public func detach(_ attachment: AttachmentId, of id: EntryId) async throws(AfterwordError) -> Edited {
+        try await working { [engine] in Edited(try engine.detach(id: id.text, attachment: attachment.text)) }
     }
 }

@@ -9,7 +9,7 @@ extension Scenarios {
         @Test func s11PairByQr() async throws { try await paired(by: .scanned) }
 
         private func paired(by given: Two.Given) async throws {
-            var written: Written?
+            var written: Edited?
             try await Two.joined(by: given) { laptop in
                 written = try await laptop.createEntry(NewEntry(.loss, title: "before 🌧️", body: "ما كُتب قبل ذلك"))
             } _: { two in

@@ -19,7 +19,7 @@ extension Scenarios {
             try await place.opened { try await check($0, written) }
         }
 
-        private func check(_ journal: Journal, _ written: Written) async throws {
+        private func check(_ journal: Journal, _ written: Edited) async throws {
             let entry = try await journal.show(written.id)
             #expect(entry.id == written.id && entry.kind == .failure && entry.heads == written.heads)
             #expect(entry.title == title && entry.body == body && entry.firstTelling == body)
@@ -34,7 +34,7 @@ extension Scenarios {
         }
 
         @Test func s03EditAtAnOldBase() async throws {
-            var shown: Written?
+            var shown: Edited?
             try await Two.joined { laptop in
                 shown = try await laptop.createEntry(NewEntry(.note, title: "T", body: "one two three 🌱"))
             } _: { two in
@@ -63,6 +63,27 @@ extension Scenarios {
                 #expect(try await two.phone.show(shown.id).body == "ONE two THREE 🌱 four")
                 #expect(try await two.sync().equal)
                 #expect(try await two.laptop.show(shown.id).body == "ONE two THREE 🌱 four")
+            }
+        }
+
+        @Test func s30IdsOfWhatIsMade() async throws {
+            try await place.created { journal in
+                let id = try await journal.createEntry(NewEntry(.note, title: "Rain")).id
+                let edited = try await journal.edit(
+                    id,
+                    .addItem(.lesson, text: "Ask"),
+                    .addSection(NewSection(prompt: "And now?", text: "Better")),
+                    .addReflection(day: "2024-05-17", text: "It passed"))
+                let shown = try await journal.show(id)
+                let item = try #require(shown.items.first)
+                let section = try #require(shown.sections.last)
+                let reflection = try #require(shown.reflections.first)
+                #expect(section.text == "Better" && shown.items.count == 1)
+                #expect(edited.parts == [.item(item.id), .section(section.id), .reflection(reflection.id)])
+                #expect(edited.heads == shown.heads)
+                let done = try await journal.edit(id, .setItemState(item.id, .done))
+                #expect(done.parts.isEmpty)
+                #expect(try await journal.show(id).items.first?.state == .done)
             }
         }
 

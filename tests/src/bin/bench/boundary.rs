@@ -11,9 +11,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use afterword_core::crypto::Secret;
-use afterword_core::document::TextField as CoreField;
-use afterword_core::engine::{Edit as CoreEdit, Event as CoreEvent, Keeper, Listener, NotHeard};
+use afterword_core::engine::{Event as CoreEvent, Keeper, Listener, NotHeard};
 use afterword_core::error::Error;
+use afterword_core::journal::edit::{Edit as CoreEdit, TextField as CoreField};
 use afterword_core::store::derived::Filter;
 use afterword_core::store::error::StoreResult;
 use afterword_core::store::vault::PlatformVault;
@@ -149,7 +149,7 @@ fn core(home: &Path, vault: &Path) -> Result<(), Error> {
     measure("core", "edit", |at| {
         let text = format!("title {at}");
         let edit = CoreEdit::SetText { field: CoreField::Title, base: base.clone(), text };
-        base = keeper.with(|engine| engine.apply(id, &[edit]))?.heads;
+        base = keeper.with(|engine| engine.edit(id, &[edit]))?.heads;
         Ok::<_, Error>(())
     })?;
     measure("core", "event", |_| {

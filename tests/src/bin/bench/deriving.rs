@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use afterword_core::document::{Actor, EntryDocument, TextField, reader};
+use afterword_core::document::{Actor, EntryDocument, reader};
 use afterword_core::engine::Engine;
 use afterword_core::error::{Error, Result};
+use afterword_core::journal::edit::{Edit, TextField};
 use afterword_core::store::sqlite::{Projection, search};
 use afterword_core::store::vault::Unlock;
 use afterword_core::store::{Setting, SqliteStore, StorageExt, Tx, derived};
@@ -104,9 +105,9 @@ fn edits(engine: &Engine, store: &SqliteStore, size: usize, parts: &Parts, table
     let (mut text, mut heads) = (shown.body().to_owned(), shown.heads);
     for round in 0..40 {
         text.push_str(&format!(" A sentence of {round}."));
-        let (edited, took) =
-            timed(|| engine.edit_entry(id, |editor, _, _| Ok(editor.set_text(TextField::Body, &heads, &text)?)));
-        heads = edited?.1.heads;
+        let edit = [Edit::SetText { field: TextField::Body, base: heads, text: text.clone() }];
+        let (edited, took) = timed(|| engine.edit(id, &edit));
+        heads = edited?.heads;
         edits.push(took);
     }
     // Not in between: another connection's commit makes the next one read its pages again.

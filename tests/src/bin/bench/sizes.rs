@@ -1,9 +1,10 @@
 //! What a journal takes on the disk, table by table, and what an entry costs that lies scattered over packs.
 
-use afterword_core::document::{Actor, EntryDocument, TextField};
+use afterword_core::document::{Actor, EntryDocument};
 use afterword_core::engine::Engine;
 use afterword_core::error::Result;
 use afterword_core::id::EntryId;
+use afterword_core::journal::edit::{Edit, TextField};
 use afterword_core::log::Operation;
 use afterword_core::store::rules::{self, Identity, Packing};
 use afterword_core::store::vault::{Home, Unlock};
@@ -84,10 +85,9 @@ impl Writer {
         let (mut document, chunks) = EntryDocument::create(id, actor, at, &new, &mut self.entropy)?;
         chunks.into_iter().try_for_each(|chunk| self.push(id, chunk))?;
         for part in 2..=changes {
-            let base = document.heads();
-            let text = &body[..until(part)];
-            let (_, chunks) =
-                document.edit(at, &mut self.entropy, |editor| editor.set_text(TextField::Body, &base, text))?;
+            let text = body[..until(part)].to_owned();
+            let edit = Edit::SetText { field: TextField::Body, base: document.heads(), text };
+            let chunks = document.edit(at, &mut self.entropy, &[edit])?.changes;
             chunks.into_iter().try_for_each(|chunk| self.push(id, chunk))?;
         }
         Ok(length as u64)
@@ -149,9 +149,8 @@ fn scattered(table: &mut Table) -> Result<()> {
             writer.entry(&mut corpus, 500, 1, actor)?;
         }
         body.push_str(" and then some");
-        let base = document.heads();
-        let (_, chunks) =
-            document.edit(at, &mut writer.entropy, |editor| editor.set_text(TextField::Body, &base, &body))?;
+        let edit = Edit::SetText { field: TextField::Body, base: document.heads(), text: body.clone() };
+        let chunks = document.edit(at, &mut writer.entropy, &[edit])?.changes;
         chunks.into_iter().try_for_each(|chunk| writer.push(id, chunk))?;
     }
     writer.commit()?;

@@ -5,11 +5,11 @@ use std::path::Path;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use afterword_core::document::TextField;
 use afterword_core::engine::{
     Engine, HostEvent, JoinOptions, Outcome, PeerReport, ServeEvent, ServeOptions, SyncOptions,
 };
 use afterword_core::error::{Error, Result};
+use afterword_core::journal::edit::{Edit, TextField};
 use afterword_core::store::vault::Unlock;
 use afterword_tests::clock::environment;
 use tokio::sync::watch;
@@ -191,10 +191,9 @@ pub(crate) fn sync(guest: &Engine, address: SocketAddr) -> Result<(PeerReport, O
 fn edit(host: &Engine, number: usize) -> Result<()> {
     let ids = host.entry_ids()?;
     let id = *ids.get(number).ok_or_else(|| Error::internal("there is no entry to edit"))?;
-    host.edit_entry(id, |editor, entry, _| {
-        let text = format!("{} One more sentence.", entry.body());
-        Ok(editor.set_text(TextField::Body, &entry.heads, &text)?)
-    })?;
+    let entry = host.show(id)?.entry;
+    let text = format!("{} One more sentence.", entry.body());
+    host.edit(id, &[Edit::SetText { field: TextField::Body, base: entry.heads, text }])?;
     Ok(())
 }
 

@@ -11,11 +11,24 @@ extension NewEntry {
     }
 }
 
-extension Written {
-    init(_ written: AfterwordGenerated.Written) {
+extension Edited {
+    init(_ edited: AfterwordGenerated.Edited) {
         self.init(
-            id: EntryId(written.id), kind: Kind(written.kind), title: written.title,
-            heads: Heads(hashes: written.heads))
+            id: EntryId(edited.id), kind: Kind(edited.kind), title: edited.title,
+            heads: Heads(hashes: edited.heads), parts: edited.parts.map(Part.init))
+    }
+}
+
+extension Part {
+    init(_ part: AfterwordGenerated.Part) {
+        switch part {
+        case .section(let id): self = .section(SectionId(id))
+        case .item(let id): self = .item(ItemId(id))
+        case .reflection(let id): self = .reflection(ReflectionId(id))
+        case .attachment(let id): self = .attachment(AttachmentId(id))
+        case .closure(let id): self = .closure(ClosureId(id))
+        case .seal(let id): self = .seal(SealId(id))
+        }
     }
 }
 

@@ -13,7 +13,7 @@ extension CapturedFile {
 
 extension Attached {
     init(_ attached: AfterwordGenerated.Attached) {
-        self.init(attachment: AttachmentId(attached.attachment), entry: Written(attached.entry))
+        self.init(attachment: AttachmentId(attached.attachment), entry: Edited(attached.entry))
     }
 }
 

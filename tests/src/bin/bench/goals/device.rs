@@ -6,10 +6,11 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use afterword_core::crypto::Secret;
-use afterword_core::document::{Actor, EntryDocument, TextField};
+use afterword_core::document::{Actor, EntryDocument};
 use afterword_core::engine::{Engine, HostEvent, JoinOptions};
 use afterword_core::error::{Error, Result};
 use afterword_core::id::EntryId;
+use afterword_core::journal::edit::{Edit, TextField};
 use afterword_core::journal::{Kind, MarkGroup, NewEntry};
 use afterword_core::log::Operation;
 use afterword_core::store::error::{StoreError, StoreResult};
@@ -212,13 +213,12 @@ fn write(entry: &Entry, number: usize, actor: Actor) -> Result<Writing> {
     let (mut document, mut chunks) = EntryDocument::create(id, actor, Timestamp(entry.created), &new, &mut entropy)?;
     for (sitting, draft) in drafts.iter().enumerate().skip(1) {
         let (heads, at) = (document.heads(), Timestamp(entry.created + sitting as i64 * 60_000));
-        let ((), more) = document.edit(at, &mut entropy, |editor| {
-            if sitting == 1 {
-                entry.tags.iter().try_for_each(|tag| editor.mark(MarkGroup::Tags, tag))?;
-            }
-            editor.set_text(TextField::Body, &heads, draft).map(drop)
-        })?;
-        chunks.extend(more);
+        let mut edits = Vec::new();
+        if sitting == 1 {
+            edits.extend(entry.tags.iter().map(|tag| Edit::Mark(MarkGroup::Tags, tag.clone())));
+        }
+        edits.push(Edit::SetText { field: TextField::Body, base: heads, text: draft.clone() });
+        chunks.extend(document.edit(at, &mut entropy, &edits)?.changes);
     }
     let change = |chunk| Operation::change(id, chunk, Vec::new(), Vec::new());
     let operations = chunks.into_iter().map(change).collect::<Result<Vec<_>, _>>()?;

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use afterword_core::document::TextField;
 use afterword_core::engine::Engine;
 use afterword_core::error::{Error, Result};
 use afterword_core::id::{ChangeHash, EntryId};
+use afterword_core::journal::edit::{Edit, TextField};
 use bench_common::corpus::EDIT;
 use bench_common::{Run, since, timed};
 
@@ -22,20 +22,22 @@ pub(crate) fn measure(run: &Run, host: &Device, filled: &Filled) -> Result<()> {
     let last = *filled.ids.last().ok_or_else(|| Error::internal("there is no entry to edit"))?;
     insert(&engine, last, 10)?;
     for number in 0..WARM {
-        let (saved, took) = timed(|| insert(&engine, last, 10 + number));
+        let edit = inserting(&engine, last, 10 + number, EDIT)?;
+        let (saved, took) = timed(|| engine.edit(last, &[edit]));
         saved?;
         run.add("save_warm", "ms", took);
     }
     let step = filled.ids.len().div_ceil(COLD).max(1);
     for id in filled.ids.iter().step_by(step) {
-        let (saved, took) = timed(|| insert(&engine, *id, 30));
+        let edit = inserting(&engine, *id, 30, EDIT)?;
+        let (saved, took) = timed(|| engine.edit(*id, &[edit]));
         saved?;
         run.add("save_cold", "ms", took);
     }
     for number in 0..20_u32 {
         let word = format!("unheardof{}", char::from(b'a' + (number % 26) as u8));
         let started = Instant::now();
-        write(&engine, last, 0, &format!("{word} "))?;
+        engine.edit(last, &[inserting(&engine, last, 0, &format!("{word} "))?])?;
         while engine.search(&word, 5)?.found.hits.iter().all(|hit| hit.entry != last) {
             if started.elapsed() > LIMIT {
                 run.missing("edit_found", "a saved edit was not found within 10 s");
@@ -49,16 +51,14 @@ pub(crate) fn measure(run: &Run, host: &Device, filled: &Filled) -> Result<()> {
 
 /// The edit that all programs make, at the character `at` of the body. Answers the entry's heads.
 pub(crate) fn insert(engine: &Engine, id: EntryId, at: usize) -> Result<Vec<ChangeHash>> {
-    write(engine, id, at, EDIT)
+    Ok(engine.edit(id, &[inserting(engine, id, at, EDIT)?])?.heads)
 }
 
-fn write(engine: &Engine, id: EntryId, at: usize, text: &str) -> Result<Vec<ChangeHash>> {
-    let ((), written) = engine.edit_entry(id, |editor, entry, _| {
-        let mut body = entry.body().to_owned();
-        let at = body.char_indices().nth(at).map_or(body.len(), |(at, _)| at);
-        body.insert_str(at, text);
-        editor.set_text(TextField::Body, &entry.heads, &body)?;
-        Ok(())
-    })?;
-    Ok(written.heads)
+/// An edit that puts `text` at the character `at` of the body as it reads now.
+fn inserting(engine: &Engine, id: EntryId, at: usize, text: &str) -> Result<Edit> {
+    let entry = engine.show(id)?.entry;
+    let mut body = entry.body().to_owned();
+    let at = body.char_indices().nth(at).map_or(body.len(), |(at, _)| at);
+    body.insert_str(at, text);
+    Ok(Edit::SetText { field: TextField::Body, base: entry.heads, text: body })
 }

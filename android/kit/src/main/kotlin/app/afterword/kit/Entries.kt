@@ -31,19 +31,66 @@ public data class NewSection(
 )
 
 /**
- * What a write answers.
+ * What a write returns: the entry as it is now, and what came to be.
  *
  * @property id the entry
  * @property kind what it is about
  * @property title the title as it reads now
  * @property heads the base of the next edit
+ * @property parts what the write made, in the order of its edits
  */
-public data class Written(
+public data class Edited(
     val id: EntryId,
     val kind: Kind,
     val title: String,
     val heads: Heads,
+    val parts: List<Part>,
 )
+
+/** A part of an entry that a write made. */
+public sealed interface Part {
+    /**
+     * Prose under a prompt.
+     *
+     * @property id its name
+     */
+    public data class Section(val id: SectionId) : Part
+
+    /**
+     * A line.
+     *
+     * @property id its name
+     */
+    public data class Item(val id: ItemId) : Part
+
+    /**
+     * A reflection.
+     *
+     * @property id its name
+     */
+    public data class Reflection(val id: ReflectionId) : Part
+
+    /**
+     * A file.
+     *
+     * @property id its name
+     */
+    public data class Attachment(val id: AttachmentId) : Part
+
+    /**
+     * An act of closing.
+     *
+     * @property id its name
+     */
+    public data class Closure(val id: ClosureId) : Part
+
+    /**
+     * A never-publish seal.
+     *
+     * @property id its name
+     */
+    public data class Seal(val id: SealId) : Part
+}
 
 /**
  * One entry as it reads now, or read at some heads. Texts have people as `@Name`; days are `YYYY`, `YYYY-MM` or

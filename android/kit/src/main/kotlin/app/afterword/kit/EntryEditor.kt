@@ -36,7 +36,7 @@ public class EntryEditor internal constructor(
     ): Unit = failures { editor.typeText(field.toFfi(), base.hashes, text) }
 
     /** Makes one change of everything that was typed. Null where nothing was. */
-    public suspend fun save(): Written? = working { editor.save()?.toKit() }
+    public suspend fun save(): Edited? = working { editor.save()?.toKit() }
 
     /**
      * Saves, and says what a text reads with everything that came meanwhile. [cursor] is where the writer stands in [shown],
@@ -55,7 +55,7 @@ public class EntryEditor internal constructor(
     }
 
     /** Saves what was typed and ends the editor. A second time does nothing. */
-    public suspend fun finish(): Written? = working { editor.finish()?.toKit() }
+    public suspend fun finish(): Edited? = working { editor.finish()?.toKit() }
 
     /** Lets go of the editor, without waiting for the collector of garbage. Nothing else may be called later. */
     override fun close(): Unit = editor.destroy()

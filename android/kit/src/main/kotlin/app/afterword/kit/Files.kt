@@ -23,7 +23,7 @@ public data class NewFile(
  */
 public data class Attached(
     val attachment: AttachmentId,
-    val entry: Written,
+    val entry: Edited,
 )
 
 /**

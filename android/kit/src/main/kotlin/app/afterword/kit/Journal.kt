@@ -101,19 +101,19 @@ public class Journal private constructor(
     ): Unit = working { engine.capture(title, body, file?.let { FfiCapturedFile(it.mime, it.bytes) }) }
 
     /** A new entry, durable when this returns. */
-    public suspend fun createEntry(entry: NewEntry): Written = working { engine.createEntry(entry.toFfi()).toKit() }
+    public suspend fun createEntry(entry: NewEntry): Edited = working { engine.createEntry(entry.toFfi()).toKit() }
 
     /** Does all of [edits] to an entry, as one change: either all of them, or it throws and does none. */
     public suspend fun edit(
         id: EntryId,
         edits: List<Edit>,
-    ): Written = working { engine.edit(id.text, edits.map { it.toFfi() }).toKit() }
+    ): Edited = working { engine.edit(id.text, edits.map { it.toFfi() }).toKit() }
 
     /** The same. */
     public suspend fun edit(
         id: EntryId,
         vararg edits: Edit,
-    ): Written = edit(id, edits.asList())
+    ): Edited = edit(id, edits.asList())
 
     /** The texts of an entry, to be typed into. What was typed and never became a change is there again. */
     public suspend fun editor(id: EntryId): EntryEditor = unbroken { EntryEditor(engine.editor(id.text), id) }
@@ -134,7 +134,7 @@ public class Journal private constructor(
     public suspend fun restore(
         id: EntryId,
         heads: Heads,
-    ): Written = working { engine.restore(id.text, heads.hashes).toKit() }
+    ): Edited = working { engine.restore(id.text, heads.hashes).toKit() }
 
     /** Destroys an entry on every device. False where it was destroyed before. */
     public suspend fun erase(id: EntryId): Boolean = working { engine.erase(id.text) }
@@ -199,7 +199,7 @@ public class Journal private constructor(
     public suspend fun detach(
         id: EntryId,
         attachment: AttachmentId,
-    ): Written = working { engine.detach(id.text, attachment.text).toKit() }
+    ): Edited = working { engine.detach(id.text, attachment.text).toKit() }
 
     /**
      * Meets every device that can be reached, or the one at the address [peer], and returns before the deadline. A worker

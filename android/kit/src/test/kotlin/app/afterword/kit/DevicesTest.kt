@@ -20,7 +20,7 @@ class DevicesTest {
     fun s11PairByQr() = scenario { paired(isTyped = false) }
 
     private suspend fun paired(isTyped: Boolean) {
-        var written: Written? = null
+        var written: Edited? = null
         val before = NewEntry(Kind.LOSS, "before 🌧️", "ما كُتب قبل ذلك")
         Two.joined(isTyped, prepare = { written = it.createEntry(before) }) { two ->
             val id = written!!.id

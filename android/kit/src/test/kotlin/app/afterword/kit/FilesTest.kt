@@ -169,7 +169,7 @@ class FilesTest {
 
     private suspend fun assertUnchanged(
         journal: Journal,
-        written: Written,
+        written: Edited,
     ) {
         val shown = journal.show(written.id)
         assertEquals(emptyList<Attachment>() to written.heads, shown.attachments to shown.heads)

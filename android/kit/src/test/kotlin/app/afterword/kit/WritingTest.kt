@@ -37,10 +37,10 @@ class WritingTest {
 
     private suspend fun check(
         journal: Journal,
-        written: Written,
+        written: Edited,
     ) {
         val entry = journal.show(written.id)
-        assertEquals(written, Written(entry.id, entry.kind, entry.title, entry.heads))
+        assertEquals(written, Edited(entry.id, entry.kind, entry.title, entry.heads, emptyList()))
         assertEquals(listOf(BODY, BODY), listOf(entry.body, entry.firstTelling))
         assertTrue(entry.updatedAt >= entry.createdAt)
         assertTrue(Duration.between(entry.createdAt, Instant.now()).abs() < Duration.ofMinutes(10))
@@ -59,7 +59,7 @@ class WritingTest {
     @Test
     fun s03EditAtAnOldBase() =
         scenario {
-            var begun: Written? = null
+            var begun: Edited? = null
             Two.joined(prepare = { begun = it.createEntry(note("T", "one two three 🌱")) }) { two ->
                 val (id, heads) = begun!!.let { it.id to it.heads }
                 val elsewhere = two.laptop.edit(id, Edit.SetText(TextField.Body, heads, "ONE two three 🌱"))
@@ -87,6 +87,32 @@ class WritingTest {
                 for (journal in listOf(two.phone, two.laptop)) {
                     assertEquals("ONE two THREE 🌱 four", journal.show(id).body)
                 }
+            }
+        }
+
+    @Test
+    fun s30IdsOfWhatIsMade() =
+        scenario { place ->
+            place.created { journal ->
+                val id = journal.createEntry(note("Rain", "")).id
+                val edited =
+                    journal.edit(
+                        id,
+                        Edit.AddItem(ItemKind.LESSON, "Ask"),
+                        Edit.AddSection(NewSection("And now?", "Better")),
+                        Edit.AddReflection("2024-05-17", "It passed"),
+                    )
+                val shown = journal.show(id)
+                val item = shown.items.single()
+                val section = shown.sections.last()
+                assertEquals("Better", section.text)
+                assertEquals(
+                    listOf(Part.Item(item.id), Part.Section(section.id), Part.Reflection(shown.reflections.single().id)),
+                    edited.parts,
+                )
+                assertEquals(shown.heads, edited.heads)
+                assertEquals(emptyList<Part>(), journal.edit(id, Edit.SetItemState(item.id, ItemState.DONE)).parts)
+                assertEquals(ItemState.DONE, journal.show(id).items.single().state)
             }
         }
 

@@ -7,6 +7,7 @@ import app.afterword.kit.Closure
 import app.afterword.kit.ClosureId
 import app.afterword.kit.DeviceId
 import app.afterword.kit.EarlierReading
+import app.afterword.kit.Edited
 import app.afterword.kit.Entry
 import app.afterword.kit.EntryId
 import app.afterword.kit.Experiment
@@ -16,6 +17,7 @@ import app.afterword.kit.ItemId
 import app.afterword.kit.Link
 import app.afterword.kit.Mark
 import app.afterword.kit.NewEntry
+import app.afterword.kit.Part
 import app.afterword.kit.Person
 import app.afterword.kit.PersonId
 import app.afterword.kit.PersonPart
@@ -24,11 +26,11 @@ import app.afterword.kit.ReflectionId
 import app.afterword.kit.SealId
 import app.afterword.kit.Section
 import app.afterword.kit.SectionId
-import app.afterword.kit.Written
 import java.time.Instant
 import app.afterword.ffi.Attachment as FfiAttachment
 import app.afterword.ffi.Closure as FfiClosure
 import app.afterword.ffi.EarlierReading as FfiEarlierReading
+import app.afterword.ffi.Edited as FfiEdited
 import app.afterword.ffi.Entry as FfiEntry
 import app.afterword.ffi.Experiment as FfiExperiment
 import app.afterword.ffi.Item as FfiItem
@@ -36,11 +38,11 @@ import app.afterword.ffi.Link as FfiLink
 import app.afterword.ffi.Mark as FfiMark
 import app.afterword.ffi.NewEntry as FfiNewEntry
 import app.afterword.ffi.NewSection as FfiNewSection
+import app.afterword.ffi.Part as FfiPart
 import app.afterword.ffi.Person as FfiPerson
 import app.afterword.ffi.PersonPart as FfiPersonPart
 import app.afterword.ffi.Reflection as FfiReflection
 import app.afterword.ffi.Section as FfiSection
-import app.afterword.ffi.Written as FfiWritten
 
 /** The word of a vocabulary that has the same name in another. A test holds that both have the same. */
 internal inline fun <reified Word : Enum<Word>> Enum<*>.word(): Word = enumValueOf(name)
@@ -54,7 +56,17 @@ internal fun NewEntry.toFfi() =
         happened = happened,
     )
 
-internal fun FfiWritten.toKit() = Written(EntryId(id), kind.word(), title, Heads(heads))
+internal fun FfiEdited.toKit() = Edited(EntryId(id), kind.word(), title, Heads(heads), parts.map { it.toKit() })
+
+private fun FfiPart.toKit(): Part =
+    when (this) {
+        is FfiPart.Section -> Part.Section(SectionId(id))
+        is FfiPart.Item -> Part.Item(ItemId(id))
+        is FfiPart.Reflection -> Part.Reflection(ReflectionId(id))
+        is FfiPart.Attachment -> Part.Attachment(AttachmentId(id))
+        is FfiPart.Closure -> Part.Closure(ClosureId(id))
+        is FfiPart.Seal -> Part.Seal(SealId(id))
+    }
 
 internal fun FfiEntry.toKit() =
     Entry(

@@ -1,7 +1,5 @@
-//! Typed edits of one entry. All that one [`Editor`] does becomes one change; of long texts, several (`later.rs`).
-
-use std::fmt;
-use std::str::FromStr;
+//! The transaction in which an entry is edited: typed writes into its Automerge document. All that one
+//! [`EntryTransaction`] does becomes one change; of long texts, several (`later.rs`).
 
 use automerge::transaction::{Transactable, Transaction};
 use automerge::{ChangeHash as AmHash, ObjId, ObjType, ReadDoc, ScalarValue};
@@ -12,166 +10,44 @@ use super::later::{Later, Pen};
 use super::read::boxed_word;
 use super::replica::theirs;
 use super::schema::{CONTAINERS, Maps, NEVER_PUBLISH, SCHEMA, View, key};
-use super::{MAIN_SECTION, order, splice};
-use crate::id::{AttachmentId, BlobId, ChangeHash, ClosureId, EntryId, ItemId, ReflectionId, SealId, SectionId};
+use super::{order, splice};
+use crate::id::{AttachmentId, ChangeHash, ClosureId, EntryId, ItemId, ReflectionId, SealId, SectionId};
+use crate::journal::edit::{AttachmentField, NewAttachment, TextField};
 use crate::journal::{
-    Boxed, ClosureKind, Entry, Experiment, ItemKind, ItemState, Kind, LinkKind, MarkGroup, NewEntry, NextMove,
+    Boxed, ClosureKind, Entry, Experiment, ItemKind, ItemState, Kind, LinkKind, MAIN_SECTION, MarkGroup, NewEntry,
+    NextMove,
 };
 use crate::time::{Day, Entropy, random};
 
-/// A text of an entry that can be written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum TextField {
-    /// The title.
-    Title,
-    /// The main section's text.
-    Body,
-    /// A section's text.
-    Section(SectionId),
-    /// An item's text.
-    Item(ItemId),
-    /// A reflection's text.
-    Reflection(ReflectionId),
-}
-
-impl fmt::Display for TextField {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Title => f.write_str("title"),
-            Self::Body => f.write_str("body"),
-            Self::Section(id) => write!(f, "section:{id}"),
-            Self::Item(id) => write!(f, "item:{id}"),
-            Self::Reflection(id) => write!(f, "reflection:{id}"),
-        }
-    }
-}
-
-/// Text that names no text of an entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a text is title, body, section:ID, item:ID or reflection:ID")]
-pub struct ParseFieldError;
-
-impl FromStr for TextField {
-    type Err = ParseFieldError;
-
-    fn from_str(text: &str) -> Result<Self, ParseFieldError> {
-        let (sort, id) = text.split_once(':').unwrap_or((text, ""));
-        match sort {
-            "title" if id.is_empty() => Some(Self::Title),
-            "body" if id.is_empty() => Some(Self::Body),
-            "section" => id.parse().ok().map(Self::Section),
-            "item" => id.parse().ok().map(Self::Item),
-            "reflection" => id.parse().ok().map(Self::Reflection),
-            _ => None,
-        }
-        .ok_or(ParseFieldError)
-    }
-}
-
-impl TextField {
-    /// Where an entry has this text.
-    fn in_entry(self, entry: &mut Entry) -> Option<&mut String> {
-        match self {
-            Self::Title => Some(&mut entry.title),
-            Self::Body => Self::Section(MAIN_SECTION).in_entry(entry),
-            Self::Section(id) => entry.sections.iter_mut().find(|part| part.id == id).map(|part| &mut part.text),
-            Self::Item(id) => entry.items.iter_mut().find(|part| part.id == id).map(|part| &mut part.text),
-            Self::Reflection(id) => entry.reflections.iter_mut().find(|part| part.id == id).map(|part| &mut part.text),
-        }
-    }
-
-    /// Puts `edit` of what an entry says there in its place. Nothing where it has no such text.
-    pub fn replace(self, entry: &mut Entry, edit: impl FnOnce(&str) -> String) {
-        if let Some(text) = self.in_entry(entry) {
-            *text = edit(text);
-        }
-    }
-
-    /// What an entry says there.
-    pub fn of(self, entry: &Entry) -> Option<&str> {
-        match self {
-            Self::Title => Some(&entry.title),
-            Self::Body => Self::Section(MAIN_SECTION).of(entry),
-            Self::Section(id) => entry.sections.iter().find(|part| part.id == id).map(|part| part.text.as_str()),
-            Self::Item(id) => entry.items.iter().find(|part| part.id == id).map(|part| part.text.as_str()),
-            Self::Reflection(id) => entry.reflections.iter().find(|part| part.id == id).map(|part| part.text.as_str()),
-        }
-    }
-}
-
-/// Texts that an edit wrote, where it did nothing else: what a reader of the entry has to know of it.
-#[derive(Debug, Default)]
-pub(super) struct Written(Vec<(TextField, String)>);
-
-impl Written {
-    /// Brings an entry up to date. Answers false where it has no such text, and is to be read anew.
-    pub(super) fn put_into(self, entry: &mut Entry) -> bool {
-        self.0.into_iter().all(|(field, text)| field.in_entry(entry).map(|old| *old = text).is_some())
-    }
-}
-
-/// What is known of a file when it is attached. It is never publishable until the writer says so.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewAttachment {
-    /// The bytes' name.
-    pub blob: BlobId,
-    /// Media type.
-    pub mime: String,
-    /// Length in bytes.
-    pub bytes: u64,
-    /// The writer's caption.
-    pub caption: Option<String>,
-    /// What the picture shows.
-    pub alt: Option<String>,
-    /// Whose it is.
-    pub credit: Option<String>,
-}
-
-/// A field of an attachment that the writer may change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum AttachmentField {
-    /// The writer's caption.
-    Caption,
-    /// What the picture shows.
-    Alt,
-    /// Whose it is.
-    Credit,
-}
-
-/// Edits of an entry, inside [`EntryDocument::edit`](super::EntryDocument::edit).
-pub struct Editor<'e, 't> {
+/// Writes into one entry's document; [`EntryDocument::edit`](super::EntryDocument::edit) makes changes of them.
+pub(super) struct EntryTransaction<'e, 't> {
     tx: &'e mut Transaction<'t>,
     later: &'e mut Later,
     entropy: &'e mut dyn Entropy,
     /// How the document reads without this edit, if somebody knows.
     known: Option<&'e Entry>,
-    /// Texts that were written whole, and how many of the edit's operations that took.
-    texts: Written,
+    /// Texts that were written whole as they read since, and how many of the edit's operations that took.
+    texts: Vec<(TextField, String)>,
     text_operations: usize,
-}
-
-impl std::fmt::Debug for Editor<'_, '_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Editor(…)")
-    }
 }
 
 const FAILED: DocumentError = DocumentError::Failed("written");
 
-impl<'e, 't> Editor<'e, 't> {
+impl<'e, 't> EntryTransaction<'e, 't> {
     pub(super) fn new(pen: &'e mut Pen<'t>, entropy: &'e mut dyn Entropy) -> Self {
         let Pen { tx, later } = pen;
-        Self { tx, later, entropy, known: None, texts: Written::default(), text_operations: 0 }
+        Self { tx, later, entropy, known: None, texts: Vec::new(), text_operations: 0 }
     }
 
-    /// An edit of a document that reads as `known`.
-    pub(super) fn of_known(pen: &'e mut Pen<'t>, entropy: &'e mut dyn Entropy, known: &'e Entry) -> Self {
-        Self { known: Some(known), ..Self::new(pen, entropy) }
+    /// An edit of a document that reads as `known`, where that is known.
+    pub(super) fn of_known(pen: &'e mut Pen<'t>, entropy: &'e mut dyn Entropy, known: Option<&'e Entry>) -> Self {
+        Self { known, ..Self::new(pen, entropy) }
     }
 
-    /// The texts that were written, if nothing else was.
-    pub(super) fn written(self) -> Option<Written> {
-        (self.tx.pending_ops() == self.text_operations && self.later.is_empty()).then_some(self.texts)
+    /// Returns the texts that were written whole as they read now, and whether nothing else was written.
+    pub(super) fn texts(self) -> (Vec<(TextField, String)>, bool) {
+        let alone = self.tx.pending_ops() == self.text_operations && self.later.is_empty();
+        (self.texts, alone)
     }
 
     /// The first commit: every container that the schema fixes, so that no two devices ever make one each (trap f).
@@ -219,7 +95,12 @@ impl<'e, 't> Editor<'e, 't> {
 
     /// Makes a text say `text`, which was written on the text as it was at `base`. What came in since stays. Gives
     /// back what the text says now.
-    pub fn set_text(&mut self, field: TextField, base: &[ChangeHash], text: &str) -> Result<String, DocumentError> {
+    pub(super) fn set_text(
+        &mut self,
+        field: TextField,
+        base: &[ChangeHash],
+        text: &str,
+    ) -> Result<String, DocumentError> {
         within(text, "text", MAX_TEXT)?;
         let base = self.base(base)?;
         let before = self.tx.pending_ops();
@@ -227,13 +108,13 @@ impl<'e, 't> Editor<'e, 't> {
         let known = self.known.and_then(|entry| field.of(entry));
         let now = splice::write(self.tx, self.later, &id, &base, known, text)?;
         self.text_operations += self.tx.pending_ops() - before;
-        self.texts.0.push((field, now.clone()));
+        self.texts.push((field, now.clone()));
         Ok(now)
     }
 
     /// Writes every text as it was at `at`, as a new edit; what was put away since comes back. Parts that are newer
     /// stay as they are, and the first telling is what it always was.
-    pub fn restore_texts(&mut self, at: &[ChangeHash]) -> Result<(), DocumentError> {
+    pub(super) fn restore_texts(&mut self, at: &[ChangeHash]) -> Result<(), DocumentError> {
         let heads = self.base(at)?;
         let old = super::read::texts(View { doc: &*self.tx, at: Some(&heads) });
         // What the texts say now is what the writer sees and replaces, so now is the base.
@@ -262,7 +143,7 @@ impl<'e, 't> Editor<'e, 't> {
     // Sections, items, reflections.
 
     /// Adds a section under a prompt: after the section `after`, or at the end.
-    pub fn add_section(
+    pub(super) fn add_section(
         &mut self,
         prompt: &str,
         after: Option<SectionId>,
@@ -275,7 +156,7 @@ impl<'e, 't> Editor<'e, 't> {
     }
 
     /// Puts a section away. What someone writes into it meanwhile is kept with it (trap g). The main section stays.
-    pub fn retire_section(&mut self, id: SectionId) -> Result<(), DocumentError> {
+    pub(super) fn retire_section(&mut self, id: SectionId) -> Result<(), DocumentError> {
         if id == MAIN_SECTION {
             return Err(DocumentError::Invalid("main section, which an entry always has,"));
         }
@@ -284,7 +165,7 @@ impl<'e, 't> Editor<'e, 't> {
     }
 
     /// Adds an item at the end.
-    pub fn add_item(&mut self, kind: ItemKind, text: &str) -> Result<ItemId, DocumentError> {
+    pub(super) fn add_item(&mut self, kind: ItemKind, text: &str) -> Result<ItemId, DocumentError> {
         let place = self.place(key::ITEMS, None);
         let id = ItemId::from_bytes(random(self.entropy));
         let maps = self.new_part(key::ITEMS, &id.to_string())?;
@@ -295,25 +176,25 @@ impl<'e, 't> Editor<'e, 't> {
     }
 
     /// Says where an item stands; nothing takes the word back.
-    pub fn set_item_state(&mut self, id: ItemId, state: Option<ItemState>) -> Result<(), DocumentError> {
+    pub(super) fn set_item_state(&mut self, id: ItemId, state: Option<ItemState>) -> Result<(), DocumentError> {
         let maps = self.part(key::ITEMS, &id.to_string(), "item")?;
         self.set(&maps, key::STATE, state.map(|state| state.as_str().into()))
     }
 
     /// Gives an item a day, or takes it away.
-    pub fn set_item_day(&mut self, id: ItemId, day: Option<Day>) -> Result<(), DocumentError> {
+    pub(super) fn set_item_day(&mut self, id: ItemId, day: Option<Day>) -> Result<(), DocumentError> {
         let maps = self.part(key::ITEMS, &id.to_string(), "item")?;
         self.set(&maps, key::DAY, day.map(|day| day.to_string().into()))
     }
 
     /// Puts an item away; what someone writes into it meanwhile is kept with it.
-    pub fn retire_item(&mut self, id: ItemId) -> Result<(), DocumentError> {
+    pub(super) fn retire_item(&mut self, id: ItemId) -> Result<(), DocumentError> {
         let maps = self.part(key::ITEMS, &id.to_string(), "item")?;
         self.put(&maps, key::RETIRED, true)
     }
 
     /// Appends a reflection.
-    pub fn add_reflection(&mut self, day: Day, text: &str) -> Result<ReflectionId, DocumentError> {
+    pub(super) fn add_reflection(&mut self, day: Day, text: &str) -> Result<ReflectionId, DocumentError> {
         let place = self.place(key::REFLECTIONS, None);
         let id = ReflectionId::from_bytes(random(self.entropy));
         let maps = self.new_part(key::REFLECTIONS, &id.to_string())?;
@@ -326,7 +207,7 @@ impl<'e, 't> Editor<'e, 't> {
     // Words and facts about the whole entry.
 
     /// Adds a word to a group. Adding wins over a removal that had not seen it.
-    pub fn mark(&mut self, group: MarkGroup, word: &str) -> Result<(), DocumentError> {
+    pub(super) fn mark(&mut self, group: MarkGroup, word: &str) -> Result<(), DocumentError> {
         let word = word_of(word)?;
         let marks = self.container(key::MARKS)?;
         let maps = self.child(&marks, group.as_str())?;
@@ -334,7 +215,7 @@ impl<'e, 't> Editor<'e, 't> {
     }
 
     /// Takes a word out of a group.
-    pub fn unmark(&mut self, group: MarkGroup, word: &str) -> Result<(), DocumentError> {
+    pub(super) fn unmark(&mut self, group: MarkGroup, word: &str) -> Result<(), DocumentError> {
         let word = word_of(word)?;
         let marks = self.container(key::MARKS)?;
         let maps = self.child(&marks, group.as_str())?;
@@ -342,7 +223,7 @@ impl<'e, 't> Editor<'e, 't> {
     }
 
     /// Says when it happened, as exactly as the day is given; nothing means unknown.
-    pub fn set_happened(&mut self, day: Option<Day>) -> Result<(), DocumentError> {
+    pub(super) fn set_happened(&mut self, day: Option<Day>) -> Result<(), DocumentError> {
         let maps = self.container(key::HAPPENED)?;
         self.set(&maps, key::DATE, day.map(|day| day.to_string().into()))?;
         let precision = match day.map(|day| day.precision()) {
@@ -355,24 +236,24 @@ impl<'e, 't> Editor<'e, 't> {
     }
 
     /// Says what the entry is about.
-    pub fn set_kind(&mut self, kind: Kind) -> Result<(), DocumentError> {
+    pub(super) fn set_kind(&mut self, kind: Kind) -> Result<(), DocumentError> {
         self.put(&vec![ObjId::Root], key::KIND, kind.as_str())
     }
 
     /// Ties the entry to another one.
-    pub fn link(&mut self, other: EntryId, kind: LinkKind) -> Result<(), DocumentError> {
+    pub(super) fn link(&mut self, other: EntryId, kind: LinkKind) -> Result<(), DocumentError> {
         let maps = self.container(key::LINKS)?;
         self.put(&maps, &other.to_string(), kind.as_str())
     }
 
     /// Unties it.
-    pub fn unlink(&mut self, other: EntryId) -> Result<(), DocumentError> {
+    pub(super) fn unlink(&mut self, other: EntryId) -> Result<(), DocumentError> {
         let maps = self.container(key::LINKS)?;
         self.delete(&maps, &other.to_string())
     }
 
     /// Closes the entry on a day.
-    pub fn add_closure(&mut self, day: Day, kind: ClosureKind, note: &str) -> Result<ClosureId, DocumentError> {
+    pub(super) fn add_closure(&mut self, day: Day, kind: ClosureKind, note: &str) -> Result<ClosureId, DocumentError> {
         within(note, "note", MAX_LINE)?;
         let place = self.place(key::CLOSURES, None);
         let id = ClosureId::from_bytes(random(self.entropy));
@@ -385,39 +266,39 @@ impl<'e, 't> Editor<'e, 't> {
     }
 
     /// Takes a closure back; it stays to be seen.
-    pub fn reopen(&mut self, id: ClosureId, day: Day) -> Result<(), DocumentError> {
+    pub(super) fn reopen(&mut self, id: ClosureId, day: Day) -> Result<(), DocumentError> {
         let maps = self.part(key::CLOSURES, &id.to_string(), "closure")?;
         self.put(&maps, key::REOPENED, day.to_string())
     }
 
     /// Puts the entry out of sight.
-    pub fn set_box(&mut self, until: Boxed) -> Result<(), DocumentError> {
+    pub(super) fn set_box(&mut self, until: Boxed) -> Result<(), DocumentError> {
         self.put(&vec![ObjId::Root], key::BOXED_UNTIL, boxed_word(until))
     }
 
     /// Takes it out of its box.
-    pub fn unbox(&mut self) -> Result<(), DocumentError> {
+    pub(super) fn unbox(&mut self) -> Result<(), DocumentError> {
         self.delete(&vec![ObjId::Root], key::BOXED_UNTIL)
     }
 
     /// Never shows it again unasked, or does.
-    pub fn set_muted(&mut self, muted: bool) -> Result<(), DocumentError> {
+    pub(super) fn set_muted(&mut self, muted: bool) -> Result<(), DocumentError> {
         self.set_flag(key::MUTED, muted)
     }
 
     /// Puts the entry away, or takes it back. A trash that a concurrent untrash had not seen stays: it is reversible,
     /// and the entry was put away by someone who looked at it.
-    pub fn set_trashed(&mut self, trashed: bool) -> Result<(), DocumentError> {
+    pub(super) fn set_trashed(&mut self, trashed: bool) -> Result<(), DocumentError> {
         self.set_flag(key::TRASHED, trashed)
     }
 
     /// Says what comes next; nothing takes the word back.
-    pub fn set_next_move(&mut self, next: Option<NextMove>) -> Result<(), DocumentError> {
+    pub(super) fn set_next_move(&mut self, next: Option<NextMove>) -> Result<(), DocumentError> {
         self.set(&vec![ObjId::Root], key::NEXT_MOVE, next.map(|next| next.as_str().into()))
     }
 
     /// Answers the experiment's questions; a missing answer was not given.
-    pub fn set_experiment(&mut self, answers: &Experiment) -> Result<(), DocumentError> {
+    pub(super) fn set_experiment(&mut self, answers: &Experiment) -> Result<(), DocumentError> {
         let maps = self.container(key::EXPERIMENT)?;
         self.set_words(&maps, key::PREDICTION, answers.prediction.as_deref())?;
         self.set(&maps, key::FEAR_BEFORE, answers.fear_before.map(ScalarValue::from))?;
@@ -430,7 +311,7 @@ impl<'e, 't> Editor<'e, 't> {
     // Attachments, people, seals.
 
     /// Attaches a file.
-    pub fn add_attachment(&mut self, new: &NewAttachment) -> Result<AttachmentId, DocumentError> {
+    pub(super) fn add_attachment(&mut self, new: &NewAttachment) -> Result<AttachmentId, DocumentError> {
         let bytes = i64::try_from(new.bytes).map_err(|_| DocumentError::Invalid("length"))?;
         within(&new.mime, "media type", MAX_LINE)?;
         let place = self.place(key::ATTACHMENTS, None);
@@ -448,14 +329,14 @@ impl<'e, 't> Editor<'e, 't> {
     }
 
     /// Takes a file off the entry.
-    pub fn detach(&mut self, id: AttachmentId) -> Result<(), DocumentError> {
+    pub(super) fn detach(&mut self, id: AttachmentId) -> Result<(), DocumentError> {
         self.part(key::ATTACHMENTS, &id.to_string(), "attachment")?;
         let parents = self.container(key::ATTACHMENTS)?;
         self.delete(&parents, &id.to_string())
     }
 
     /// Changes what is said of a file.
-    pub fn describe_attachment(
+    pub(super) fn describe_attachment(
         &mut self,
         id: AttachmentId,
         field: AttachmentField,
@@ -471,7 +352,12 @@ impl<'e, 't> Editor<'e, 't> {
     }
 
     /// Says what part a person has in the entry. Two devices that name the same person at once name one.
-    pub fn set_person(&mut self, token: &str, role: Option<&str>, contact: Option<&str>) -> Result<(), DocumentError> {
+    pub(super) fn set_person(
+        &mut self,
+        token: &str,
+        role: Option<&str>,
+        contact: Option<&str>,
+    ) -> Result<(), DocumentError> {
         if !crate::journal::people::is_token(token) {
             return Err(DocumentError::Invalid("person"));
         }
@@ -482,7 +368,7 @@ impl<'e, 't> Editor<'e, 't> {
     }
 
     /// Seals the entry: nothing of it is ever published while one seal stands.
-    pub fn seal(&mut self) -> Result<SealId, DocumentError> {
+    pub(super) fn seal(&mut self) -> Result<SealId, DocumentError> {
         let id = SealId::from_bytes(random(self.entropy));
         let maps = self.container(key::SEALS)?;
         self.put(&maps, &id.to_string(), NEVER_PUBLISH)?;
@@ -490,9 +376,16 @@ impl<'e, 't> Editor<'e, 't> {
     }
 
     /// Lifts the seals that the writer saw. One set meanwhile stands.
-    pub fn unseal(&mut self, seen: &[SealId]) -> Result<(), DocumentError> {
+    pub(super) fn unseal(&mut self, seen: &[SealId]) -> Result<(), DocumentError> {
         let maps = self.container(key::SEALS)?;
         seen.iter().try_for_each(|id| self.delete(&maps, &id.to_string()))
+    }
+
+    /// Lifts every seal that stands.
+    pub(super) fn unseal_all(&mut self) -> Result<(), DocumentError> {
+        let maps = self.container(key::SEALS)?;
+        let seals = View::now(&*self.tx).keys(&maps);
+        seals.into_iter().try_for_each(|id| self.delete(&maps, &id))
     }
 
     // What the edits above are made of.
