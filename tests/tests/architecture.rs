@@ -322,6 +322,88 @@ const NOT_EXPORTED: &[(&str, &str)] = &[
     ("code", "the same"),
 ];
 
+/// The public functions of `text` that take a closure.
+fn closure_taking(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (at, start) in text.match_indices("pub fn ") {
+        let rest = &text[at + start.len()..];
+        let head = &rest[..rest.find(['{', ';']).unwrap_or(rest.len())];
+        if ["Fn(", "FnMut(", "FnOnce(", "dyn Fn"].iter().any(|kind| head.contains(kind)) {
+            found.push(word(rest));
+        }
+    }
+    found
+}
+
+/// What core takes a closure for, each with the reason that nothing of an entry is written in it.
+const CLOSURES: &[(&str, &str)] = &[
+    ("derive", "hears how far it is"),
+    ("rebuild", "the same"),
+    ("sync", "hears what becomes of each device"),
+    ("serve", "the same"),
+    ("pair_host", "hears of each step"),
+    ("join", "the same"),
+    ("import_own", "gives the bytes of a file, before anything is written"),
+    ("with", "uses the journal while it is open, and catches what panics"),
+];
+
+/// A closure that runs inside a transaction holds the database while it does what it likes, and its errors have no way
+/// out but a false one.
+#[test]
+fn edits_are_values_and_no_surface_runs_inside_a_transaction() {
+    assert_eq!(
+        closure_taking("pub fn a<R>(\n    f: impl FnOnce(u8) -> R,\n) -> R {\n}\npub fn b() { c(|x: Fn(u8)| x) }"),
+        ["a"]
+    );
+    let mut found = std::collections::BTreeSet::new();
+    for (module, path, text) in sources() {
+        if ["engine", "document", "journal"].contains(&module.as_str()) {
+            for name in closure_taking(&text) {
+                let named = CLOSURES.iter().any(|(other, _)| *other == name);
+                assert!(
+                    named,
+                    "{}: `{name}` takes a closure; take values, or name it here with a reason",
+                    path.display()
+                );
+                found.insert(name);
+            }
+        }
+    }
+    for (name, reason) in CLOSURES {
+        assert!(found.contains(*name) && !reason.is_empty(), "core has no such `{name}` any more");
+    }
+}
+
+/// Every source of a member, without what is there for tests.
+fn member(name: &str) -> Vec<(PathBuf, String)> {
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(name).join("src")];
+    let mut found = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for path in fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else if !path.ends_with("tests.rs") {
+                found.push((path.clone(), without_tests(&fs::read_to_string(path).unwrap())));
+            }
+        }
+    }
+    found
+}
+
+/// Documents, and tokens for the names of people, are core's own: a surface passes what its writer typed.
+#[test]
+fn a_surface_touches_no_document_and_makes_no_tokens() {
+    for name in ["cli", "ffi"] {
+        let sources = member(name);
+        assert!(sources.len() > 10, "{name} has more sources");
+        for (path, text) in sources {
+            for word in ["document::", "document::{", "Automerge", ".to_tokens("] {
+                assert!(!text.contains(word), "{} has `{word}`", path.display());
+            }
+        }
+    }
+}
+
 /// Every public function and method of `text`, outside of tests.
 fn public_functions(text: &str) -> Vec<String> {
     let lines = text.lines().filter_map(|line| line.trim_start().strip_prefix("pub fn "));
