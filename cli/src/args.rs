@@ -425,7 +425,7 @@ pub struct List {
     #[arg(long)]
     pub kind: Option<Kind>,
     /// Only those that are: boxed, raw, reflected, living_with_it, closed, reopened
-    #[arg(long, value_parser = parse_state)]
+    #[arg(long)]
     pub state: Option<InnerState>,
     /// Those put away, instead of the others
     #[arg(long)]
@@ -436,14 +436,6 @@ pub struct List {
     /// Go on where an earlier list ended: its `next`
     #[arg(long, value_name = "CURSOR")]
     pub after: Option<String>,
-}
-
-fn parse_state(text: &str) -> Result<InnerState, String> {
-    use InnerState::{Boxed, Closed, LivingWithIt, Raw, Reflected, Reopened};
-    [Boxed, Raw, Reflected, LivingWithIt, Closed, Reopened]
-        .into_iter()
-        .find(|state| crate::json::state_word(*state) == text)
-        .ok_or_else(|| "not one of: boxed, raw, reflected, living_with_it, closed, reopened".to_owned())
 }
 
 /// What `item` does.

@@ -1,9 +1,11 @@
 //! A type for every identifier, so that one can never be passed for another.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Text that is not an identifier of the kind asked for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -16,8 +18,8 @@ macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident[$len:literal];)*) => {$(
         $(#[$doc])*
         ///
-        /// Shown in full as lower-case hexadecimal; in `Debug` by its first eight digits.
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        /// Shown in full as lower-case hexadecimal, also in JSON; in `Debug` by its first eight digits.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name([u8; $len]);
 
         impl $name {
@@ -61,6 +63,23 @@ macro_rules! ids {
                     .ok()
                     .and_then(|bytes| Self::from_slice(&bytes))
                     .ok_or(ParseIdError { expected: $len * 2 })
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                if serializer.is_human_readable() { serializer.collect_str(self) } else { self.0.serialize(serializer) }
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                if deserializer.is_human_readable() {
+                    let text = Cow::<'de, str>::deserialize(deserializer)?;
+                    text.parse().map_err(D::Error::custom)
+                } else {
+                    Deserialize::deserialize(deserializer).map(Self)
+                }
             }
         }
     )*};
@@ -140,5 +159,17 @@ mod tests {
         assert_eq!(id.to_string().parse::<EntryId>(), Ok(id));
         assert!("AB".repeat(16).parse::<EntryId>().is_err());
         assert!("ab".repeat(15).parse::<EntryId>().is_err());
+    }
+
+    #[test]
+    fn an_identifier_is_text_for_people_and_bytes_on_disk() {
+        let id = EntryId::from_bytes([0xab; 16]);
+        assert_eq!(serde_json::to_value(id).unwrap(), "ab".repeat(16));
+        assert_eq!(serde_json::from_value::<EntryId>("ab".repeat(16).into()).unwrap(), id);
+        assert!(serde_json::from_value::<EntryId>("AB".repeat(16).into()).is_err());
+        assert_eq!(postcard::to_allocvec(&id).unwrap(), [0xab; 16]);
+        assert_eq!(postcard::from_bytes::<EntryId>(&[0xab; 16]), Ok(id));
+        let log = LogId { device: DeviceId::from_bytes([1; 32]), incarnation: Incarnation::from_bytes([2; 8]) };
+        assert_eq!(postcard::to_allocvec(&log).unwrap(), [[1; 8], [1; 8], [1; 8], [1; 8], [2; 8]].concat());
     }
 }

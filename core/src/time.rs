@@ -1,12 +1,16 @@
 //! The clock and randomness as inputs, and the few notions of time that a journal needs.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Milliseconds since 1970-01-01T00:00Z. Orders what people see; never chooses a winner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+///
+/// In JSON it is RFC 3339 in UTC, to the second; on disk and on the wire the number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
@@ -30,6 +34,27 @@ impl Timestamp {
             .to_zoned(jiff::tz::TimeZone::UTC)
             .date();
         Day::new(date.year(), date.month() as u8, date.day() as u8)
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            serializer.serialize_str(&self.to_rfc3339())
+        } else {
+            self.0.serialize(serializer)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if deserializer.is_human_readable() {
+            let text = Cow::<'de, str>::deserialize(deserializer)?;
+            Self::from_rfc3339(&text).ok_or_else(|| D::Error::custom("a time is written YYYY-MM-DDThh:mm:ssZ"))
+        } else {
+            i64::deserialize(deserializer).map(Self)
+        }
     }
 }
 
@@ -61,7 +86,9 @@ pub fn random<const N: usize>(entropy: &mut dyn Entropy) -> [u8; N] {
 }
 
 /// A day, or as much of one as the writer remembers: `2024`, `2024-05` or `2024-05-17`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+///
+/// In JSON it is this text; on disk and on the wire its three numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Day {
     year: i16,
     month: Option<u8>,
@@ -126,6 +153,28 @@ impl Day {
     }
 }
 
+impl Serialize for Day {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            serializer.collect_str(self)
+        } else {
+            (self.year, self.month, self.day).serialize(serializer)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Day {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if deserializer.is_human_readable() {
+            let text = Cow::<'de, str>::deserialize(deserializer)?;
+            text.parse().map_err(D::Error::custom)
+        } else {
+            let (year, month, day) = Deserialize::deserialize(deserializer)?;
+            Ok(Self { year, month, day })
+        }
+    }
+}
+
 impl fmt::Display for Day {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:04}", self.year)?;
@@ -183,5 +232,22 @@ mod tests {
     fn times_are_rfc3339_utc() {
         assert_eq!(Timestamp(1_700_000_000_123).to_rfc3339(), "2023-11-14T22:13:20Z");
         assert_eq!(Timestamp::from_rfc3339("2023-11-14T23:13:20+01:00"), Some(Timestamp(1_700_000_000_000)));
+    }
+
+    #[test]
+    fn days_and_times_are_text_for_people_and_numbers_on_disk() {
+        for (text, bytes) in [("2024", &[0xd0, 0x1f, 0, 0][..]), ("2024-05-17", &[0xd0, 0x1f, 1, 5, 1, 17])] {
+            let day: Day = text.parse().unwrap();
+            assert_eq!(serde_json::to_value(day).unwrap(), text);
+            assert_eq!(serde_json::from_value::<Day>(text.into()).unwrap(), day);
+            assert_eq!(postcard::to_allocvec(&day).unwrap(), bytes);
+            assert_eq!(postcard::from_bytes::<Day>(bytes), Ok(day));
+        }
+        let time = Timestamp(1_700_000_000_000);
+        assert_eq!(serde_json::to_value(time).unwrap(), "2023-11-14T22:13:20Z");
+        assert_eq!(serde_json::from_value::<Timestamp>("2023-11-14T22:13:20Z".into()).unwrap(), time);
+        assert!(serde_json::from_value::<Timestamp>(7.into()).is_err());
+        let bytes = postcard::to_allocvec(&time).unwrap();
+        assert_eq!((bytes.clone(), postcard::from_bytes(&bytes)), (postcard::to_allocvec(&time.0).unwrap(), Ok(time)));
     }
 }

@@ -10,10 +10,11 @@ use afterword_core::crypto::RecoveryPhrase;
 use afterword_core::engine as core;
 use afterword_core::engine::Keeper;
 use afterword_core::error::Result as CoreResult;
-use afterword_core::time::{Clock, Day};
+use afterword_core::time::Clock;
 use afterword_system::{SystemClock, environment};
 use zeroize::Zeroizing;
 
+use crate::cross::Cross;
 use crate::discovery::{Adapter as Looks, Discovery};
 use crate::editor::EntryEditor;
 use crate::edits::{Edit, Edited};
@@ -80,10 +81,6 @@ pub fn put_journal_aside(home: String) -> Result<String> {
 #[uniffi::export]
 pub fn is_journal(home: String) -> Result<bool> {
     Ok(core::is_journal(Path::new(&home)))
-}
-
-fn today() -> Day {
-    SystemClock.today()
 }
 
 // The life of a journal.
@@ -174,19 +171,19 @@ impl Engine {
 
     /// The entry whose id this is, or begins with it, as it reads now.
     pub fn show(&self, id: String) -> Result<Entry> {
-        Ok(Entry::of(self.with(|engine| engine.show(engine.resolve(&id)?))?, today()))
+        Ok(self.with(|engine| engine.show(engine.resolve(&id)?))?.cross())
     }
 
     /// The entry as it read at `heads`.
     pub fn show_at(&self, id: String, heads: Vec<String>) -> Result<Entry> {
         let (id, heads) = (parse(&id, "entry")?, parse_all(&heads, "heads")?);
-        Ok(Entry::of(self.with(|engine| engine.show_at(id, &heads))?, today()))
+        Ok(self.with(|engine| engine.show_at(id, &heads))?.cross())
     }
 
-    /// Every earlier reading of an entry, oldest first.
+    /// Every earlier reading of an entry, newest first.
     pub fn history(&self, id: String) -> Result<Vec<EarlierReading>> {
         let id = parse(&id, "entry")?;
-        Ok(self.with(|engine| engine.history(id))?.into_iter().map(Into::into).collect())
+        Ok(self.with(|engine| engine.history(id))?.readings.cross())
     }
 
     /// Writes the texts that the entry had at `heads` as a new edit.
@@ -209,10 +206,8 @@ impl Engine {
 
     /// One page of entries, newest first; `after` is the `next` of the page before.
     pub fn list(&self, filter: ListFilter, limit: u32, after: Option<String>) -> Result<ListPage> {
-        let today = today();
-        let (filter, after) = (filter.on(today)?, cursor(after.as_ref())?);
-        let listed = self.with(|engine| engine.list(&filter, limit as usize, after.as_ref()))?;
-        Ok(ListPage::of(listed, today))
+        let (filter, after) = (filter.try_into()?, cursor(after.as_ref())?);
+        Ok(self.with(|engine| engine.list(&filter, limit as usize, after.as_ref()))?.cross())
     }
 
     /// The newest entry that is filed under a day.
@@ -223,7 +218,7 @@ impl Engine {
 
     /// Searches words, `"phrases"` and beginnings of words with a star behind them.
     pub fn search(&self, query: String, limit: u32) -> Result<SearchPage> {
-        Ok(self.with(|engine| engine.search(&query, limit as usize))?.into())
+        Ok(self.with(|engine| engine.search(&query, limit as usize))?.cross())
     }
 
     /// Everybody in the journal.

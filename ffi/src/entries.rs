@@ -2,14 +2,13 @@
 
 use afterword_core::engine;
 use afterword_core::error::Result as CoreResult;
-use afterword_core::journal::people::People;
-use afterword_core::journal::{self, Boxed};
-use afterword_core::store::derived::{self, Cursor};
-use afterword_core::time::Day;
+use afterword_core::journal::{self, Boxed, view};
+use afterword_core::store::derived::{Cursor, Filter};
 
+use crate::cross::{Cross, records};
 use crate::edits::{Experiment, TextField};
 use crate::error::{AfterwordError, Result, parse_some};
-use crate::words::{ClosureKind, InnerState, ItemKind, ItemState, Kind, LinkKind, MarkGroup, NextMove};
+use crate::words::{Audience, ClosureKind, InnerState, ItemKind, ItemState, Kind, LinkKind, MarkGroup, NextMove};
 
 pub(crate) fn texts<T: ToString>(all: &[T]) -> Vec<String> {
     all.iter().map(ToString::to_string).collect()
@@ -57,84 +56,25 @@ impl TryFrom<NewEntry> for journal::NewEntry {
     }
 }
 
-/// Prose under a prompt.
-#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
-pub struct Section {
-    /// Its id.
-    pub id: String,
-    /// Its prompt.
-    pub prompt: String,
-    /// Markdown.
-    pub text: String,
+/// Until when an entry is out of sight.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Enum)]
+pub enum BoxedUntil {
+    /// Until the writer opens it.
+    ByHand,
+    /// Until a day.
+    Day {
+        /// The day on which it opens.
+        day: String,
+    },
 }
 
-/// A short line.
-#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
-pub struct Item {
-    /// Its id.
-    pub id: String,
-    /// What it says.
-    pub kind: ItemKind,
-    /// Markdown.
-    pub text: String,
-    /// Where it stands; none: nobody said.
-    pub state: Option<ItemState>,
-    /// A day that belongs to it.
-    pub day: Option<String>,
-}
-
-/// A dated reflection.
-#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
-pub struct Reflection {
-    /// Its id.
-    pub id: String,
-    /// The day of reflecting.
-    pub day: String,
-    /// Markdown.
-    pub text: String,
-}
-
-/// A dated, reversible act of closing.
-#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
-pub struct Closure {
-    /// Its id.
-    pub id: String,
-    /// The day of closing.
-    pub day: String,
-    /// How.
-    pub kind: ClosureKind,
-    /// The writer's note.
-    pub note: String,
-    /// The day it was reopened, if it was.
-    pub reopened: Option<String>,
-}
-
-/// A file that belongs to an entry.
-#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
-pub struct Attachment {
-    /// Its id.
-    pub id: String,
-    /// Media type.
-    pub mime: String,
-    /// Length in bytes.
-    pub bytes: u64,
-    /// The writer's caption.
-    pub caption: Option<String>,
-    /// What the picture shows.
-    pub alt: Option<String>,
-    /// Whose it is.
-    pub credit: Option<String>,
-    /// Whether its bytes are on this device.
-    pub here: bool,
-}
-
-/// A tie to another entry.
-#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
-pub struct Link {
-    /// The other entry.
-    pub entry: String,
-    /// How they belong together.
-    pub kind: LinkKind,
+impl Cross<BoxedUntil> for Boxed {
+    fn cross(self) -> BoxedUntil {
+        match self {
+            Self::ByHand => BoxedUntil::ByHand,
+            Self::Until(day) => BoxedUntil::Day { day: day.cross() },
+        }
+    }
 }
 
 /// A mark.
@@ -146,215 +86,244 @@ pub struct Mark {
     pub word: String,
 }
 
-/// A person's part in an entry.
-#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
-pub struct PersonPart {
-    /// Names the person.
-    pub token: String,
-    /// Their name, where it is known.
-    pub name: Option<String>,
-    /// Their role.
-    pub role: Option<String>,
-    /// Whether to reach them.
-    pub contact: Option<String>,
-}
-
-/// One entry as it reads now, or read at some heads. Texts have people as `@Name`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, uniffi::Record)]
-pub struct Entry {
-    /// Its id.
-    pub id: String,
-    /// What it is about.
-    pub kind: Kind,
-    /// Its title.
-    pub title: String,
-    /// The main section's Markdown.
-    pub body: String,
-    /// How it was first told.
-    pub first_telling: String,
-    /// The day it is filed under.
-    pub day: String,
-    /// When it happened, as exactly as the writer knows.
-    pub happened: Option<String>,
-    /// The other sections, in order.
-    pub sections: Vec<Section>,
-    /// Lines, in order.
-    pub items: Vec<Item>,
-    /// Reflections, oldest first.
-    pub reflections: Vec<Reflection>,
-    /// Marks.
-    pub marks: Vec<Mark>,
-    /// People in it.
-    pub people: Vec<PersonPart>,
-    /// Ties to other entries.
-    pub links: Vec<Link>,
-    /// The experiment, if it is one.
-    pub experiment: Option<Experiment>,
-    /// Closures, oldest first.
-    pub closures: Vec<Closure>,
-    /// Files.
-    pub attachments: Vec<Attachment>,
-    /// Where the writer stands with it, today.
-    pub states: Vec<InnerState>,
-    /// The day on which its box opens, or `hand`.
-    pub boxed_until: Option<String>,
-    /// Never shown again unasked.
-    pub muted: bool,
-    /// Put away.
-    pub trashed: bool,
-    /// What comes next.
-    pub next_move: Option<NextMove>,
-    /// Never-publish seals.
-    pub seals: Vec<String>,
-    /// When it was begun.
-    pub created_at_ms: i64,
-    /// When it was last changed.
-    pub updated_at_ms: i64,
-    /// Its heads: the base of the next edit.
-    pub heads: Vec<String>,
-    /// Changes that can't be read yet.
-    pub unreadable: u64,
-}
-
-fn boxed(until: Boxed) -> String {
-    match until {
-        Boxed::ByHand => "hand".to_owned(),
-        Boxed::Until(day) => day.to_string(),
-    }
-}
-
-impl Entry {
-    /// What core shows, on the day `today`.
-    pub(crate) fn of(shown: engine::Shown, today: Day) -> Self {
-        let engine::Shown { entry, people, here, unreadable } = shown;
-        let bare = Self::bare(&entry, &people, today);
-        let (sections, items, reflections) = prose(&entry, &people);
-        let is_here = |one: &journal::Attachment| here.iter().any(|(blob, here)| *blob == one.blob && *here);
-        let attachments = entry.attachments.iter().map(|one| attachment(one, is_here(one))).collect();
-        let closures = entry.closures.iter().map(|one| closure(one, &people)).collect();
-        let marks = entry.marks.iter().flat_map(|(group, words)| words.iter().map(|word| mark(*group, word))).collect();
-        let parts = entry.people.iter().map(|part| person(part, &people)).collect();
-        let links = entry.links.iter().map(|link| Link { entry: link.entry.to_string(), kind: link.kind.into() });
-        let links = links.collect();
-        Self { sections, items, reflections, attachments, closures, marks, people: parts, links, unreadable, ..bare }
+records! {
+    /// Prose under a prompt.
+    Section of journal::Section {
+        /// Its id.
+        id: String,
+        /// Its prompt; empty for the main section.
+        prompt: String,
+        /// Markdown.
+        text: String,
     }
 
-    /// All but its parts.
-    fn bare(entry: &journal::Entry, people: &People, today: Day) -> Self {
-        Self {
-            id: entry.id.to_string(),
-            kind: entry.kind.into(),
-            title: people.shown(&entry.title),
-            body: people.shown(entry.body()),
-            first_telling: people.shown(&entry.first_telling),
-            day: entry.day().to_string(),
-            happened: entry.happened.date.map(|day| day.to_string()),
-            states: entry.states(today).into_iter().map(Into::into).collect(),
-            experiment: entry.experiment.clone().map(Into::into),
-            boxed_until: entry.boxed_until.map(boxed),
-            ..Self::times(entry)
-        }
+    /// A short line.
+    Item of journal::Item {
+        /// Its id.
+        id: String,
+        /// What it says.
+        kind: ItemKind,
+        /// Markdown.
+        text: String,
+        /// Where it stands; none: nobody said.
+        state: Option<ItemState>,
+        /// A day that belongs to it.
+        day: Option<String>,
     }
 
-    /// What needs no words.
-    fn times(entry: &journal::Entry) -> Self {
-        Self {
-            muted: entry.muted,
-            trashed: entry.trashed,
-            next_move: entry.next_move.map(Into::into),
-            seals: texts(&entry.seals.iter().collect::<Vec<_>>()),
-            created_at_ms: entry.created_at.0,
-            updated_at_ms: entry.updated_at.0,
-            heads: texts(&entry.heads),
-            ..Self::default()
-        }
+    /// A dated reflection.
+    Reflection of journal::Reflection {
+        /// Its id.
+        id: String,
+        /// The day of reflecting.
+        day: String,
+        /// Markdown.
+        text: String,
     }
-}
 
-#[allow(clippy::derivable_impls, reason = "one macro writes every vocabulary, and only this one has a default")]
-impl Default for Kind {
-    fn default() -> Self {
-        Self::Note
+    /// A dated, reversible act of closing.
+    Closure of journal::Closure {
+        /// Its id.
+        id: String,
+        /// The day of closing.
+        day: String,
+        /// How.
+        kind: ClosureKind,
+        /// The writer's note.
+        note: String,
+        /// The day it was reopened, if it was.
+        reopened: Option<String>,
     }
-}
 
-fn prose(entry: &journal::Entry, people: &People) -> (Vec<Section>, Vec<Item>, Vec<Reflection>) {
-    let other = entry.sections.iter().filter(|section| !section.prompt.is_empty());
-    let section = |one: &journal::Section| Section {
-        id: one.id.to_string(),
-        prompt: one.prompt.clone(),
-        text: people.shown(&one.text),
-    };
-    (
-        other.map(section).collect(),
-        entry.items.iter().map(|one| item(one, people)).collect(),
-        entry.reflections.iter().map(|one| reflection(one, people)).collect(),
-    )
-}
-
-fn reflection(one: &journal::Reflection, people: &People) -> Reflection {
-    Reflection { id: one.id.to_string(), day: one.day.to_string(), text: people.shown(&one.text) }
-}
-
-fn item(one: &journal::Item, people: &People) -> Item {
-    Item {
-        id: one.id.to_string(),
-        kind: one.kind.into(),
-        text: people.shown(&one.text),
-        state: one.state.map(Into::into),
-        day: one.day.map(|day| day.to_string()),
+    /// A file that belongs to an entry.
+    Attachment of view::AttachmentView {
+        /// Its id.
+        id: String,
+        /// Media type.
+        mime: String,
+        /// Length in bytes.
+        bytes: u64,
+        /// The writer's caption.
+        caption: Option<String>,
+        /// What the picture shows.
+        alt: Option<String>,
+        /// Whose it is.
+        credit: Option<String>,
+        /// Whether it may be part of what is published.
+        publishable: bool,
+        /// Whether its bytes are on this device.
+        here: bool,
     }
-}
 
-fn mark(group: journal::MarkGroup, word: &str) -> Mark {
-    Mark { group: group.into(), word: word.to_owned() }
-}
-
-fn person(part: &journal::PersonInText, people: &People) -> PersonPart {
-    PersonPart {
-        token: part.token.clone(),
-        name: people.shown_name(&part.token).map(str::to_owned),
-        role: part.role.clone(),
-        contact: part.contact.clone(),
+    /// A tie to another entry.
+    Link of journal::Link {
+        /// The other entry.
+        entry: String,
+        /// How they belong together.
+        kind: LinkKind,
     }
-}
 
-fn closure(one: &journal::Closure, people: &People) -> Closure {
-    Closure {
-        id: one.id.to_string(),
-        day: one.day.to_string(),
-        kind: one.kind.into(),
-        note: people.shown(&one.note),
-        reopened: one.reopened.map(|day| day.to_string()),
+    /// A person's part in an entry.
+    PersonPart of view::PersonView {
+        /// Names the person.
+        token: String,
+        /// Their name, where it is known: as it stands in texts, without its `@`.
+        name: Option<String>,
+        /// Their role.
+        role: Option<String>,
+        /// Whether to reach them.
+        contact: Option<String>,
     }
-}
 
-fn attachment(one: &journal::Attachment, here: bool) -> Attachment {
-    Attachment {
-        id: one.id.to_string(),
-        mime: one.mime.clone(),
-        bytes: one.bytes,
-        caption: one.caption.clone(),
-        alt: one.alt.clone(),
-        credit: one.credit.clone(),
-        here,
+    /// One entry as it reads now, or read at some heads. Texts have people as `@Name`.
+    Entry of view::EntryView {
+        /// Its id.
+        id: String,
+        /// What it is about.
+        kind: Kind,
+        /// Its title.
+        title: String,
+        /// The main section's Markdown.
+        body: String,
+        /// How it was first told.
+        first_telling: String,
+        /// The day it is filed under.
+        day: String,
+        /// When it happened, as exactly as the writer knows.
+        happened: Option<String>,
+        /// Prose, in order. The main section, if there is one, comes first and has an empty prompt.
+        sections: Vec<Section>,
+        /// Lines, in order.
+        items: Vec<Item>,
+        /// Reflections, oldest first.
+        reflections: Vec<Reflection>,
+        /// Marks.
+        marks: Vec<Mark>,
+        /// People in it.
+        people: Vec<PersonPart>,
+        /// Ties to other entries.
+        links: Vec<Link>,
+        /// The experiment, if it is one.
+        experiment: Option<Experiment>,
+        /// Closures, oldest first.
+        closures: Vec<Closure>,
+        /// Files.
+        attachments: Vec<Attachment>,
+        /// Where the writer stands with it, today.
+        states: Vec<InnerState>,
+        /// Who can read it.
+        audience: Audience,
+        /// How many words it has.
+        words: u64,
+        /// How long it is out of sight.
+        boxed_until: Option<BoxedUntil>,
+        /// Never shown again unasked.
+        muted: bool,
+        /// Put away.
+        trashed: bool,
+        /// What comes next.
+        next_move: Option<NextMove>,
+        /// Never-publish seals.
+        seals: Vec<String>,
+        /// When it was begun.
+        created_at_ms: i64 = created_at,
+        /// When it was last changed.
+        updated_at_ms: i64 = updated_at,
+        /// Its heads: the base of the next edit.
+        heads: Vec<String>,
+        /// Changes that can't be read yet.
+        unreadable: u64,
     }
-}
 
-/// An earlier reading of an entry.
-#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
-pub struct EarlierReading {
-    /// Its heads: what `show_at` and `restore` take.
-    pub heads: Vec<String>,
-    /// When it was written.
-    pub at_ms: i64,
-    /// The device that wrote it.
-    pub device: String,
-}
+    /// An earlier reading of an entry.
+    EarlierReading of view::ReadingView {
+        /// Its heads: what `show_at` and `restore` take.
+        heads: Vec<String>,
+        /// When it was written.
+        at_ms: i64 = at,
+        /// The device that wrote it.
+        device: String,
+        /// That device's name, where it is known.
+        name: Option<String>,
+        /// What changed then, by the names of an entry's parts.
+        fields: Vec<String>,
+    }
 
-impl From<engine::ShownReading> for EarlierReading {
-    fn from(engine::ShownReading { reading, device }: engine::ShownReading) -> Self {
-        Self { heads: texts(&reading.heads), at_ms: reading.at.0, device: device.to_string() }
+    /// One row of a list.
+    ListRow of view::RowView {
+        /// The entry.
+        id: String,
+        /// What it is about.
+        kind: Kind,
+        /// Its title, people as `@Name`.
+        title: String,
+        /// The day it is filed under: `YYYY`, `YYYY-MM` or `YYYY-MM-DD`.
+        day: String,
+        /// When it was begun.
+        created_at_ms: i64 = created_at,
+        /// When it was last changed.
+        updated_at_ms: i64 = updated_at,
+        /// Where the writer stands with it, today.
+        states: Vec<InnerState>,
+        /// Who can read it.
+        audience: Audience,
+        /// How many words it has.
+        words: u64,
+        /// How many attachments.
+        attachments: u64,
+        /// Announced by another device and not here yet.
+        arriving: bool,
+    }
+
+    /// One page of a list, newest first.
+    ListPage of engine::ListView {
+        /// The rows.
+        rows: Vec<ListRow> = entries,
+        /// Where the next page begins; none after the last.
+        next: Option<String>,
+        /// Entries that are not read yet, and may be missing or stale here.
+        unread: u64,
+        /// Entries that are too large to be opened on this device. A row of one is as it was read last.
+        too_large: Vec<String>,
+    }
+
+    /// A stretch of text, in Unicode code points.
+    #[derive(Copy)]
+    TextRange of view::TextRange {
+        /// Its first code point.
+        start: u32,
+        /// The one behind its last.
+        end: u32,
+    }
+
+    /// One entry found.
+    SearchHit of view::HitView {
+        /// The entry.
+        id: String,
+        /// Its title, people as `@Name`.
+        title: String,
+        /// The day it is filed under.
+        day: String,
+        /// Where in the entry: title, body, section, item, reflection, closure.
+        field: String,
+        /// Text around the hit.
+        excerpt: String,
+        /// What matched in the excerpt.
+        ranges: Vec<TextRange>,
+    }
+
+    /// What a search found: title hits first, then the rest, newest first.
+    SearchPage of engine::SearchView {
+        /// How many entries match, as far as was looked.
+        total: u64,
+        /// Whether there are, or may be, more than that.
+        more: bool,
+        /// Entries not yet indexed.
+        unread: u64,
+        /// Entries that are too large to be opened on this device.
+        too_large: Vec<String>,
+        /// The first of them.
+        hits: Vec<SearchHit>,
     }
 }
 
@@ -378,146 +347,22 @@ pub struct ListFilter {
     pub trashed: bool,
 }
 
-impl ListFilter {
-    /// As core takes it, on the day `today`.
-    pub(crate) fn on(self, today: Day) -> Result<derived::Filter> {
-        Ok(derived::Filter {
-            from: parse_some(self.from.as_ref(), "from")?,
-            to: parse_some(self.to.as_ref(), "to")?,
-            kind: self.kind.map(Into::into),
-            state: self.state.map(|state| (state.into(), today)),
-            trashed: self.trashed,
+impl TryFrom<ListFilter> for Filter {
+    type Error = AfterwordError;
+
+    fn try_from(filter: ListFilter) -> Result<Self> {
+        Ok(Self {
+            from: parse_some(filter.from.as_ref(), "from")?,
+            to: parse_some(filter.to.as_ref(), "to")?,
+            kind: filter.kind.map(Into::into),
+            state: filter.state.map(Into::into),
+            trashed: filter.trashed,
         })
     }
 }
 
 pub(crate) fn cursor(after: Option<&String>) -> CoreResult<Option<Cursor>> {
     after.map(|text| Cursor::parse(text)).transpose()
-}
-
-/// One row of a list.
-#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
-pub struct ListRow {
-    /// The entry.
-    pub id: String,
-    /// What it is about.
-    pub kind: Kind,
-    /// Its title, people as `@Name`.
-    pub title: String,
-    /// The day it is filed under: `YYYY`, `YYYY-MM` or `YYYY-MM-DD`.
-    pub day: String,
-    /// When it was begun.
-    pub created_at_ms: i64,
-    /// When it was last changed.
-    pub updated_at_ms: i64,
-    /// Where the writer stands with it, today.
-    pub states: Vec<InnerState>,
-    /// How many words it has.
-    pub words: u64,
-    /// How many attachments.
-    pub attachments: u64,
-    /// Announced by another device and not here yet.
-    pub arriving: bool,
-}
-
-impl ListRow {
-    fn new(row: &derived::ListRow, arriving: bool, people: &People, today: Day) -> Self {
-        Self {
-            id: row.id.to_string(),
-            kind: row.kind.into(),
-            title: people.shown(&row.title),
-            day: row.day.to_string(),
-            created_at_ms: row.created_at.0,
-            updated_at_ms: row.updated_at.0,
-            states: row.states_on(today).into_iter().map(Into::into).collect(),
-            words: row.words,
-            attachments: row.attachments,
-            arriving,
-        }
-    }
-}
-
-/// One page of a list, newest first.
-#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
-pub struct ListPage {
-    /// The rows.
-    pub rows: Vec<ListRow>,
-    /// Where the next page begins; none after the last.
-    pub next: Option<String>,
-    /// Entries that are not read yet, and may be missing or stale here.
-    pub unread: u64,
-}
-
-impl ListPage {
-    pub(crate) fn of(engine::Listed { page, people, unread, .. }: engine::Listed, today: Day) -> Self {
-        let row = |row: &derived::ListRow| ListRow::new(row, page.arriving.contains(&row.id), &people, today);
-        Self { rows: page.rows.iter().map(row).collect(), next: page.next.as_ref().map(Cursor::to_text), unread }
-    }
-}
-
-/// A stretch of text, in Unicode code points.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Record)]
-pub struct TextRange {
-    /// Its first code point.
-    pub start: u32,
-    /// The one behind its last.
-    pub end: u32,
-}
-
-/// One entry found.
-#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
-pub struct SearchHit {
-    /// The entry.
-    pub id: String,
-    /// Its title, people as `@Name`.
-    pub title: String,
-    /// The day it is filed under.
-    pub day: String,
-    /// Where in the entry: title, body, section, item, reflection, closure.
-    pub field: String,
-    /// Text around the hit.
-    pub excerpt: String,
-    /// What matched in the excerpt.
-    pub ranges: Vec<TextRange>,
-}
-
-/// A place in a text that fits a phone.
-pub(crate) fn place(at: usize) -> u32 {
-    u32::try_from(at).unwrap_or(u32::MAX)
-}
-
-impl SearchHit {
-    fn new(hit: derived::Hit, people: &People) -> Self {
-        let range = |(start, end): (usize, usize)| TextRange { start: place(start), end: place(end) };
-        Self {
-            id: hit.entry.to_string(),
-            title: people.shown(&hit.title),
-            day: hit.day.to_string(),
-            field: hit.field,
-            excerpt: hit.excerpt,
-            ranges: hit.ranges.into_iter().map(range).collect(),
-        }
-    }
-}
-
-/// What a search found: title hits first, then the rest, newest first.
-#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
-pub struct SearchPage {
-    /// How many entries match, as far as was looked.
-    pub total: u64,
-    /// Whether there are, or may be, more than that.
-    pub more: bool,
-    /// Entries not yet indexed.
-    pub unread: u64,
-    /// The first of them.
-    pub hits: Vec<SearchHit>,
-}
-
-impl From<engine::Searched> for SearchPage {
-    fn from(engine::Searched { found, people, unread, .. }: engine::Searched) -> Self {
-        let hits = found.hits.into_iter().map(|hit| SearchHit::new(hit, &people)).collect();
-        Self { total: found.total, more: found.more, unread, hits }
-    }
 }
 
 /// One text as its writer sees it.
@@ -552,7 +397,7 @@ pub struct MergedText {
 
 impl From<engine::Merged> for MergedText {
     fn from(engine::Merged { text, cursor, changed }: engine::Merged) -> Self {
-        Self { text: text.into(), cursor: place(cursor), changed }
+        Self { text: text.into(), cursor: cursor.cross(), changed }
     }
 }
 

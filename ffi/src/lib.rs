@@ -11,6 +11,7 @@
 
 #![deny(unsafe_code)]
 
+mod cross;
 mod discovery;
 mod editor;
 mod edits;
@@ -32,8 +33,8 @@ pub use editor::EntryEditor;
 pub use edits::{Edit, Edited, Experiment, Part, TextField};
 pub use engine::{CapturedFile, Created, Engine, create_journal, is_journal, put_journal_aside, recover_journal};
 pub use entries::{
-    Attachment, Closure, EarlierReading, EditorText, Entry, Item, Link, ListFilter, ListPage, ListRow, Mark,
-    MergedText, NewEntry, NewSection, Person, PersonPart, Reflection, SearchHit, SearchPage, Section, TextRange,
+    Attachment, BoxedUntil, Closure, EarlierReading, EditorText, Entry, Item, Link, ListFilter, ListPage, ListRow,
+    Mark, MergedText, NewEntry, NewSection, Person, PersonPart, Reflection, SearchHit, SearchPage, Section, TextRange,
 };
 pub use error::AfterwordError;
 pub use events::{Event, EventListener, ListenerError, PairingStep, Subscription, SyncState};
@@ -45,7 +46,8 @@ pub use transfer::{Attached, ByteSink, ByteSource, NewFile, StreamError, Transfe
 pub use trouble::Trouble;
 pub use vault::{KeyVault, KeyVaultError};
 pub use words::{
-    AttachmentField, ClosureKind, InnerState, ItemKind, ItemState, Kind, LinkKind, LockState, MarkGroup, NextMove,
+    AttachmentField, Audience, ClosureKind, InnerState, ItemKind, ItemState, Kind, LinkKind, LockState, MarkGroup,
+    NextMove,
 };
 
 uniffi::setup_scaffolding!("afterword");

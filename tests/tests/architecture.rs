@@ -298,6 +298,9 @@ const NOT_EXPORTED: &[(&str, &str)] = &[
     ("save_drafts", "pausing, syncing and shutting down do it"),
     ("keep", "an editor keeps drafts by itself"),
     ("entry_ids", "lists are asked for by page"),
+    ("stored_entry", "what an edit reads; whoever looks gets a view: `show`"),
+    ("stored_entry_at", "the same"),
+    ("show_with_tokens", "lossless exports are the laptop's"),
     ("heads", "an entry that is shown has them, and a write answers them"),
     ("row", "lists are asked for by page"),
     ("import_entry", "importing folders is the laptop's"),
@@ -320,6 +323,7 @@ const NOT_EXPORTED: &[(&str, &str)] = &[
     ("hear_next", "the same"),
     ("alarms", "an app hears the code by event, and words `device_news` itself"),
     ("code", "the same"),
+    ("is_empty", "an app sees whether a list of news is"),
 ];
 
 /// The public functions of `text` that take a closure.

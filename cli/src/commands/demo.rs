@@ -20,7 +20,6 @@ use afterword_core::time::random;
 use tokio::sync::watch;
 
 use super::context::{Context, SystemEntropy, environment};
-use super::entries::entry_json;
 use super::network::sync_json;
 use crate::human::{self, Style};
 use crate::import::Source;
@@ -133,19 +132,18 @@ fn tell(context: &Context, folder: &Path, corpus: Option<&Path>) -> Outcome<Demo
 
     chapter(context, "Merged, on both")?;
     let (here, there) = (phone.show(shared.id)?, laptop.show(shared.id)?);
-    if here.entry.body() != there.entry.body() || here.entry.heads != there.entry.heads {
+    if here.body != there.body || here.heads != there.heads {
         return Err(Error::internal("the two devices read the merged entry differently").into());
     }
-    let entry = entry_json(&there);
-    say(context, &format!("both:    {}", there.entry.body()))?;
+    say(context, &format!("both:    {}", there.body))?;
 
     chapter(context, "Found again")?;
     let query = "untested \"phone rang\"";
     let begun = Instant::now();
     let found = laptop.search(query, 3)?;
     let took = begun.elapsed();
-    say(context, &format!("search {query}: {} found in {:.1} ms", found.found.total, took.as_secs_f64() * 1e3))?;
-    for hit in &found.found.hits {
+    say(context, &format!("search {query}: {} found in {:.1} ms", found.total, took.as_secs_f64() * 1e3))?;
+    for hit in &found.hits {
         say(context, &format!("  {}  {}", hit.title, hit.excerpt))?;
     }
     let again = meet(&laptop, &phone)?;
@@ -156,7 +154,7 @@ fn tell(context: &Context, folder: &Path, corpus: Option<&Path>) -> Outcome<Demo
     phone.close()?;
     laptop.close()?;
     let report = sync_json(&merged);
-    Ok(Demo { peers: report.peers, entry })
+    Ok(Demo { peers: report.peers, entry: there })
 }
 
 /// A pairing window on the laptop, and the phone that types its code.
@@ -238,7 +236,7 @@ fn meet(laptop: &Engine, phone: &Engine) -> Outcome<SyncReport> {
 }
 
 fn edit(engine: &Engine, id: EntryId, text: &str) -> Outcome<Edited> {
-    let base = engine.show(id)?.entry.heads;
+    let base = engine.show(id)?.heads;
     Ok(engine.edit(id, &[Edit::SetText { field: TextField::Body, base, text: text.to_owned() }])?)
 }
 

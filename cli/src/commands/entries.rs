@@ -1,10 +1,9 @@
 //! Writing an entry's texts and reading it: `write`, `today`, `edit`, `show`.
 
-use afterword_core::engine::{Edited, Engine, Shown};
+use afterword_core::engine::{Edited, Engine, StoredEntry};
 use afterword_core::error::{Code, Error};
-use afterword_core::id::{AttachmentId, ChangeHash, EntryId};
+use afterword_core::id::{ChangeHash, EntryId};
 use afterword_core::journal::edit::{Edit, Part, TextField};
-use afterword_core::journal::people::People;
 use afterword_core::journal::templates::Template;
 use afterword_core::journal::{self, Kind, MAIN_SECTION, NewEntry};
 use afterword_core::time::Clock;
@@ -15,22 +14,8 @@ use crate::args;
 use crate::editing::Page;
 use crate::editor::Base;
 use crate::human::{self, Style};
-use crate::json::{Changed, Entry, Names, Show};
+use crate::json::{Changed, Show};
 use crate::output::{Failure, Outcome};
-
-/// Names for tokens, from the journal's people.
-#[derive(Debug)]
-pub(super) struct Known<'a>(pub(super) &'a People);
-
-impl Names for Known<'_> {
-    fn shown(&self, text: &str) -> String {
-        self.0.shown(text)
-    }
-
-    fn name(&self, token: &str) -> Option<String> {
-        self.0.get(token).map(|person| person.name.clone())
-    }
-}
 
 /// Answers what a write came to.
 pub(super) fn changed(context: &Context, did: &str, edited: Edited, part: Option<Part>) -> Outcome {
@@ -96,7 +81,7 @@ pub(super) fn today(context: &Context) -> Outcome {
         if terminal() {
             return edit_on_screen(context, &engine, id, None);
         }
-        let shown = engine.show(id)?;
+        let shown = engine.stored_entry(id)?;
         return changed(context, "Today", unchanged(&shown), None);
     }
     let new = |page: Page| NewEntry {
@@ -120,8 +105,8 @@ pub(super) fn today(context: &Context) -> Outcome {
 }
 
 /// The entry as a write would return it that changed nothing.
-fn unchanged(shown: &Shown) -> Edited {
-    let Shown { entry, people, .. } = shown;
+fn unchanged(shown: &StoredEntry) -> Edited {
+    let StoredEntry { entry, people, .. } = shown;
     let title = people.shown(&entry.title);
     Edited { id: entry.id, kind: entry.kind, title, heads: entry.heads.clone(), parts: Vec::new() }
 }
@@ -143,7 +128,7 @@ pub(super) fn edit(context: &Context, edit: &args::Edit) -> Outcome {
     }
     // Without a base the texts that stand there now are replaced, and their heads are named: what another program saves
     // between the reading and the write stays, as if it came after.
-    let base = base.map_or_else(|| Ok(engine.show(id)?.entry.heads), Ok::<_, Error>)?;
+    let base = base.map_or_else(|| Ok(engine.show(id)?.heads), Ok::<_, Error>)?;
     let set = |field, text: Option<String>| text.map(|text| Edit::SetText { field, base: base.clone(), text });
     let edits: Vec<Edit> =
         set(TextField::Title, edit.title.clone()).into_iter().chain(set(TextField::Body, body)).collect();
@@ -163,8 +148,8 @@ fn full_heads(text: &str) -> Outcome<Vec<ChangeHash>> {
 /// Opens the editor on an entry's texts. What a sync brings in meanwhile stays: the base is what was read here.
 fn edit_on_screen(context: &Context, engine: &Engine, id: EntryId, base: Option<Vec<ChangeHash>>) -> Outcome {
     let shown = match base {
-        None => engine.show(id)?,
-        Some(heads) => engine.show_at(id, &heads)?,
+        None => engine.stored_entry(id)?,
+        Some(heads) => engine.stored_entry_at(id, &heads)?,
     };
     let (entry, people) = (&shown.entry, &shown.people);
     let others: Vec<_> = entry.sections.iter().filter(|section| section.id != MAIN_SECTION).collect();
@@ -197,23 +182,12 @@ fn main_text(entry: &journal::Entry) -> &str {
     entry.sections.iter().find(|section| section.id == MAIN_SECTION).map_or("", |section| &section.text)
 }
 
-/// An entry in `show`'s shape.
-pub(super) fn entry_json(shown: &Shown) -> Entry {
-    Entry::new(&shown.entry, &Known(&shown.people), SystemClock.today(), &|id| is_here(shown, id))
-}
-
-/// Whether an attachment's bytes are on this device.
-pub(super) fn is_here(shown: &Shown, id: &AttachmentId) -> bool {
-    let blob = shown.entry.attachments.iter().find(|attachment| attachment.id == *id).map(|found| found.blob);
-    shown.here.iter().any(|(held, here)| Some(*held) == blob && *here)
-}
-
 /// `show`.
 pub(super) fn show(context: &Context, prefix: &str) -> Outcome {
     let engine = context.open()?;
-    let shown = engine.show(engine.resolve(prefix)?)?;
-    if shown.unreadable > 0 {
-        context.out.note(&format!("{} changes can't be read yet; they are kept.", shown.unreadable));
+    let entry = engine.show(engine.resolve(prefix)?)?;
+    if entry.unreadable > 0 {
+        context.out.note(&format!("{} changes can't be read yet; they are kept.", entry.unreadable));
     }
-    context.out.answer(&Show { entry: entry_json(&shown) }, |value| human::show(value, Style::here()))
+    context.out.answer(&Show { entry }, |value| human::show(value, Style::here()))
 }

@@ -33,7 +33,7 @@ pub(super) fn reflect(context: &Context, prefix: &str, text: Option<&str>) -> Ou
     let (text, typed) = match given {
         Some(text) => (text, None),
         None => {
-            let base = Base { entry: Some(id), heads: engine.show(id)?.entry.heads };
+            let base = Base { entry: Some(id), heads: engine.show(id)?.heads };
             let typed = type_text(context, &base, "")?;
             (typed.text.trim_matches('\n').to_owned(), Some(typed))
         }
@@ -71,7 +71,7 @@ pub(super) fn item(context: &Context, prefix: &str, action: &ItemAction) -> Outc
         }
         ItemAction::Set { item, text, state, day } => {
             // Read before the item is looked up: a text is written on what its writer can have seen.
-            let base = engine.show(id)?.entry.heads;
+            let base = engine.show(id)?.heads;
             let item = engine.resolve_item(id, item)?;
             let text = text.clone().map(|text| Edit::SetText { field: TextField::Item(item), base, text });
             let state = state.map(|state| Edit::SetItemState(item, Some(state)));
@@ -118,7 +118,7 @@ pub(super) fn reopen(context: &Context, prefix: &str) -> Outcome {
     let engine = context.open()?;
     let id = engine.resolve(prefix)?;
     // Where an entry stands is what its last closure says.
-    let closures = engine.show(id)?.entry.closures;
+    let closures = engine.show(id)?.closures;
     let last = closures.last().filter(|closure| closure.reopened.is_none()).ok_or_else(|| {
         Error::new(Code::Invalid, "this entry is not closed", "see where it stands with `afterword show`")
     })?;

@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
-use afterword_core::engine::{Engine, Imported, ImportedAttachment, ImportedEntry, NewFile, Shown};
+use afterword_core::engine::{Engine, Imported, ImportedAttachment, ImportedEntry, NewFile};
 use afterword_core::error::{Code, Error};
+use afterword_core::journal::NewEntry;
 use afterword_core::journal::people::Person;
-use afterword_core::journal::{Attachment, NewEntry};
+use afterword_core::journal::view::{AttachmentView, EntryView};
 use afterword_core::time::{Clock, Timestamp};
 
 use super::context::{Context, SystemClock};
-use super::entries::{Known, is_here};
 use crate::args::ExportFormat;
 use crate::export::Totals;
 use crate::export::json::JsonExport;
@@ -220,17 +220,21 @@ pub(super) fn export(context: &Context, path: &Path, format: ExportFormat) -> Ou
     let stopped = |error| stop.explains(error, || stopped(path, format));
     let (mut unreadable, mut away) = (0, 0);
     for (done, id) in (1..).zip(ids) {
-        let shown = match engine.show(id) {
-            Ok(shown) => shown,
+        let read = match format {
+            ExportFormat::Json => engine.show_with_tokens(id),
+            ExportFormat::Markdown => engine.show(id),
+        };
+        let entry = match read {
+            Ok(entry) => entry,
             // Erased by another device since the list was made.
             Err(error) if error.code == Code::NotFound => continue,
             Err(error) => return Err(error.into()),
         };
-        unreadable += shown.unreadable;
-        if shown.entry.trashed && format == ExportFormat::Markdown {
+        unreadable += entry.unreadable;
+        if entry.trashed && format == ExportFormat::Markdown {
             away += 1;
         } else {
-            writing.entry(&engine, &shown).map_err(stopped)?;
+            writing.entry(&engine, &entry).map_err(stopped)?;
         }
         if stop.asked() {
             return Err(stopped(Error::internal("stopped")).into());
@@ -282,23 +286,23 @@ impl Writing {
                     name: person.name.clone(),
                     aliases: person.aliases.iter().cloned().collect(),
                 });
-                let (now, today) = (SystemClock.now(), SystemClock.today());
-                Self::Json(Box::new(JsonExport::begin(path, people.collect(), now, today, stop)?))
+                let people: Vec<_> = people.collect();
+                Self::Json(Box::new(JsonExport::begin(path, &people, SystemClock.now(), stop)?))
             }
         })
     }
 
-    fn entry(&mut self, engine: &Engine, shown: &Shown) -> Result<(), Error> {
-        let mut fetch = |attachment: &Attachment| {
-            if !is_here(shown, &attachment.id) {
+    fn entry(&mut self, engine: &Engine, entry: &EntryView) -> Result<(), Error> {
+        let mut fetch = |attachment: &AttachmentView| {
+            if !attachment.here {
                 return Ok(None);
             }
             let mut bytes = Vec::new();
-            engine.extract(shown.entry.id, attachment.id, &mut bytes).map(|_| Some(bytes))
+            engine.extract(entry.id, attachment.id, &mut bytes).map(|_| Some(bytes))
         };
         match self {
-            Self::Json(export) => export.entry(&shown.entry, &mut fetch),
-            Self::Markdown(export) => export.entry(&shown.entry, &Known(&shown.people), &mut fetch),
+            Self::Json(export) => export.entry(entry, &mut fetch),
+            Self::Markdown(export) => export.entry(entry, &mut fetch),
         }
     }
 

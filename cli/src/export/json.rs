@@ -4,65 +4,42 @@
 //! {"afterword_export":1,"exported_at":"…","people":[{"token","name","aliases":[]}],"entries":[ENTRY,…]}
 //! ```
 //!
-//! The version stands first and people stand before entries. ENTRY has the keys of `show`'s entry, with people as tokens
-//! in every text, and besides: `order` in each section and item, `data` (base64, or null where the bytes are not on this
-//! device) in each attachment, `seals` (ids), `created_ms` and `updated_ms` (Unix milliseconds). What `show` derives
-//! (day, states, words, heads, …) is there for other readers and is not read back.
+//! The version stands first and people stand before entries. ENTRY is `show`'s entry, with people as tokens in every text,
+//! and besides: `data` (base64, or null where the bytes are not on this device) in each attachment, `created_ms` and
+//! `updated_ms` (Unix milliseconds). What `show` derives (day, states, words, heads, …) is there for other readers and is
+//! not read back.
 
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use afterword_core::error::Error;
-use afterword_core::id::AttachmentId;
-use afterword_core::journal::{Attachment, Entry};
-use afterword_core::time::{Day, Timestamp};
-use serde_json::{Value, json};
+use afterword_core::journal::view::{AttachmentView, EntryView};
+use afterword_core::time::Timestamp;
+use serde_json::json;
 
 use super::{Totals, exists};
 use crate::import::{ExportedPerson, VERSION};
-use crate::json::{self as shapes, Names};
 use crate::outfile::{OutFile, Stop};
 use crate::output::io_error;
 
 /// Brings an attachment's bytes, or none where they are not on this device.
-pub type Fetch<'a> = &'a mut dyn FnMut(&Attachment) -> Result<Option<Vec<u8>>, Error>;
+pub type Fetch<'a> = &'a mut dyn FnMut(&AttachmentView) -> Result<Option<Vec<u8>>, Error>;
 
 /// An export on its way. Until [`JsonExport::finish`] nothing is at the path; dropped, it leaves nothing.
 #[derive(Debug)]
 pub struct JsonExport {
     path: PathBuf,
     out: BufWriter<Counted<OutFile>>,
-    people: Vec<ExportedPerson>,
-    today: Day,
     totals: Totals,
-}
-
-/// Texts as they are stored.
-struct Tokens<'a>(&'a [ExportedPerson]);
-
-impl Names for Tokens<'_> {
-    fn shown(&self, text: &str) -> String {
-        text.to_owned()
-    }
-
-    fn name(&self, token: &str) -> Option<String> {
-        self.0.iter().find(|person| person.token == token).map(|person| person.name.clone())
-    }
 }
 
 impl JsonExport {
     /// Begins an export to a path where nothing is yet. Once `stop` is asked, nothing more is written.
-    pub fn begin(
-        path: &Path,
-        people: Vec<ExportedPerson>,
-        now: Timestamp,
-        today: Day,
-        stop: &Stop,
-    ) -> Result<Self, Error> {
+    pub fn begin(path: &Path, people: &[ExportedPerson], now: Timestamp, stop: &Stop) -> Result<Self, Error> {
         let file = OutFile::begin(path, stop).map_err(|error| failed(path, &error))?;
         let out = BufWriter::new(Counted { inner: file, bytes: 0 });
-        let mut export = Self { path: path.to_owned(), out, people, today, totals: Totals::default() };
-        let people = serde_json::to_string(&export.people).map_err(Error::internal)?;
+        let mut export = Self { path: path.to_owned(), out, totals: Totals::default() };
+        let people = serde_json::to_string(people).map_err(Error::internal)?;
         let head = format!(
             "{{\"afterword_export\":{VERSION},\"exported_at\":\"{}\",\n\"people\":{people},\n\"entries\":[",
             now.to_rfc3339()
@@ -71,35 +48,22 @@ impl JsonExport {
         Ok(export)
     }
 
-    /// Writes one entry.
-    pub fn entry(&mut self, entry: &Entry, fetch: Fetch<'_>) -> Result<(), Error> {
-        let mut data: Vec<(AttachmentId, Option<Vec<u8>>)> = Vec::new();
-        for attachment in &entry.attachments {
-            data.push((attachment.id, fetch(attachment)?));
+    /// Writes one entry, people as tokens.
+    pub fn entry(&mut self, entry: &EntryView, fetch: Fetch<'_>) -> Result<(), Error> {
+        let mut value = serde_json::to_value(entry).map_err(Error::internal)?;
+        for (number, attachment) in entry.attachments.iter().enumerate() {
+            let bytes = fetch(attachment)?;
+            *if bytes.is_some() { &mut self.totals.attachments } else { &mut self.totals.missing } += 1;
+            let file = &mut value["attachments"][number];
+            file["here"] = json!(bytes.is_some());
+            file["data"] = json!(bytes.map(|bytes| data_encoding::BASE64.encode(&bytes)));
         }
-        let here = |id: &AttachmentId| data.iter().any(|(known, bytes)| known == id && bytes.is_some());
-        let shown = shapes::Entry::new(entry, &Tokens(&self.people), self.today, &here);
-        let mut value = serde_json::to_value(shown).map_err(Error::internal)?;
-        for (i, section) in entry.sections.iter().enumerate() {
-            value["sections"][i]["order"] = json!(section.order);
-        }
-        for (i, item) in entry.items.iter().enumerate() {
-            value["items"][i]["order"] = json!(item.order);
-        }
-        for (i, (_, bytes)) in data.iter().enumerate() {
-            value["attachments"][i]["data"] =
-                bytes.as_ref().map_or(Value::Null, |bytes| json!(data_encoding::BASE64.encode(bytes)));
-        }
-        value["seals"] = entry.seals.iter().map(ToString::to_string).collect();
         value["created_ms"] = json!(entry.created_at.0);
         value["updated_ms"] = json!(entry.updated_at.0);
         self.write(if self.totals.entries == 0 { b"\n" } else { b",\n" })?;
         let path = &self.path;
         serde_json::to_writer(&mut self.out, &value).map_err(|error| failed(path, &error.into()))?;
         self.totals.entries += 1;
-        let (there, missing): (Vec<_>, Vec<_>) = data.iter().partition(|(_, bytes)| bytes.is_some());
-        self.totals.attachments += there.len() as u64;
-        self.totals.missing += missing.len() as u64;
         Ok(())
     }
 
@@ -147,10 +111,13 @@ fn failed(path: &Path, error: &io::Error) -> Error {
 mod tests {
     use afterword_core::error::Code;
     use afterword_core::id::{BlobId, EntryId};
+    use afterword_core::journal::Entry;
+    use afterword_core::journal::view::Tokens;
+    use serde_json::Value;
 
     use super::*;
     use crate::import::{Bytes, Found, Source};
-    use crate::json::tests_support::full_entry;
+    use crate::json::tests_support::{self, full_entry};
 
     fn bo() -> ExportedPerson {
         ExportedPerson { token: "aaaaaaaaaa".into(), name: "Bo".into(), aliases: vec!["Robert".into()] }
@@ -158,9 +125,10 @@ mod tests {
 
     fn export(path: &Path, entries: &[Entry], bytes: Option<&[u8]>) -> Totals {
         let today = "2024-10-01".parse().unwrap();
-        let mut export = JsonExport::begin(path, vec![bo()], Timestamp(0), today, &Stop::default()).unwrap();
+        let mut export = JsonExport::begin(path, &[bo()], Timestamp(0), &Stop::default()).unwrap();
         for entry in entries {
-            export.entry(entry, &mut |_| Ok(bytes.map(<[u8]>::to_vec))).unwrap();
+            let entry = EntryView::new(entry, &Tokens(&tests_support::bo()), today, &[]);
+            export.entry(&entry, &mut |_| Ok(bytes.map(<[u8]>::to_vec))).unwrap();
         }
         export.finish().unwrap()
     }
@@ -223,8 +191,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("all.json");
         std::fs::write(&path, "mine").unwrap();
-        let begin =
-            |path: &Path| JsonExport::begin(path, vec![], Timestamp(0), "2024".parse().unwrap(), &Stop::default());
+        let begin = |path: &Path| JsonExport::begin(path, &[], Timestamp(0), &Stop::default());
         assert_eq!(begin(&path).unwrap_err().code, Code::Refused);
         let other = dir.path().join("other.json");
         let late = begin(&other).unwrap();

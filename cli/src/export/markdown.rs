@@ -11,14 +11,14 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use afterword_core::error::Error;
-use afterword_core::journal::{Attachment, Entry, ItemKind, ItemState};
+use afterword_core::journal::view::{AttachmentView, EntryView};
+use afterword_core::journal::{ItemKind, ItemState};
 use afterword_core::time::Precision;
 
 use super::json::Fetch;
 use super::{Totals, exists};
 use crate::home::private_folder;
 use crate::import::OWN_ID;
-use crate::json::Names;
 use crate::output::io_error;
 
 /// An export on its way into a folder.
@@ -47,7 +47,7 @@ impl MarkdownExport {
     }
 
     /// Writes one entry and its attachments.
-    pub fn entry(&mut self, entry: &Entry, names: &dyn Names, fetch: Fetch<'_>) -> Result<(), Error> {
+    pub fn entry(&mut self, entry: &EntryView, fetch: Fetch<'_>) -> Result<(), Error> {
         let mut files = Vec::new();
         for attachment in &entry.attachments {
             let name = format!("attachments/{}.{}", attachment.id, extension(attachment));
@@ -61,8 +61,8 @@ impl MarkdownExport {
             }
             files.push((attachment, name, bytes.is_some()));
         }
-        let path = self.path_for(entry, names);
-        self.write(&path, render(entry, names, &files).as_bytes())?;
+        let path = self.path_for(entry);
+        self.write(&path, render(entry, &files).as_bytes())?;
         self.totals.entries += 1;
         Ok(())
     }
@@ -72,9 +72,9 @@ impl MarkdownExport {
         self.totals
     }
 
-    fn path_for(&mut self, entry: &Entry, names: &dyn Names) -> PathBuf {
-        let day = entry.day().to_string();
-        let slug = slug(&names.shown(&entry.title));
+    fn path_for(&mut self, entry: &EntryView) -> PathBuf {
+        let day = entry.day.to_string();
+        let slug = slug(&entry.title);
         let stem = if slug.is_empty() { day.clone() } else { format!("{day}-{slug}") };
         let folder = PathBuf::from(&day[..4]);
         // File systems that do not tell A from a must not lose one of two.
@@ -113,7 +113,7 @@ fn failed(path: &Path, error: &io::Error) -> Error {
 }
 
 /// An ending by which programs know the file; a table of all media types would be larger than this program's text.
-fn extension(attachment: &Attachment) -> &'static str {
+fn extension(attachment: &AttachmentView) -> &'static str {
     match attachment.mime.as_str() {
         "image/jpeg" => "jpg",
         "image/png" => "png",
@@ -146,12 +146,11 @@ fn slug(title: &str) -> String {
 }
 
 /// The entry as Markdown; `files` says where its attachments are and whether their bytes came along.
-fn render(entry: &Entry, names: &dyn Names, files: &[(&Attachment, String, bool)]) -> String {
-    let shown = |text: &str| names.shown(text);
+fn render(entry: &EntryView, files: &[(&AttachmentView, String, bool)]) -> String {
     let mut out = String::from("---\n");
     // Writing to a String cannot fail, so its results are of no interest.
     let _ = writeln!(out, "{OWN_ID}: \"{}\"", entry.id);
-    let _ = writeln!(out, "title: {}", quoted(&shown(&entry.title)));
+    let _ = writeln!(out, "title: {}", quoted(&entry.title));
     let _ = writeln!(out, "kind: {}", entry.kind);
     if let (Some(date), true) = (entry.happened.date, entry.happened.precision != Precision::Unknown) {
         let _ = writeln!(out, "happened: \"{date}\"");
@@ -170,7 +169,7 @@ fn render(entry: &Entry, names: &dyn Names, files: &[(&Attachment, String, bool)
         }
     };
     for section in &entry.sections {
-        part(&one_line(&section.prompt), &shown(&section.text));
+        part(&one_line(&section.prompt), &section.text);
     }
     for kind in ItemKind::ALL {
         let lines: Vec<String> = entry
@@ -185,7 +184,7 @@ fn render(entry: &Entry, names: &dyn Names, files: &[(&Attachment, String, bool)
                     Some(_) => "[ ] ",
                 };
                 let day = item.day.map(|day| format!(" ({day})")).unwrap_or_default();
-                format!("- {box_}{}{day}", shown(&item.text).replace('\n', "\n  "))
+                format!("- {box_}{}{day}", item.text.replace('\n', "\n  "))
             })
             .collect();
         if !lines.is_empty() {
@@ -193,20 +192,20 @@ fn render(entry: &Entry, names: &dyn Names, files: &[(&Attachment, String, bool)
         }
     }
     for reflection in &entry.reflections {
-        part(&format!("Reflection, {}", reflection.day), &shown(&reflection.text));
+        part(&format!("Reflection, {}", reflection.day), &reflection.text);
     }
     for closure in &entry.closures {
         let reopened = closure.reopened.map(|day| format!("; reopened {day}")).unwrap_or_default();
         let how = closure.kind.as_str().replace('_', " ");
-        part(&format!("Closed, {}: {how}{reopened}", closure.day), &shown(&closure.note));
+        part(&format!("Closed, {}: {how}{reopened}", closure.day), &closure.note);
     }
     if let Some(experiment) = &entry.experiment {
         let yes = |answer: bool| if answer { "yes" } else { "no" }.to_owned();
         let answers = [
-            ("prediction", experiment.prediction.as_deref().map(shown)),
+            ("prediction", experiment.prediction.clone()),
             ("fear before", experiment.fear_before.map(|fear| fear.to_string())),
             ("attempted", experiment.attempted.map(yes)),
-            ("what happened", experiment.happened.as_deref().map(shown)),
+            ("what happened", experiment.happened.clone()),
             ("fear after", experiment.fear_after.map(|fear| fear.to_string())),
             ("again", experiment.again.map(yes)),
         ];
@@ -218,7 +217,7 @@ fn render(entry: &Entry, names: &dyn Names, files: &[(&Attachment, String, bool)
         .people
         .iter()
         .map(|person| {
-            let name = names.name(&person.token).unwrap_or_else(|| "?".to_owned());
+            let name = person.name.as_deref().unwrap_or("?");
             let more: Vec<&str> = [&person.role, &person.contact].into_iter().flatten().map(String::as_str).collect();
             if more.is_empty() { format!("- @{name}") } else { format!("- @{name}: {}", more.join("; ")) }
         })
@@ -247,8 +246,8 @@ fn render(entry: &Entry, names: &dyn Names, files: &[(&Attachment, String, bool)
     if !shown_files.is_empty() {
         part("Files", &shown_files.join("\n\n"));
     }
-    if entry.first_telling != entry.body() && !entry.first_telling.is_empty() {
-        part("As first told", &shown(&entry.first_telling));
+    if entry.first_telling != entry.body && !entry.first_telling.is_empty() {
+        part("As first told", &entry.first_telling);
     }
     out
 }
@@ -270,16 +269,16 @@ fn quoted_title(caption: &str) -> String {
 mod tests {
     use afterword_core::error::Code;
     use afterword_core::id::EntryId;
-    use afterword_core::journal::MarkGroup;
+    use afterword_core::journal::{Entry, MarkGroup};
 
     use super::*;
     use crate::import::{Found, Source};
-    use crate::json::tests_support::{Bo, full_entry};
+    use crate::json::tests_support::{full_entry, view};
 
     fn export(root: &Path, entries: &[Entry]) -> Totals {
         let mut export = MarkdownExport::begin(root).unwrap();
         for entry in entries {
-            export.entry(entry, &Bo, &mut |_| Ok(Some(vec![1, 2, 3]))).unwrap();
+            export.entry(&view(entry, true), &mut |_| Ok(Some(vec![1, 2, 3]))).unwrap();
         }
         export.finish()
     }

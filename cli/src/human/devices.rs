@@ -56,7 +56,7 @@ pub fn devices(devices: &Devices, style: Style) -> String {
         let _ = writeln!(
             out,
             "{}  {}  {}",
-            style.dim(short(&device.id)),
+            style.dim(&short(&device.id)),
             style.strong(&pad(&line(&device.name), names)),
             style.dim(&about)
         );
@@ -90,7 +90,7 @@ pub fn peers(sync: &Sync, style: Style) -> String {
 }
 
 fn peer(peer: &Peer, style: Style) -> String {
-    let name = peer.name.as_deref().map(line).or_else(|| peer.device.as_deref().map(|id| short(id).to_owned()));
+    let name = peer.name.as_deref().map(line).or_else(|| peer.device.as_deref().map(short));
     let name = style.strong(&name.unwrap_or_else(|| "a device".into()));
     if let Some(error) = &peer.error {
         return format!("{name}  {}; {}", line(&error.message), line(&error.hint));

@@ -1,10 +1,16 @@
 //! Entries for a person: rows, a page, hits, readings.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
+
+use afterword_core::engine::ListView;
+use afterword_core::id::EntryId;
+use afterword_core::journal::view::{EntryView, HistoryView, TextRange};
+use afterword_core::journal::{Boxed, InnerState, ItemKind, ItemState};
 
 use super::text::{Style, columns, count, cut, line, pad, short, size, wrap};
 use crate::import::Problem;
-use crate::json::{Changed, Entry, Exported, History, Imported, List, NamedPart, Search, Show};
+use crate::json::{Changed, Exported, Imported, NamedPart, Search, Show};
 
 /// So many problems are worth a screen; the rest is counted.
 const PROBLEMS: usize = 40;
@@ -22,35 +28,34 @@ pub fn changed(did: &str, changed: &Changed) -> String {
 }
 
 /// `list`.
-pub fn list(list: &List, style: Style) -> String {
+pub fn list(list: &ListView, style: Style) -> String {
     if list.entries.is_empty() && list.unread == 0 && list.too_large.is_empty() {
         return "Nothing here yet. `afterword write` begins an entry.".into();
     }
     let mut out = String::new();
-    let kinds = list.entries.iter().map(|row| row.head.kind.len()).max().unwrap_or(0);
+    let kinds = list.entries.iter().map(|row| row.kind.as_str().len()).max().unwrap_or(0);
     for row in &list.entries {
-        let head = &row.head;
-        // What a person would ask about; "raw" is how everything begins and says nothing.
-        let mut about: Vec<&str> = head.states.iter().copied().filter(|state| *state != "raw").collect();
-        if head.arriving {
-            about.push("arriving");
+        let mut about = states(&row.states);
+        if row.arriving {
+            about.push("arriving".into());
         }
         let files = if row.attachments > 0 { count(row.attachments, "file", "files") } else { String::new() };
-        let about = about.join(", ").replace('_', " ");
+        let about = about.join(", ");
         let tail =
             [about.as_str(), files.as_str()].into_iter().filter(|s| !s.is_empty()).collect::<Vec<_>>().join(", ");
-        let left = format!("{}  {}  {}  ", short(&head.id), pad(&head.day, 10), pad(head.kind, kinds));
+        let left =
+            format!("{}  {}  {}  ", short(&row.id), pad(&row.day.to_string(), 10), pad(row.kind.as_str(), kinds));
         let room = style.width.saturating_sub(columns(&left) + if tail.is_empty() { 0 } else { columns(&tail) + 2 });
-        let title = if head.title.is_empty() {
+        let title = if row.title.is_empty() {
             style.dim("(no title)")
         } else {
-            style.strong(&cut(&line(&head.title), room.max(12)))
+            style.strong(&cut(&line(&row.title), room.max(12)))
         };
         let tail = if tail.is_empty() { String::new() } else { format!("  {}", style.dim(&tail)) };
         let _ = writeln!(out, "{}{title}{tail}", style.dim(&left));
     }
     if let Some(next) = &list.next {
-        let _ = writeln!(out, "{}", style.dim(&format!("more: --after {next}")));
+        let _ = writeln!(out, "{}", style.dim(&format!("more: --after {}", next.to_text())));
     }
     if list.unread > 0 {
         let _ = writeln!(out, "{}", style.dim(&format!("{} still being read", count(list.unread, "entry", "entries"))));
@@ -59,8 +64,18 @@ pub fn list(list: &List, style: Style) -> String {
     out
 }
 
+/// A word of a vocabulary as a person reads it.
+fn word(word: &str) -> String {
+    word.replace('_', " ")
+}
+
+/// What a person would ask about; "raw" is how everything begins and says nothing.
+fn states(states: &BTreeSet<InnerState>) -> Vec<String> {
+    states.iter().filter(|state| **state != InnerState::Raw).map(|state| word(state.as_str())).collect()
+}
+
 /// Entries that are left out, a line for each: a person has to know that they are there.
-fn too_large(out: &mut String, ids: &[String], style: Style) {
+fn too_large(out: &mut String, ids: &[EntryId], style: Style) {
     for id in ids {
         let _ = writeln!(out, "{}", style.dim(&format!("{}  too large to be opened on this device", short(id))));
     }
@@ -69,23 +84,22 @@ fn too_large(out: &mut String, ids: &[String], style: Style) {
 /// `show`.
 pub fn show(show: &Show, style: Style) -> String {
     let entry = &show.entry;
-    let head = &entry.head;
     let mut out = String::new();
-    if !head.title.is_empty() {
-        for row in wrap(&line(&head.title), style.width, "").lines() {
+    if !entry.title.is_empty() {
+        for row in wrap(&line(&entry.title), style.width, "").lines() {
             let _ = writeln!(out, "{}", style.strong(row));
         }
     }
-    let happened = match &entry.happened.date {
-        Some(date) => date.clone(),
-        None => format!("written {}", head.day),
+    let happened = match entry.happened.date {
+        Some(date) => date.to_string(),
+        None => format!("written {}", entry.day),
     };
-    let mut facts = vec![happened, head.kind.to_owned()];
-    facts.extend(head.states.iter().filter(|state| **state != "raw").map(|state| state.replace('_', " ")));
+    let mut facts = vec![happened, entry.kind.to_string()];
+    facts.extend(states(&entry.states));
     if entry.trashed {
         facts.push("put away".into());
     }
-    facts.push(short(&head.id).to_owned());
+    facts.push(short(&entry.id));
     let _ = writeln!(out, "{}", style.dim(&facts.join(" · ")));
     for section in &entry.sections {
         heading(&mut out, &section.prompt, style);
@@ -113,8 +127,8 @@ pub fn show(show: &Show, style: Style) -> String {
         }
     }
     for closure in &entry.closures {
-        let reopened = closure.reopened.as_ref().map(|day| format!(", reopened {day}")).unwrap_or_default();
-        heading(&mut out, &format!("Closed {} ({}){reopened}", closure.day, closure.kind.replace('_', " ")), style);
+        let reopened = closure.reopened.map(|day| format!(", reopened {day}")).unwrap_or_default();
+        heading(&mut out, &format!("Closed {} ({}){reopened}", closure.day, word(closure.kind.as_str())), style);
         out.push_str(&wrap(&closure.note, style.width, ""));
     }
     foot(&mut out, entry, style);
@@ -128,34 +142,33 @@ fn heading(out: &mut String, text: &str, style: Style) {
     }
 }
 
-fn items(out: &mut String, entry: &Entry, style: Style) {
-    let mut kinds: Vec<&str> = Vec::new();
+fn items(out: &mut String, entry: &EntryView, style: Style) {
+    let mut kinds: Vec<ItemKind> = Vec::new();
     for item in &entry.items {
         if !kinds.contains(&item.kind) {
             kinds.push(item.kind);
         }
     }
     for kind in kinds {
-        heading(out, &kind.replace('_', " "), style);
+        heading(out, &word(kind.as_str()), style);
         for item in entry.items.iter().filter(|item| item.kind == kind) {
             let mark = match item.state {
-                Some("done") => "x",
-                Some("dropped") => "–",
-                Some(_) => " ",
+                Some(ItemState::Done) => "[x]",
+                Some(ItemState::Dropped) => "[–]",
+                Some(ItemState::Open) => "[ ]",
                 None => "·",
             };
-            let mark = if item.state.is_some() { format!("[{mark}]") } else { mark.to_owned() };
-            let day = item.day.as_ref().map(|day| format!(" ({day})")).unwrap_or_default();
+            let day = item.day.map(|day| format!(" ({day})")).unwrap_or_default();
             let text = format!("{mark} {}{day}  {}", line(&item.text), short(&item.id));
             out.push_str(&wrap(&text, style.width, "  "));
         }
     }
 }
 
-fn foot(out: &mut String, entry: &Entry, style: Style) {
+fn foot(out: &mut String, entry: &EntryView, style: Style) {
     let mut rows: Vec<(String, String)> = Vec::new();
     for (group, words) in entry.marks.iter().filter(|(_, words)| !words.is_empty()) {
-        rows.push((group.replace('_', " "), words.join(", ")));
+        rows.push((word(group.as_str()), words.iter().map(String::as_str).collect::<Vec<_>>().join(", ")));
     }
     let people: Vec<String> = entry
         .people
@@ -169,24 +182,23 @@ fn foot(out: &mut String, entry: &Entry, style: Style) {
         rows.push(("people".into(), people.join(", ")));
     }
     for link in &entry.links {
-        rows.push((link.kind.into(), short(&link.entry).into()));
+        rows.push((link.kind.to_string(), short(&link.entry)));
     }
     for file in &entry.attachments {
         let what = file.caption.as_deref().or(file.alt.as_deref()).unwrap_or_default();
         let here = if file.here { "" } else { ", not here yet" };
         rows.push(("file".into(), format!("{}  {}, {}{here}  {what}", short(&file.id), file.mime, size(file.bytes))));
     }
-    if let Some(until) = &entry.boxed_until {
-        rows.push((
-            "boxed".into(),
-            if until == crate::json::BY_HAND { "until you take it out".into() } else { format!("until {until}") },
-        ));
+    match entry.boxed_until {
+        Some(Boxed::ByHand) => rows.push(("boxed".into(), "until you take it out".into())),
+        Some(Boxed::Until(day)) => rows.push(("boxed".into(), format!("until {day}"))),
+        None => {}
     }
     if entry.sealed {
         rows.push(("sealed".into(), "never to be published".into()));
     }
     if let Some(next) = entry.next_move {
-        rows.push(("next".into(), next.into()));
+        rows.push(("next".into(), next.to_string()));
     }
     if rows.is_empty() {
         return;
@@ -201,10 +213,11 @@ fn foot(out: &mut String, entry: &Entry, style: Style) {
 
 /// `search`.
 pub fn search(search: &Search, style: Style) -> String {
+    let search = &search.found;
     let mut out = String::new();
     for hit in &search.hits {
         let title = if hit.title.is_empty() { "(no title)".to_owned() } else { line(&hit.title) };
-        let left = format!("{}  {}  ", short(&hit.id), pad(&hit.day, 10));
+        let left = format!("{}  {}  ", short(&hit.id), pad(&hit.day.to_string(), 10));
         let room = style.width.saturating_sub(columns(&left)).max(12);
         let _ = writeln!(out, "{}{}", style.dim(&left), style.strong(&cut(&title, room)));
         if hit.field != "title" {
@@ -233,15 +246,15 @@ pub fn search(search: &Search, style: Style) -> String {
 }
 
 /// The excerpt with its ranges underlined. Ranges count code points; each character keeps its place.
-fn mark(excerpt: &str, ranges: &[[usize; 2]]) -> String {
+fn mark(excerpt: &str, ranges: &[TextRange]) -> String {
     let mut out = String::new();
     for (at, c) in excerpt.chars().enumerate() {
-        if ranges.iter().any(|range| range[0] == at) {
+        if ranges.iter().any(|range| range.start == at) {
             out.push_str("\x1b[4m");
         }
         let clean = line(&c.to_string());
         out.push_str(if clean.is_empty() { " " } else { &clean });
-        if ranges.iter().any(|range| range[1] == at + 1) {
+        if ranges.iter().any(|range| range.end == at + 1) {
             out.push_str("\x1b[24m");
         }
     }
@@ -250,13 +263,13 @@ fn mark(excerpt: &str, ranges: &[[usize; 2]]) -> String {
 }
 
 /// `history`.
-pub fn history(history: &History, style: Style) -> String {
+pub fn history(history: &HistoryView, style: Style) -> String {
     let mut out = String::new();
     for reading in &history.readings {
-        let heads: Vec<&str> = reading.heads.iter().map(|head| short(head)).collect();
-        let fields = reading.fields.join(", ").replace('_', " ");
-        let at = reading.at.replace('T', " ").replace('Z', "");
-        let device = reading.device.as_deref().map(line).unwrap_or_default();
+        let heads: Vec<String> = reading.heads.iter().map(short).collect();
+        let fields = word(&reading.fields.join(", "));
+        let at = reading.at.to_rfc3339().replace('T', " ").replace('Z', "");
+        let device = reading.name.as_deref().map_or_else(|| reading.device.to_string(), line);
         let _ = writeln!(out, "{}  {}  {}  {fields}", style.dim(&at), heads.join(","), style.dim(&device));
     }
     let _ =
@@ -314,13 +327,18 @@ impl From<Problem> for crate::json::ImportProblem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json::tests_support::{Bo, full_entry};
-    use crate::json::{Hit, ImportProblem, Row};
+    use afterword_core::engine::SearchView;
+    use afterword_core::journal::Kind;
+    use afterword_core::journal::view::{HitView, RowView};
+    use afterword_core::store::derived::{Cursor, ListRow};
+
+    use crate::json::ImportProblem;
+    use crate::json::tests_support::{full_entry, row, view};
 
     const PLAIN: Style = Style { width: 60, colour: false };
 
     fn full() -> Show {
-        Show { entry: Entry::new(&full_entry(), &Bo, "2024-10-01".parse().unwrap(), &|_| false) }
+        Show { entry: view(&full_entry(), false) }
     }
 
     #[test]
@@ -363,48 +381,53 @@ mod tests {
 
     #[test]
     fn rows_line_up_and_fit() {
-        let mut one = Row { head: full().entry.head, attachments: 2 };
-        one.head.title = "A very long title that has no room on a line of sixty columns".into();
+        let mut one = RowView { attachments: 2, ..row(&full_entry()) };
+        one.title = "A very long title that has no room on a line of sixty columns".into();
         let mut two = one.clone();
-        two.head.states = vec!["raw"];
-        two.head.kind = "win";
-        two.head.title = "Tr\x1b[2Jick".into();
+        two.states = BTreeSet::from([InnerState::Raw]);
+        two.kind = Kind::Win;
+        two.title = "Tr\x1b[2Jick".into();
         two.attachments = 0;
-        let text = list(&List { entries: vec![one, two], next: Some("c".into()), unread: 2, too_large: vec![] }, PLAIN);
+        let next = Cursor::of(&ListRow::of(&full_entry()));
+        let word = next.to_text();
+        let text = list(&ListView { entries: vec![one, two], next: Some(next), unread: 2, too_large: vec![] }, PLAIN);
         assert_eq!(
             text,
-            "01010101  2024-05     failure  A very long…  boxed, reflected, reopened, 2 files\n\
-             01010101  2024-05     win      Tr [2Jick\n\
-             more: --after c\n\
-             2 entries still being read\n"
+            format!(
+                "01010101  2024-05     failure  A very long…  boxed, reflected, reopened, 2 files\n\
+                 01010101  2024-05     win      Tr [2Jick\n\
+                 more: --after {word}\n\
+                 2 entries still being read\n"
+            )
         );
     }
 
     #[test]
     fn nothing_is_said_kindly() {
         assert!(
-            list(&List { entries: vec![], next: None, unread: 0, too_large: vec![] }, PLAIN)
+            list(&ListView { entries: vec![], next: None, unread: 0, too_large: vec![] }, PLAIN)
                 .contains("Nothing here yet")
         );
     }
 
     #[test]
     fn hits_are_marked_by_code_points() {
-        let hit = Hit {
-            id: "ab".repeat(16),
+        let hit = HitView {
+            id: EntryId::from_bytes([0xab; 16]),
             title: "T".into(),
-            day: "2024".into(),
+            day: "2024".parse().unwrap(),
             field: "body".into(),
             excerpt: "é 漢字 word".into(),
-            ranges: vec![[2, 4], [5, 9]],
+            ranges: vec![TextRange { start: 2, end: 4 }, TextRange { start: 5, end: 9 }],
         };
-        let found = Search { query: "q".into(), total: 3, more: false, unread: 1, too_large: vec![], hits: vec![hit] };
+        let found = SearchView { total: 3, more: false, unread: 1, too_large: vec![], hits: vec![hit] };
+        let search =
+            |found: &SearchView, style| super::search(&Search { query: "q".into(), found: found.clone() }, style);
         let plain = search(&found, PLAIN);
         assert_eq!(plain, "abababab  2024        T\n  é 漢字 word\n1 of 3 entries; 1 entry still being read");
-        let bounded = search(&Search { more: true, ..found.clone() }, PLAIN);
+        let bounded = search(&SearchView { more: true, ..found.clone() }, PLAIN);
         assert!(bounded.ends_with("1 of at least 3 entries; 1 entry still being read"), "{bounded}");
-        let nothing =
-            Search { total: 0, more: true, unread: 0, too_large: vec![], hits: Vec::new(), query: "q".into() };
+        let nothing = SearchView { total: 0, more: true, unread: 0, too_large: vec![], hits: Vec::new() };
         assert!(search(&nothing, PLAIN).starts_with("Nothing found among the newest"));
         let coloured = search(&found, Style { colour: true, ..PLAIN });
         assert!(coloured.contains("\x1b[4m漢字\x1b[24m \x1b[4mword\x1b[24m"), "{coloured:?}");

@@ -132,8 +132,8 @@ pub(super) fn size(bytes: u64) -> String {
 }
 
 /// An id as short as a person may use it.
-pub(super) fn short(id: &str) -> &str {
-    id.get(..8).unwrap_or(id)
+pub(super) fn short(id: &(impl ToString + ?Sized)) -> String {
+    id.to_string().chars().take(8).collect()
 }
 
 #[cfg(test)]

@@ -15,9 +15,11 @@ use std::marker::PhantomData;
 use std::path::Path;
 
 use afterword_core::error::{Code, Error};
-use afterword_core::id::BlobId;
+use afterword_core::id::{AttachmentId, BlobId, EntryId, SealId};
+use afterword_core::journal::people::is_token;
 use afterword_core::journal::{
-    Attachment, Boxed, Closure, Entry, Experiment, Happened, Item, Link, PersonInText, Reflection, Section,
+    Attachment, Boxed, Closure, Entry, Experiment, Happened, Item, Kind, Link, MarkGroup, NextMove, PersonInText,
+    Reflection, Section,
 };
 use afterword_core::time::{Precision, Timestamp};
 use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
@@ -25,7 +27,6 @@ use serde::{Deserialize, Serialize};
 
 use super::slices::{Broken, Place, Slices};
 use super::{Bytes, Found, MAX_ATTACHMENT, Own, Problem, Sink};
-use crate::json::BY_HAND;
 use crate::output::io_error;
 
 /// The version of the export format that this program writes, and the newest that it reads.
@@ -42,6 +43,8 @@ const MAX_GROUPS: usize = 64;
 /// People and entries that could not be understood and are named one by one; what lies beyond is counted.
 const MAX_LISTED: usize = 1000;
 const TOO_MANY: &str = "it has too many parts of one kind";
+const WORD: &str = "a word in it is not in its vocabulary";
+const OTHER: &str = "a part of it is missing or of another kind";
 
 /// A person of the people document, as an export lists them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,99 +61,46 @@ pub struct ExportedPerson {
 /// The parts of an exported entry that are not derived from other parts.
 #[derive(Deserialize)]
 struct FileEntry<'b> {
-    id: String,
-    kind: String,
+    id: EntryId,
+    kind: Kind,
     #[serde(default)]
     title: String,
     #[serde(default)]
     first_telling: String,
-    happened: Option<FileHappened>,
+    happened: Option<Happened>,
     #[serde(default)]
-    sections: Parts<FileSection>,
+    sections: Parts<Section>,
     #[serde(default)]
-    items: Parts<FileItem>,
+    items: Parts<Item>,
     #[serde(default)]
-    reflections: Parts<FileReflection>,
+    reflections: Parts<Reflection>,
     #[serde(default, deserialize_with = "groups")]
     marks: BTreeMap<String, Parts<String>>,
     #[serde(default)]
-    people: Parts<FilePerson>,
+    people: Parts<PersonInText>,
     #[serde(default)]
-    links: Parts<FileLink>,
+    links: Parts<Link>,
     experiment: Option<Experiment>,
     #[serde(default)]
-    closures: Parts<FileClosure>,
+    closures: Parts<Closure>,
     #[serde(default, borrow)]
     attachments: Parts<FileAttachment<'b>>,
-    boxed_until: Option<String>,
+    boxed_until: Option<Boxed>,
     #[serde(default)]
     muted: bool,
     #[serde(default)]
     trashed: bool,
-    next_move: Option<String>,
+    next_move: Option<NextMove>,
     #[serde(default)]
-    seals: Parts<String>,
+    seals: Parts<SealId>,
     created_ms: i64,
     updated_ms: i64,
 }
 
-#[derive(Deserialize)]
-struct FileHappened {
-    date: Option<String>,
-    precision: Precision,
-}
-
-#[derive(Deserialize)]
-struct FileSection {
-    id: String,
-    prompt: String,
-    text: String,
-    order: String,
-}
-
-#[derive(Deserialize)]
-struct FileItem {
-    id: String,
-    kind: String,
-    text: String,
-    state: Option<String>,
-    day: Option<String>,
-    order: String,
-}
-
-#[derive(Deserialize)]
-struct FileReflection {
-    id: String,
-    day: String,
-    text: String,
-}
-
-#[derive(Deserialize)]
-struct FilePerson {
-    token: String,
-    role: Option<String>,
-    contact: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct FileLink {
-    entry: String,
-    kind: String,
-}
-
-#[derive(Deserialize)]
-struct FileClosure {
-    id: String,
-    day: String,
-    kind: String,
-    #[serde(default)]
-    note: String,
-    reopened: Option<String>,
-}
-
+/// A file with its bytes, which are borrowed: they are most of what is read.
 #[derive(Deserialize)]
 struct FileAttachment<'b> {
-    id: String,
+    id: AttachmentId,
     mime: String,
     bytes: u64,
     caption: Option<String>,
@@ -236,8 +186,8 @@ impl Reading<'_> {
                 (Some(br#""afterword_export""#), _) => self.version()?,
                 // The version stands first, so that nothing of a newer format is taken for something else.
                 (_, false) => return Err(Broken::Syntax.into()),
-                (Some(br#""people""#), _) => self.list(Kind::People)?,
-                (Some(br#""entries""#), _) => self.list(Kind::Entries)?,
+                (Some(br#""people""#), _) => self.list(List::People)?,
+                (Some(br#""entries""#), _) => self.list(List::Entries)?,
                 _ => self.json.skip()?,
             }
         }
@@ -264,7 +214,7 @@ impl Reading<'_> {
     }
 
     /// A list whose elements are taken one at a time. One that can't be understood is a problem, and the next comes.
-    fn list(&mut self, kind: Kind) -> Result<(), Ended> {
+    fn list(&mut self, kind: List) -> Result<(), Ended> {
         self.json.expect(b'[')?;
         let mut number = 0;
         while self.json.one_more(b']', number == 0)? {
@@ -307,12 +257,12 @@ impl Reading<'_> {
 
 /// What a list is of.
 #[derive(Clone, Copy)]
-enum Kind {
+enum List {
     People,
     Entries,
 }
 
-impl Kind {
+impl List {
     fn read(self, bytes: &[u8]) -> Result<Result<Found, &'static str>, Misread> {
         Ok(match self {
             Self::People => match understood::<ExportedPerson>(bytes)? {
@@ -344,15 +294,26 @@ struct Misread {
 
 /// A value read as what it should be, or why it is not; an error where it is no JSON at all.
 fn understood<'b, T: Deserialize<'b>>(bytes: &'b [u8]) -> Result<Result<T, &'static str>, Misread> {
-    const OTHER: &str = "a part of it is missing or of another kind";
     if !bytes.starts_with(b"{") {
         return Ok(Err(OTHER));
     }
     match serde_json::from_slice(bytes) {
         Ok(value) => Ok(Ok(value)),
-        Err(error) if error.is_data() && error.to_string().starts_with(TOO_MANY) => Ok(Err(TOO_MANY)),
-        Err(error) if error.is_data() => Ok(Err(OTHER)),
+        Err(error) if error.is_data() => Ok(Err(reason(&error))),
         Err(error) => Err(Misread { line: error.line(), column: error.column() }),
+    }
+}
+
+/// Why a value is not what it should be, without serde's words: they may quote the file.
+fn reason(error: &serde_json::Error) -> &'static str {
+    let said = error.to_string();
+    let of = |begins: &str| said.starts_with(begins);
+    match () {
+        () if of(TOO_MANY) => TOO_MANY,
+        () if of("expected ") && said.contains(" lower-case hexadecimal digits") => "an id in it is no id",
+        () if of("a day is written ") => "a day in it is no day",
+        () if of("unknown variant ") => WORD,
+        () => OTHER,
     }
 }
 
@@ -379,8 +340,8 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Parts<T> {
 }
 
 fn parts<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
-    struct List<T>(PhantomData<T>);
-    impl<'de, T: Deserialize<'de>> Visitor<'de> for List<T> {
+    struct Each<T>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Each<T> {
         type Value = Vec<T>;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -398,7 +359,7 @@ fn parts<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Res
             Ok(parts)
         }
     }
-    deserializer.deserialize_seq(List(PhantomData))
+    deserializer.deserialize_seq(Each(PhantomData))
 }
 
 /// The groups of marks: each once, and no more than a vocabulary may ever have.
@@ -425,108 +386,45 @@ fn groups<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String,
     deserializer.deserialize_map(Groups)
 }
 
-fn is_token(token: &str) -> bool {
-    token.len() == 10 && token.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'2'..=b'7'))
-}
-
 fn convert(file: FileEntry<'_>) -> Result<Own, &'static str> {
-    let id = parse(&file.id, "its id is no id")?;
-    let entry_id: afterword_core::id::EntryId = id;
-    if entry_id.is_singleton() {
+    if file.id.is_singleton() {
         return Err("its id is kept for the journal itself");
     }
-    let day = |text: &Option<String>| text.as_deref().map(|text| parse(text, "a day in it is no day")).transpose();
+    if !file.people.0.iter().all(|part| is_token(&part.token)) {
+        return Err("a person's token in it is no token");
+    }
     let mut bytes = BTreeMap::new();
     let mut attachments = Vec::new();
-    for a in file.attachments.0 {
-        let attachment_id = parse(&a.id, "an attachment's id is no id")?;
-        let data = match a.data {
-            None => Bytes::Missing,
-            Some(text) if text.len() as u64 > MAX_ATTACHMENT.div_ceil(3) * 4 => {
-                return Err("an attachment in it is larger than 512 MB");
-            }
-            Some(text) => {
-                let data = data_encoding::BASE64.decode(text.as_bytes());
-                let data = data.map_err(|_| "an attachment's bytes in it are damaged")?;
-                if data.len() as u64 != a.bytes {
-                    return Err("an attachment in it is not as long as it says");
-                }
-                Bytes::Here(data)
-            }
-        };
-        bytes.insert(attachment_id, data);
-        attachments.push(Attachment {
-            id: attachment_id,
-            // The journal that imports it gives the bytes a name of its own.
-            blob: BlobId::from_bytes([0; 32]),
-            mime: a.mime,
-            bytes: a.bytes,
-            caption: a.caption,
-            alt: a.alt,
-            credit: a.credit,
-            publishable: a.publishable,
-        });
+    for file in file.attachments.0 {
+        let (attachment, data) = attachment(file)?;
+        bytes.insert(attachment.id, data);
+        attachments.push(attachment);
     }
-    let happened = match &file.happened {
-        Some(happened) => Happened { date: day(&happened.date)?, precision: happened.precision },
-        None => Happened { date: None, precision: Precision::Unknown },
-    };
-    let word = "a word in it is not in its vocabulary";
-    let part = "a part's id in it is no id";
+    let mut marks = BTreeMap::new();
+    for (group, words) in file.marks.into_iter().filter(|(_, words)| !words.0.is_empty()) {
+        let group: MarkGroup = group.parse().map_err(|_| WORD)?;
+        marks.insert(group, words.0.into_iter().collect());
+    }
     let entry = Entry {
-        id: entry_id,
-        kind: parse(&file.kind, word)?,
+        id: file.id,
+        kind: file.kind,
         title: file.title,
         first_telling: file.first_telling,
-        happened,
-        sections: all(file.sections.0, |s| {
-            Ok(Section { id: parse(&s.id, part)?, prompt: s.prompt, order: s.order, text: s.text })
-        })?,
-        items: all(file.items.0, |i| {
-            Ok(Item {
-                id: parse(&i.id, part)?,
-                kind: parse(&i.kind, word)?,
-                state: i.state.as_deref().map(|state| parse(state, word)).transpose()?,
-                day: day(&i.day)?,
-                text: i.text,
-                order: i.order,
-            })
-        })?,
-        reflections: all(file.reflections.0, |r| {
-            Ok(Reflection { id: parse(&r.id, part)?, day: parse(&r.day, "a day in it is no day")?, text: r.text })
-        })?,
-        marks: all(file.marks.into_iter().filter(|(_, words)| !words.0.is_empty()).collect(), |(group, words)| {
-            Ok((parse(&group, word)?, words.0.into_iter().collect()))
-        })?
-        .into_iter()
-        .collect(),
-        people: all(file.people.0, |p| {
-            if !is_token(&p.token) {
-                return Err("a person's token in it is no token");
-            }
-            Ok(PersonInText { token: p.token, role: p.role, contact: p.contact })
-        })?,
-        links: all(file.links.0, |l| Ok(Link { entry: parse(&l.entry, part)?, kind: parse(&l.kind, word)? }))?,
+        happened: file.happened.unwrap_or(Happened { date: None, precision: Precision::Unknown }),
+        sections: file.sections.0,
+        items: file.items.0,
+        reflections: file.reflections.0,
+        marks,
+        people: file.people.0,
+        links: file.links.0,
         experiment: file.experiment,
-        closures: all(file.closures.0, |c| {
-            Ok(Closure {
-                id: parse(&c.id, part)?,
-                day: parse(&c.day, "a day in it is no day")?,
-                kind: parse(&c.kind, word)?,
-                reopened: day(&c.reopened)?,
-                note: c.note,
-            })
-        })?,
+        closures: file.closures.0,
         attachments,
-        boxed_until: match file.boxed_until.as_deref() {
-            None => None,
-            Some(BY_HAND) => Some(Boxed::ByHand),
-            Some(text) => Some(Boxed::Until(parse(text, "a day in it is no day")?)),
-        },
+        boxed_until: file.boxed_until,
         muted: file.muted,
         trashed: file.trashed,
-        next_move: file.next_move.as_deref().map(|next| parse(next, word)).transpose()?,
-        seals: file.seals.0.iter().map(|seal| parse(seal, part)).collect::<Result<_, _>>()?,
+        next_move: file.next_move,
+        seals: file.seals.0.into_iter().collect(),
         created_at: Timestamp(file.created_ms),
         updated_at: Timestamp(file.updated_ms),
         heads: Vec::new(),
@@ -534,10 +432,31 @@ fn convert(file: FileEntry<'_>) -> Result<Own, &'static str> {
     Ok(Own { entry, bytes })
 }
 
-fn parse<T: std::str::FromStr>(text: &str, reason: &'static str) -> Result<T, &'static str> {
-    text.parse().map_err(|_| reason)
-}
-
-fn all<A, B>(list: Vec<A>, convert: impl FnMut(A) -> Result<B, &'static str>) -> Result<Vec<B>, &'static str> {
-    list.into_iter().map(convert).collect()
+fn attachment(file: FileAttachment<'_>) -> Result<(Attachment, Bytes), &'static str> {
+    let data = match file.data {
+        None => Bytes::Missing,
+        Some(text) if text.len() as u64 > MAX_ATTACHMENT.div_ceil(3) * 4 => {
+            return Err("an attachment in it is larger than 512 MB");
+        }
+        Some(text) => {
+            let data = data_encoding::BASE64.decode(text.as_bytes());
+            let data = data.map_err(|_| "an attachment's bytes in it are damaged")?;
+            if data.len() as u64 != file.bytes {
+                return Err("an attachment in it is not as long as it says");
+            }
+            Bytes::Here(data)
+        }
+    };
+    let attachment = Attachment {
+        id: file.id,
+        // The journal that imports it gives the bytes a name of its own.
+        blob: BlobId::from_bytes([0; 32]),
+        mime: file.mime,
+        bytes: file.bytes,
+        caption: file.caption,
+        alt: file.alt,
+        credit: file.credit,
+        publishable: file.publishable,
+    };
+    Ok((attachment, data))
 }

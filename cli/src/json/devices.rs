@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use afterword_core::journal::view::EntryView;
 use serde::Serialize;
 
 use super::Problem;
@@ -175,7 +176,7 @@ pub struct Demo {
     /// The peers of its last sync.
     pub peers: Vec<Peer>,
     /// The entry that both edited.
-    pub entry: super::Entry,
+    pub entry: EntryView,
 }
 
 /// One line of `pair`.

@@ -1,364 +1,15 @@
-//! Shapes about entries: `list`, `show`, `search`, `history`, `import`, `export`.
+//! Shapes about entries. `list`, `show`, `search` and `history` are core's views; here stands what wraps them, and what
+//! other commands print: `import`, `export`.
 
-use std::collections::BTreeMap;
-
-use afterword_core::id::{AttachmentId, ChangeHash};
-use afterword_core::journal::{self, Audience, Boxed, Experiment, InnerState, MarkGroup};
-use afterword_core::time::{Day, Precision, Timestamp};
+use afterword_core::engine::SearchView;
+use afterword_core::journal::view::EntryView;
 use serde::Serialize;
 
-/// Who stands behind a token, and how text reads with names in it.
-pub trait Names {
-    /// Text as a person reads and edits it: tokens as `@Name`.
-    fn shown(&self, text: &str) -> String;
-    /// The name behind a token, where it is known.
-    fn name(&self, token: &str) -> Option<String>;
-}
-
-/// What `list` and `show` both say of an entry. (`attachments` is a number in one and the files in the other.)
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Head {
-    /// The entry.
-    pub id: String,
-    /// Its kind.
-    pub kind: &'static str,
-    /// Its title.
-    pub title: String,
-    /// The day it is filed under.
-    pub day: String,
-    /// When it was begun.
-    pub created_at: String,
-    /// When it was last changed.
-    pub updated_at: String,
-    /// Where its writer stands with it.
-    pub states: Vec<&'static str>,
-    /// Who can read it.
-    pub audience: Audience,
-    /// How many words it has.
-    pub words: u64,
-    /// Announced by another device and not here yet.
-    pub arriving: bool,
-}
-
-/// One row of `list`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Row {
-    /// What `show` says too.
-    #[serde(flatten)]
-    pub head: Head,
-    /// How many attachments.
-    pub attachments: u64,
-}
-
-/// `list`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct List {
-    /// Newest first.
-    pub entries: Vec<Row>,
-    /// Where the next page begins.
-    pub next: Option<String>,
-    /// Entries that wait to be derived and may be missing or stale here.
-    pub unread: u64,
-    /// Ids of entries that are too large to be opened on this device.
-    pub too_large: Vec<String>,
-}
-
-/// When it happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Happened {
-    /// The day, month or year.
-    pub date: Option<String>,
-    /// How exactly it is known.
-    pub precision: Precision,
-}
-
-/// Prose under a prompt.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Section {
-    /// Its id.
-    pub id: String,
-    /// The prompt; empty for the main section.
-    pub prompt: String,
-    /// Its text.
-    pub text: String,
-}
-
-/// A list line.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Item {
-    /// Its id.
-    pub id: String,
-    /// Its kind.
-    pub kind: &'static str,
-    /// Its text.
-    pub text: String,
-    /// Where it stands.
-    pub state: Option<&'static str>,
-    /// A day that belongs to it.
-    pub day: Option<String>,
-}
-
-/// A dated reflection.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Reflection {
-    /// Its id.
-    pub id: String,
-    /// The day of reflecting.
-    pub day: String,
-    /// Its text.
-    pub text: String,
-}
-
-/// A person in the entry.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Person {
-    /// The token that stands in the text.
-    pub token: String,
-    /// The name, where it is known.
-    pub name: Option<String>,
-    /// Their part in it.
-    pub role: Option<String>,
-    /// Whether to reach them.
-    pub contact: Option<String>,
-}
-
-/// A tie to another entry.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Link {
-    /// The other entry.
-    pub entry: String,
-    /// How they belong together.
-    pub kind: &'static str,
-}
-
-/// A closing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Closure {
-    /// Its id.
-    pub id: String,
-    /// The day of closing.
-    pub day: String,
-    /// How.
-    pub kind: &'static str,
-    /// The writer's note.
-    pub note: String,
-    /// The day it was reopened.
-    pub reopened: Option<String>,
-}
-
-/// A file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Attachment {
-    /// Its id.
-    pub id: String,
-    /// Media type.
-    pub mime: String,
-    /// Length.
-    pub bytes: u64,
-    /// Caption.
-    pub caption: Option<String>,
-    /// What the picture shows.
-    pub alt: Option<String>,
-    /// Whose it is.
-    pub credit: Option<String>,
-    /// Whether it may be part of a cut.
-    pub publishable: bool,
-    /// Whether its bytes are on this device.
-    pub here: bool,
-}
-
-/// A published post of the entry. There are none until there is publishing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Post {
-    /// The post.
-    pub post: String,
-    /// Its address.
-    pub url: Option<String>,
-    /// Where it stands.
-    pub state: String,
-}
-
-/// An entry in full: a row's keys and everything else.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Entry {
-    /// What `list` says too.
-    #[serde(flatten)]
-    pub head: Head,
-    /// The main section's text.
-    pub body: String,
-    /// How it was first told.
-    pub first_telling: String,
-    /// When it happened.
-    pub happened: Happened,
-    /// Prose, in order.
-    pub sections: Vec<Section>,
-    /// List lines, in order.
-    pub items: Vec<Item>,
-    /// Reflections, oldest first.
-    pub reflections: Vec<Reflection>,
-    /// Every group with its words, the empty ones too.
-    pub marks: BTreeMap<&'static str, Vec<String>>,
-    /// People.
-    pub people: Vec<Person>,
-    /// Ties.
-    pub links: Vec<Link>,
-    /// The experiment.
-    pub experiment: Option<Experiment>,
-    /// Closures, oldest first.
-    pub closures: Vec<Closure>,
-    /// Files.
-    pub attachments: Vec<Attachment>,
-    /// A day, or `by_hand`.
-    pub boxed_until: Option<String>,
-    /// Never shown unasked.
-    pub muted: bool,
-    /// Put away.
-    pub trashed: bool,
-    /// What comes next.
-    pub next_move: Option<&'static str>,
-    /// Whether it may never be published.
-    pub sealed: bool,
-    /// Its posts.
-    pub posts: Vec<Post>,
-    /// Its heads: the base of the next edit.
-    pub heads: Vec<String>,
-}
-
 /// `show`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Show {
     /// The entry.
-    pub entry: Entry,
-}
-
-/// A state's one spelling.
-pub fn state_word(state: InnerState) -> &'static str {
-    match state {
-        InnerState::Boxed => "boxed",
-        InnerState::Raw => "raw",
-        InnerState::Reflected => "reflected",
-        InnerState::LivingWithIt => "living_with_it",
-        InnerState::Closed => "closed",
-        InnerState::Reopened => "reopened",
-    }
-}
-
-/// The word of `boxed_until` for an entry that stays in its box until somebody takes it out.
-pub const BY_HAND: &str = "by_hand";
-
-impl Entry {
-    /// An entry as `show` gives it: texts with names, states as of `today`, and which attachments `here` says are here.
-    pub fn new(entry: &journal::Entry, names: &dyn Names, today: Day, here: &dyn Fn(&AttachmentId) -> bool) -> Self {
-        let shown = |text: &str| names.shown(text);
-        Self {
-            head: Head {
-                id: entry.id.to_string(),
-                kind: entry.kind.as_str(),
-                title: shown(&entry.title),
-                day: entry.day().to_string(),
-                created_at: entry.created_at.to_rfc3339(),
-                updated_at: entry.updated_at.to_rfc3339(),
-                states: entry.states(today).into_iter().map(state_word).collect(),
-                audience: Audience::Private,
-                words: entry.words() as u64,
-                arriving: false,
-            },
-            body: shown(entry.body()),
-            first_telling: shown(&entry.first_telling),
-            happened: Happened { date: entry.happened.date.map(text), precision: entry.happened.precision },
-            sections: entry
-                .sections
-                .iter()
-                .map(|s| Section { id: text(s.id), prompt: s.prompt.clone(), text: shown(&s.text) })
-                .collect(),
-            items: entry
-                .items
-                .iter()
-                .map(|i| Item {
-                    id: text(i.id),
-                    kind: i.kind.as_str(),
-                    text: shown(&i.text),
-                    state: i.state.map(|state| state.as_str()),
-                    day: i.day.map(text),
-                })
-                .collect(),
-            reflections: entry
-                .reflections
-                .iter()
-                .map(|r| Reflection { id: text(r.id), day: text(r.day), text: shown(&r.text) })
-                .collect(),
-            marks: MarkGroup::ALL
-                .iter()
-                .map(|group| {
-                    (group.as_str(), entry.marks.get(group).into_iter().flatten().cloned().collect::<Vec<_>>())
-                })
-                .collect(),
-            people: entry
-                .people
-                .iter()
-                .map(|p| Person {
-                    token: p.token.clone(),
-                    name: names.name(&p.token),
-                    role: p.role.clone(),
-                    contact: p.contact.clone(),
-                })
-                .collect(),
-            links: entry.links.iter().map(|l| Link { entry: text(l.entry), kind: l.kind.as_str() }).collect(),
-            experiment: entry.experiment.clone(),
-            closures: entry
-                .closures
-                .iter()
-                .map(|c| Closure {
-                    id: text(c.id),
-                    day: text(c.day),
-                    kind: c.kind.as_str(),
-                    note: shown(&c.note),
-                    reopened: c.reopened.map(text),
-                })
-                .collect(),
-            attachments: entry
-                .attachments
-                .iter()
-                .map(|a| Attachment {
-                    id: text(a.id),
-                    mime: a.mime.clone(),
-                    bytes: a.bytes,
-                    caption: a.caption.clone(),
-                    alt: a.alt.clone(),
-                    credit: a.credit.clone(),
-                    publishable: a.publishable,
-                    here: here(&a.id),
-                })
-                .collect(),
-            boxed_until: entry.boxed_until.map(|boxed| match boxed {
-                Boxed::ByHand => BY_HAND.to_owned(),
-                Boxed::Until(day) => day.to_string(),
-            }),
-            muted: entry.muted,
-            trashed: entry.trashed,
-            next_move: entry.next_move.map(|next| next.as_str()),
-            sealed: !entry.seals.is_empty(),
-            posts: Vec::new(),
-            heads: strings(&entry.heads),
-        }
-    }
-}
-
-/// One hit of `search`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Hit {
-    /// The entry.
-    pub id: String,
-    /// Its title.
-    pub title: String,
-    /// The day it is filed under.
-    pub day: String,
-    /// Where in the entry: title, body, section, item, reflection, closure.
-    pub field: String,
-    /// Text around the hit.
-    pub excerpt: String,
-    /// What matched in the excerpt, in Unicode code points.
-    pub ranges: Vec<[usize; 2]>,
+    pub entry: EntryView,
 }
 
 /// `search`.
@@ -366,43 +17,9 @@ pub struct Hit {
 pub struct Search {
     /// What was asked.
     pub query: String,
-    /// How many entries match, as far as was looked.
-    pub total: u64,
-    /// Whether there may be more than that.
-    pub more: bool,
-    /// Entries not yet indexed.
-    pub unread: u64,
-    /// Ids of entries that are too large to be opened on this device.
-    pub too_large: Vec<String>,
-    /// The best of them.
-    pub hits: Vec<Hit>,
-}
-
-/// One earlier reading.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Reading {
-    /// What `restore --at` takes.
-    pub heads: Vec<String>,
-    /// When it was written.
-    pub at: String,
-    /// On which device, where that is known.
-    pub device: Option<String>,
-    /// What changed then.
-    pub fields: Vec<String>,
-}
-
-impl Reading {
-    /// A reading at these heads.
-    pub fn new(heads: &[ChangeHash], at: Timestamp, device: Option<String>, fields: Vec<String>) -> Self {
-        Self { heads: strings(heads), at: at.to_rfc3339(), device, fields }
-    }
-}
-
-/// `history`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct History {
-    /// Newest first.
-    pub readings: Vec<Reading>,
+    /// What was found.
+    #[serde(flatten)]
+    pub found: SearchView,
 }
 
 /// Something an import did not understand or could not take.
@@ -452,20 +69,21 @@ pub struct Exported {
     pub bytes: u64,
 }
 
-fn text(value: impl std::fmt::Display) -> String {
-    value.to_string()
-}
-
-fn strings(ids: &[impl std::fmt::Display]) -> Vec<String> {
-    ids.iter().map(text).collect()
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
 
-    use afterword_core::id::{BlobId, ClosureId, EntryId, ItemId, ReflectionId, SealId, SectionId};
-    use afterword_core::journal::{ClosureKind, ItemKind, ItemState, Kind, LinkKind, NextMove};
+    use afterword_core::engine::ListView;
+    use afterword_core::id::{
+        AttachmentId, BlobId, ChangeHash, ClosureId, DeviceId, EntryId, ItemId, ReflectionId, SealId, SectionId,
+    };
+    use afterword_core::journal;
+    use afterword_core::journal::people::{People, Person};
+    use afterword_core::journal::view::{HistoryView, HitView, ReadingView, RowView, TextRange};
+    use afterword_core::journal::{
+        Boxed, ClosureKind, Experiment, ItemKind, ItemState, Kind, LinkKind, MarkGroup, NextMove,
+    };
+    use afterword_core::time::{Precision, Timestamp};
     use serde_json::{Value, json, to_value};
 
     use super::super::tests::assert_shape;
@@ -475,26 +93,18 @@ pub(crate) mod tests {
         "audience":"private|persons|public|withdrawn","words","attachments","arriving":false}"#;
     // CLI.md's `show`, with `list`'s keys where it says that they are.
     const SHOW: &str = r#"{"entry":{"id","kind","title","day","created_at","updated_at","states","audience","words",
-        "arriving","body","first_telling","happened":{"date","precision"},"sections":[{"id","prompt","text"}],
-        "items":[{"id","kind","text","state","day"}],"reflections":[{"id","day","text"}],
+        "arriving","body","first_telling","happened":{"date","precision"},"sections":[{"id","prompt","text","order"}],
+        "items":[{"id","kind","text","state","day","order"}],"reflections":[{"id","day","text"}],
         "marks":{"areas":[],"nature":[],"feelings":[],"factors":[],"measured_against":[],"tags":[]},
         "people":[{"token","name","role","contact"}],"links":[{"entry","kind"}],"experiment":null,
         "closures":[{"id","day","kind","note","reopened"}],
         "attachments":[{"id","mime","bytes","caption","alt","credit","publishable","here":true}],
-        "boxed_until","muted","trashed","next_move","sealed":false,"posts","heads":["…"]}}"#;
+        "boxed_until","muted","trashed","next_move","sealed":false,"seals":["…"],"posts","heads":["…"],"unreadable"}}"#;
 
-    /// Names as tests know them: one person.
-    #[derive(Debug)]
-    pub(crate) struct Bo;
-
-    impl Names for Bo {
-        fn shown(&self, text: &str) -> String {
-            text.replace("{{p:aaaaaaaaaa}}", "@Bo")
-        }
-
-        fn name(&self, token: &str) -> Option<String> {
-            (token == "aaaaaaaaaa").then(|| "Bo".to_owned())
-        }
+    /// People as tests know them: one.
+    pub(crate) fn bo() -> People {
+        let aliases = BTreeSet::from(["Robert".to_owned()]);
+        [Person { token: "aaaaaaaaaa".into(), name: "Bo".into(), aliases }].into_iter().collect()
     }
 
     /// An entry with something in every field.
@@ -568,16 +178,34 @@ pub(crate) mod tests {
         }
     }
 
+    /// What `show` says of an entry on a day in 2024.
+    pub(crate) fn view(entry: &journal::Entry, here: bool) -> EntryView {
+        let here: Vec<_> = entry.attachments.iter().map(|file| file.blob).filter(|_| here).collect();
+        EntryView::new(entry, &bo(), "2024-10-01".parse().unwrap(), &here)
+    }
+
+    /// What `list` says of the same.
+    pub(crate) fn row(entry: &journal::Entry) -> RowView {
+        RowView {
+            attachments: entry.attachments.len() as u64,
+            ..afterword_core::store::derived::ListRow::of(entry).view(&bo(), "2024-10-01".parse().unwrap())
+        }
+    }
+
     fn show(entry: &journal::Entry) -> Show {
-        Show { entry: Entry::new(entry, &Bo, "2024-10-01".parse().unwrap(), &|_| true) }
+        Show { entry: view(entry, true) }
     }
 
     #[test]
     fn show_has_the_contracts_keys_and_list_is_part_of_it() {
         let mut entry = show(&full_entry());
-        let row = Row { head: entry.entry.head.clone(), attachments: 1 };
+        let row = row(&full_entry());
         assert_shape(ROW, &row);
-        let list = List { entries: vec![row], next: None, unread: 0, too_large: vec![] };
+        let (row_json, entry_json) = (to_value(&row).unwrap(), to_value(&entry.entry).unwrap());
+        for (key, value) in row_json.as_object().unwrap().iter().filter(|(key, _)| *key != "attachments") {
+            assert_eq!(&entry_json[key], value, "{key}");
+        }
+        let list = ListView { entries: vec![row], next: None, unread: 0, too_large: vec![] };
         assert_shape(&format!(r#"{{"entries":[{ROW}],"next":null,"unread":0,"too_large":[]}}"#), &list);
         entry.entry.experiment = None;
         assert_shape(SHOW, &entry);
@@ -636,22 +264,31 @@ pub(crate) mod tests {
 
     #[test]
     fn the_rest_of_the_entry_shapes() {
-        let hit = Hit {
-            id: String::new(),
+        let hit = HitView {
+            id: EntryId::from_bytes([1; 16]),
             title: String::new(),
-            day: String::new(),
+            day: "2024".parse().unwrap(),
             field: "body".into(),
             excerpt: String::new(),
-            ranges: vec![[0, 4]],
+            ranges: vec![TextRange { start: 0, end: 4 }],
         };
+        let found = SearchView { total: 1, more: false, unread: 0, too_large: vec![], hits: vec![hit] };
+        let search = Search { query: "q".into(), found };
         assert_shape(
             r#"{"query","total","more":false,"unread":0,"too_large":[],"hits":[{"id","title","day","field","excerpt","ranges":[[0,4]]}]}"#,
-            &Search { query: "q".into(), total: 1, more: false, unread: 0, too_large: vec![], hits: vec![hit] },
+            &search,
         );
-        let reading = Reading::new(&[ChangeHash::from_bytes([1; 32])], Timestamp(0), None, vec!["body".into()]);
+        assert_eq!(to_value(&search).unwrap()["hits"][0]["ranges"], json!([[0, 4]]));
+        let reading = ReadingView {
+            heads: vec![ChangeHash::from_bytes([1; 32])],
+            at: Timestamp(0),
+            device: DeviceId::from_bytes([2; 32]),
+            name: None,
+            fields: vec!["body".into()],
+        };
         assert_shape(
-            r#"{"readings":[{"heads":["…"],"at","device","fields":["…"]}]}"#,
-            &History { readings: vec![reading] },
+            r#"{"readings":[{"heads":["…"],"at","device","name","fields":["…"]}]}"#,
+            &HistoryView { readings: vec![reading] },
         );
         assert_shape(
             r#"{"created","unchanged","attachments","problems":[{"path","reason"}],"taken":[{"path","bytes"}]}"#,

@@ -62,6 +62,7 @@ mod tests {
     use crate::id::EntryId;
     use crate::journal::edit::{Edit, TextField};
     use crate::journal::people::Person;
+    use crate::journal::view::RowView;
     use crate::journal::{Kind, NewEntry};
     use crate::log::Operation;
     use crate::store::derived::{self, Cursor, Filter, ListRow};
@@ -98,9 +99,9 @@ mod tests {
 
     /// Titles in the order of the list; `>` before those that are arriving.
     fn titles(engine: &Engine, filter: &Filter, limit: usize, after: Option<&Cursor>) -> (Vec<String>, Option<Cursor>) {
-        let page = engine.list(filter, limit, after).unwrap().page;
-        let mark = |row: &ListRow| if page.arriving.contains(&row.id) { ">" } else { "" };
-        (page.rows.iter().map(|row| format!("{}{}", mark(row), row.title)).collect(), page.next)
+        let page = engine.list(filter, limit, after).unwrap();
+        let mark = |row: &RowView| if row.arriving { ">" } else { "" };
+        (page.entries.iter().map(|row| format!("{}{}", mark(row), row.title)).collect(), page.next)
     }
 
     fn all(engine: &Engine) -> Vec<String> {

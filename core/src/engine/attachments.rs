@@ -91,7 +91,7 @@ impl Engine {
 
     /// Writes an attachment's bytes, checked, to `writer`. Answers how many.
     pub fn extract(&self, id: EntryId, attachment: AttachmentId, writer: &mut dyn Write) -> Result<u64> {
-        let shown = self.show(id)?;
+        let shown = self.stored_entry(id)?;
         let attachment = find(&shown.entry.attachments, attachment)?;
         let held = self.shared.store.read(|tx| tx.blob(id, attachment.blob))?.filter(|blob| blob.here);
         let Some(held) = held else {
@@ -107,7 +107,7 @@ impl Engine {
 
     /// The attachment of an entry whose id begins with `prefix`.
     pub fn resolve_attachment(&self, id: EntryId, prefix: &str) -> Result<AttachmentId> {
-        let shown = self.show(id)?;
+        let shown = self.stored_entry(id)?;
         by_prefix(shown.entry.attachments.iter().map(|one| one.id), ToString::to_string, prefix, "attachment")
     }
 }
@@ -166,8 +166,8 @@ mod tests {
         let refused = ends(2_100).unwrap_err();
         assert_eq!((refused.code, refused.about), (Code::Invalid, "file"));
         assert_eq!(engine.heads(before.id).unwrap(), before.heads);
-        assert!(!engine.show(before.id).unwrap().entry.trashed);
+        assert!(!engine.stored_entry(before.id).unwrap().entry.trashed);
         ends(1_000).unwrap();
-        assert!(engine.show(before.id).unwrap().entry.trashed);
+        assert!(engine.stored_entry(before.id).unwrap().entry.trashed);
     }
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use super::deriving::derive_soon;
 use super::shared::lock;
 use super::write::{Edited, Files, is_base};
-use super::{Engine, Shown};
+use super::{Engine, StoredEntry};
 use crate::error::{Code, Error, Result};
 use crate::id::{ChangeHash, EntryId};
 use crate::journal::diff::splices;
@@ -99,7 +99,7 @@ fn closed() -> Error {
 impl Engine {
     /// Begins to edit an entry: what was typed and never became a change is there again.
     pub fn editor(self: &Arc<Self>, id: EntryId) -> Result<Arc<EntryEditor>> {
-        let shown = self.show(id)?;
+        let shown = self.stored_entry(id)?;
         let drafts = self.shared.store.read_sql(|tx| tx.drafts(id))?;
         let mut desk = Desk::default();
         for draft in drafts {
@@ -142,13 +142,13 @@ impl EntryEditor {
 
     /// Every text of the entry that can be written, drafts in the place of what is saved.
     pub fn texts(&self) -> Result<Vec<EditorText>> {
-        let shown = self.engine.show(self.id)?;
+        let shown = self.engine.stored_entry(self.id)?;
         let desk = lock(&self.desk);
         let fields = fields(&shown);
         Ok(fields.into_iter().map(|field| self.text_of(&desk, &shown, field)).collect())
     }
 
-    fn text_of(&self, desk: &Desk, shown: &Shown, field: TextField) -> EditorText {
+    fn text_of(&self, desk: &Desk, shown: &StoredEntry, field: TextField) -> EditorText {
         match desk.typed.get(&field) {
             Some(Typed { draft, .. }) => {
                 EditorText { field, heads: draft.base.clone(), text: draft.text.clone(), is_draft: true }
@@ -259,7 +259,7 @@ impl EntryEditor {
             typed.or(desk.saved.get(&field).map(|saved| &saved.window)).map(|window| window.text.clone())
         };
         self.save()?;
-        let shown = self.engine.show(self.id)?;
+        let shown = self.engine.stored_entry(self.id)?;
         let text = self.text_of(&lock(&self.desk), &shown, field);
         let before = before.unwrap_or_else(|| text.text.clone());
         let cursor = moved(&before, &text.text, cursor);
@@ -335,7 +335,7 @@ fn attend(editor: &Weak<EntryEditor>) {
 }
 
 /// The texts that an entry has, as they are shown.
-fn fields(shown: &Shown) -> Vec<TextField> {
+fn fields(shown: &StoredEntry) -> Vec<TextField> {
     let entry = &shown.entry;
     let sections = entry.sections.iter().filter(|section| !section.prompt.is_empty());
     let mut fields = vec![TextField::Title, TextField::Body];

@@ -1,12 +1,16 @@
 //! One entry as it reads now, and what a writer begins one with.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::words::{ClosureKind, ItemKind, ItemState, Kind, LinkKind, MarkGroup, NextMove};
+use super::words::{ClosureKind, InnerState, ItemKind, ItemState, Kind, LinkKind, MarkGroup, NextMove};
 use crate::id::{AttachmentId, BlobId, ChangeHash, ClosureId, EntryId, ItemId, ReflectionId, SealId, SectionId};
-use crate::time::{Day, Precision, Timestamp};
+use crate::time::{Day, ParseDayError, Precision, Timestamp};
 
 /// The main section, the entry's body: the same id in every entry, so that two devices never make two (trap f).
 pub const MAIN_SECTION: SectionId = SectionId::from_bytes([0; 16]);
@@ -21,7 +25,7 @@ pub struct Happened {
 }
 
 /// Prose under a prompt.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Section {
     /// Its id.
     pub id: SectionId,
@@ -34,7 +38,7 @@ pub struct Section {
 }
 
 /// A short list line.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Item {
     /// Its id.
     pub id: ItemId,
@@ -51,7 +55,7 @@ pub struct Item {
 }
 
 /// A dated reflection: appended, never overwritten.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reflection {
     /// Its id.
     pub id: ReflectionId,
@@ -62,7 +66,7 @@ pub struct Reflection {
 }
 
 /// A dated, reversible act of closing.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Closure {
     /// Its id.
     pub id: ClosureId,
@@ -71,6 +75,7 @@ pub struct Closure {
     /// How.
     pub kind: ClosureKind,
     /// The writer's note.
+    #[serde(default)]
     pub note: String,
     /// The day it was reopened, if it was; the closure stays.
     pub reopened: Option<Day>,
@@ -98,7 +103,7 @@ pub struct Attachment {
 }
 
 /// A tie to another entry.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Link {
     /// The other entry.
     pub entry: EntryId,
@@ -107,7 +112,7 @@ pub struct Link {
 }
 
 /// A person's part in this entry. The name is in the people document.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PersonInText {
     /// Ten lower-case base32 characters.
     pub token: String,
@@ -132,38 +137,6 @@ pub struct Experiment {
     pub fear_after: Option<i64>,
     /// Again?
     pub again: Option<bool>,
-}
-
-/// Where the writer stands with an entry. Derived, reversible, several at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum InnerState {
-    /// Put away until a day or by hand.
-    Boxed,
-    /// Nothing was added to the telling yet.
-    Raw,
-    /// Has a reflection.
-    Reflected,
-    /// Closed as something one lives with.
-    LivingWithIt,
-    /// Closed.
-    Closed,
-    /// Was closed, and is open again.
-    Reopened,
-}
-
-/// Who can read an entry. Widening is always its own act; until there is publishing, everything is private.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Audience {
-    /// Only the writer.
-    Private,
-    /// Named persons.
-    Persons,
-    /// Anyone.
-    Public,
-    /// No longer anyone.
-    Withdrawn,
 }
 
 /// One entry as it reads at [`Entry::heads`]. Retired parts are left out.
@@ -215,13 +188,75 @@ pub struct Entry {
     pub heads: Vec<ChangeHash>,
 }
 
-/// How long an entry stays in its box.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// How long an entry stays in its box. In JSON `by_hand` or the day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Boxed {
     /// Until the writer opens it.
     ByHand,
     /// Until this day.
     Until(Day),
+}
+
+impl Boxed {
+    const BY_HAND: &str = "by_hand";
+
+    /// Whether the box is still closed on the day `today`.
+    pub fn is_closed(self, today: Day) -> bool {
+        match self {
+            Self::ByHand => true,
+            Self::Until(day) => today < day.first(),
+        }
+    }
+}
+
+impl fmt::Display for Boxed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ByHand => f.write_str(Self::BY_HAND),
+            Self::Until(day) => day.fmt(f),
+        }
+    }
+}
+
+impl FromStr for Boxed {
+    type Err = ParseDayError;
+
+    fn from_str(text: &str) -> Result<Self, ParseDayError> {
+        if text == Self::BY_HAND { Ok(Self::ByHand) } else { text.parse().map(Self::Until) }
+    }
+}
+
+/// A box where it is not text.
+#[derive(Serialize, Deserialize)]
+enum BoxedBytes {
+    ByHand,
+    Until(Day),
+}
+
+impl Serialize for Boxed {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            return serializer.collect_str(self);
+        }
+        match *self {
+            Self::ByHand => BoxedBytes::ByHand,
+            Self::Until(day) => BoxedBytes::Until(day),
+        }
+        .serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Boxed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if deserializer.is_human_readable() {
+            let text = Cow::<'de, str>::deserialize(deserializer)?;
+            return text.parse().map_err(D::Error::custom);
+        }
+        Ok(match BoxedBytes::deserialize(deserializer)? {
+            BoxedBytes::ByHand => Self::ByHand,
+            BoxedBytes::Until(day) => Self::Until(day),
+        })
+    }
 }
 
 /// What an entry begins with. Everything may be empty.
@@ -258,14 +293,8 @@ impl Entry {
     /// Where the writer stands with it, on the day `today`.
     pub fn states(&self, today: Day) -> BTreeSet<InnerState> {
         let mut states = BTreeSet::new();
-        match self.boxed_until {
-            Some(Boxed::ByHand) => {
-                states.insert(InnerState::Boxed);
-            }
-            Some(Boxed::Until(day)) if today < day.first() => {
-                states.insert(InnerState::Boxed);
-            }
-            _ => {}
+        if self.boxed_until.is_some_and(|boxed| boxed.is_closed(today)) {
+            states.insert(InnerState::Boxed);
         }
         match self.closures.last() {
             Some(Closure { reopened: Some(_), .. }) => {

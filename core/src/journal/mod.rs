@@ -8,10 +8,14 @@ pub mod edit;
 mod entry;
 pub mod people;
 pub mod templates;
+pub mod view;
 mod words;
 
 pub use entry::{
-    Attachment, Audience, Boxed, Closure, Entry, Experiment, Happened, InnerState, Item, Link, MAIN_SECTION, NewEntry,
-    PersonInText, Reflection, Section,
+    Attachment, Boxed, Closure, Entry, Experiment, Happened, Item, Link, MAIN_SECTION, NewEntry, PersonInText,
+    Reflection, Section,
 };
-pub use words::{ClosureKind, ItemKind, ItemState, Kind, LinkKind, MarkGroup, NextMove, WordError};
+pub use words::{
+    Audience, ClosureKind, InnerState, ItemKind, ItemState, Kind, LinkKind, MarkGroup, NextMove, VOCABULARIES,
+    Vocabulary, WordError,
+};

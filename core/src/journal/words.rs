@@ -23,12 +23,32 @@ impl From<WordError> for Error {
     }
 }
 
+/// A vocabulary as what writes it down elsewhere needs it: the kits' Kotlin and Swift are made of this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Vocabulary {
+    /// What it is called in every language.
+    pub name: &'static str,
+    /// What it is of, in a sentence.
+    pub doc: &'static str,
+    /// Its words in order: each one's name, and what it means.
+    pub words: &'static [(&'static str, &'static str)],
+}
+
 macro_rules! vocabulary {
-    ($($(#[$doc:meta])* $name:ident($of:literal) { $($(#[$vdoc:meta])* $variant:ident = $word:literal,)* })*) => {$(
-        $(#[$doc])*
+    ($(#[doc = $doc:literal] $name:ident($of:literal) {
+        $(#[doc = $vdoc:literal] $variant:ident = $word:literal,)*
+    })*) => {
+        /// Every vocabulary.
+        pub const VOCABULARIES: &[Vocabulary] = &[$(Vocabulary {
+            name: stringify!($name),
+            doc: $doc,
+            words: &[$((stringify!($variant), $vdoc),)*],
+        },)*];
+    $(
+        #[doc = $doc]
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(rename_all = "snake_case")]
-        pub enum $name { $($(#[$vdoc])* $variant,)* }
+        pub enum $name { $(#[doc = $vdoc] $variant,)* }
 
         impl $name {
             /// Every word, in the order people see them.
@@ -58,104 +78,155 @@ macro_rules! vocabulary {
     )*};
 }
 
-vocabulary! {
-    /// What an entry is about.
-    Kind("kind") {
-        /// Something went wrong.
-        Failure = "failure",
-        /// Something or someone is gone. No causes are asked for.
-        Loss = "loss",
-        /// One empty page, no prompts.
-        Vent = "vent",
-        /// A small failure on purpose.
-        Experiment = "experiment",
-        /// Something went right; evidence for a bad hour.
-        Win = "win",
-        /// Anything else.
-        Note = "note",
-    }
-    /// What a list item says.
-    ItemKind("item kind") {
-        /// Mine to own.
-        Mine = "mine",
-        /// Not mine to own.
-        NotMine = "not_mine",
-        /// Learned.
-        Lesson = "lesson",
-        /// To carry forward.
-        CarryForward = "carry_forward",
-        /// To do.
-        Action = "action",
-        /// To put right, for someone.
-        Repair = "repair",
-        /// The mess: money, messages, apologies.
-        Aftermath = "aftermath",
-        /// Proof of the opposite.
-        Evidence = "evidence",
-        /// Not understood yet; may stay so.
-        OpenQuestion = "open_question",
-        /// Wanted.
-        Want = "want",
-    }
-    /// Where an item stands. Absent means that nobody said.
-    ItemState("item state") {
-        /// Not done.
-        Open = "open",
-        /// Done.
-        Done = "done",
-        /// Decided against.
-        Dropped = "dropped",
-    }
-    /// A group of marks.
-    MarkGroup("group of marks") {
-        /// Areas of life.
-        Areas = "areas",
-        /// What it was by nature.
-        Nature = "nature",
-        /// Feelings, in the writer's own words.
-        Feelings = "feelings",
-        /// Factors at work.
-        Factors = "factors",
-        /// What one measured oneself against.
-        MeasuredAgainst = "measured_against",
-        /// Anything else.
-        Tags = "tags",
-    }
-    /// How an entry was closed.
-    ClosureKind("closure kind") {
-        /// By writing.
-        Wrote = "wrote",
-        /// By talking.
-        Talked = "talked",
-        /// By putting it right.
-        Repaired = "repaired",
-        /// By letting go.
-        LetGo = "let_go",
-        /// None was needed.
-        NoneNeeded = "none_needed",
-        /// Not closed: lived with.
-        LivingWithIt = "living_with_it",
-    }
-    /// How two entries belong together.
-    LinkKind("link kind") {
-        /// The same thing again.
-        Repeats = "repeats",
-        /// Picks up where the other ended.
-        Continues = "continues",
-        /// Sparked by the other.
-        Inspired = "inspired",
-        /// Evidence for or against the other.
-        Evidence = "evidence",
-    }
-    /// What comes next.
-    NextMove("next move") {
-        /// Over it.
-        Climb = "climb",
-        /// Past it.
-        Around = "around",
-        /// Not now.
-        Rest = "rest",
-        /// Nothing.
-        None = "none",
+/// Hands every vocabulary to a macro: here they are defined once, and whoever needs them in another form asks for them.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! vocabularies {
+    ($then:ident) => {
+        $then! {
+            /// What an entry is about.
+            Kind("kind") {
+                /// Something went wrong.
+                Failure = "failure",
+                /// Something or someone is gone. No causes are asked for.
+                Loss = "loss",
+                /// One empty page, no prompts.
+                Vent = "vent",
+                /// A small failure on purpose.
+                Experiment = "experiment",
+                /// Something went right; evidence for a bad hour.
+                Win = "win",
+                /// Anything else.
+                Note = "note",
+            }
+            /// What a list item says.
+            ItemKind("item kind") {
+                /// Mine to own.
+                Mine = "mine",
+                /// Not mine to own.
+                NotMine = "not_mine",
+                /// Learned.
+                Lesson = "lesson",
+                /// To carry forward.
+                CarryForward = "carry_forward",
+                /// To do.
+                Action = "action",
+                /// To put right, for someone.
+                Repair = "repair",
+                /// The mess: money, messages, apologies.
+                Aftermath = "aftermath",
+                /// Proof of the opposite.
+                Evidence = "evidence",
+                /// Not understood yet; may stay so.
+                OpenQuestion = "open_question",
+                /// Wanted.
+                Want = "want",
+            }
+            /// Where an item stands. Absent means that nobody said.
+            ItemState("item state") {
+                /// Not done.
+                Open = "open",
+                /// Done.
+                Done = "done",
+                /// Decided against.
+                Dropped = "dropped",
+            }
+            /// A group of marks.
+            MarkGroup("group of marks") {
+                /// Areas of life.
+                Areas = "areas",
+                /// What it was by nature.
+                Nature = "nature",
+                /// Feelings, in the writer's own words.
+                Feelings = "feelings",
+                /// Factors at work.
+                Factors = "factors",
+                /// What one measured oneself against.
+                MeasuredAgainst = "measured_against",
+                /// Anything else.
+                Tags = "tags",
+            }
+            /// How an entry was closed.
+            ClosureKind("closure kind") {
+                /// By writing.
+                Wrote = "wrote",
+                /// By talking.
+                Talked = "talked",
+                /// By putting it right.
+                Repaired = "repaired",
+                /// By letting go.
+                LetGo = "let_go",
+                /// None was needed.
+                NoneNeeded = "none_needed",
+                /// Not closed: lived with.
+                LivingWithIt = "living_with_it",
+            }
+            /// How two entries belong together.
+            LinkKind("link kind") {
+                /// The same thing again.
+                Repeats = "repeats",
+                /// Picks up where the other ended.
+                Continues = "continues",
+                /// Sparked by the other.
+                Inspired = "inspired",
+                /// Evidence for or against the other.
+                Evidence = "evidence",
+            }
+            /// What comes next.
+            NextMove("next move") {
+                /// Over it.
+                Climb = "climb",
+                /// Past it.
+                Around = "around",
+                /// Not now.
+                Rest = "rest",
+                /// Nothing.
+                None = "none",
+            }
+            /// Where the writer stands with an entry. Derived, reversible, several at once.
+            InnerState("state") {
+                /// Put away until a day or by hand.
+                Boxed = "boxed",
+                /// Nothing was added to the telling yet.
+                Raw = "raw",
+                /// Has a reflection.
+                Reflected = "reflected",
+                /// Closed as something one lives with.
+                LivingWithIt = "living_with_it",
+                /// Closed.
+                Closed = "closed",
+                /// Was closed, and is open again.
+                Reopened = "reopened",
+            }
+            /// Who can read an entry. Widening is always its own act; until there is publishing, everything is private.
+            Audience("audience") {
+                /// Only the writer.
+                Private = "private",
+                /// Named persons.
+                Persons = "persons",
+                /// Anyone.
+                Public = "public",
+                /// No longer anyone.
+                Withdrawn = "withdrawn",
+            }
+        }
+    };
+}
+
+vocabularies!(vocabulary);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_is_spelt_in_one_way() {
+        assert_eq!(
+            serde_json::to_value(Kind::ALL).unwrap(),
+            serde_json::json!(Kind::ALL.iter().map(|w| w.as_str()).collect::<Vec<_>>())
+        );
+        for state in InnerState::ALL {
+            assert_eq!(serde_json::to_value(state).unwrap(), state.as_str());
+        }
     }
 }

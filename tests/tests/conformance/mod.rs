@@ -5,6 +5,8 @@
 mod across;
 mod life;
 mod meeting;
+mod reading;
+mod vocabulary;
 mod writing;
 
 use std::collections::BTreeMap;

@@ -80,11 +80,11 @@ fn a_live_edit_costs_its_change_its_signature_and_little_else() {
         let mut took = Vec::new();
         for number in 0..EDITS {
             let begun = Instant::now();
-            let now = host.show(entry).unwrap().entry;
-            let text = format!("{}{SENTENCE}", now.body());
+            let now = host.show(entry).unwrap();
+            let text = format!("{}{SENTENCE}", now.body);
             let edit = Edit::SetText { field: TextField::Body, base: now.heads, text: text.clone() };
             host.edit(entry, &[edit]).unwrap();
-            while guest.show(entry).unwrap().entry.body() != text {
+            while guest.show(entry).unwrap().body != text {
                 assert!(begun.elapsed() < SOON, "edit {number} never came");
                 std::thread::sleep(Duration::from_micros(200));
             }

@@ -90,7 +90,7 @@ fn file() -> NewFile {
 fn attached(engine: &Engine) -> (EntryId, AttachmentId, BlobId, String) {
     let id = engine.create_entry(new_entry()).unwrap().id;
     let (attachment, _) = engine.attach(id, &mut b"named".as_slice(), file()).unwrap();
-    let blob = engine.show(id).unwrap().entry.attachments[0].blob;
+    let blob = engine.stored_entry(id).unwrap().entry.attachments[0].blob;
     (id, attachment, blob, HEXLOWER.encode(&file_name(id, &blob)))
 }
 
@@ -138,7 +138,7 @@ fn bytes_that_were_swept_before_their_commit_are_not_named() {
     let edits = [Edit::Attach(file().attachment(&blob))];
     let named = engine.write(id, |write| write.edit(&edits, Files { brings: vec![blob.clone()], ends: Vec::new() }));
     assert!(named.is_err());
-    let shown = engine.show(id).unwrap();
+    let shown = engine.stored_entry(id).unwrap();
     assert_eq!((shown.entry.attachments.len(), shown.here[0].1), (1, true));
 }
 
@@ -146,7 +146,7 @@ fn bytes_that_were_swept_before_their_commit_are_not_named() {
 fn an_import_that_fails_leaves_no_bytes() {
     let (journal, engine) = Journal::made();
     let (id, .., named) = attached(&engine);
-    let own = engine.show(id).unwrap().entry;
+    let own = engine.stored_entry(id).unwrap().entry;
     let attachment = |length: usize| ImportedAttachment { file: file(), bytes: vec![7; length] };
     let imported = |word: &str, second: usize| ImportedEntry {
         key: [1; 32],
@@ -183,7 +183,7 @@ fn an_import_that_fails_leaves_no_bytes() {
     engine.import_entry(imported("tag", 100)).unwrap();
     assert_eq!(journal.files().len(), 5);
     for id in engine.entry_ids().unwrap() {
-        assert!(engine.show(id).unwrap().here.iter().all(|(_, here)| *here));
+        assert!(engine.stored_entry(id).unwrap().here.iter().all(|(_, here)| *here));
     }
 }
 

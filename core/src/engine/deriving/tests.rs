@@ -55,7 +55,7 @@ fn derived_ones(engine: &Engine, all: usize) -> Vec<usize> {
 }
 
 fn found(engine: &Engine, n: usize) -> Vec<EntryId> {
-    engine.search(&format!("day{n}"), 9).unwrap().found.hits.into_iter().map(|hit| hit.entry).collect()
+    engine.search(&format!("day{n}"), 9).unwrap().hits.into_iter().map(|hit| hit.id).collect()
 }
 
 fn until_derived(engine: &Engine, entry: EntryId) {
@@ -74,7 +74,7 @@ fn who_looks_at_an_entry_waits_for_no_writer() {
     // As long as another process writes.
     let shown = other.shared.store.write_sql(|_| {
         let begun = Instant::now();
-        Ok((engine.show(id(1)).unwrap().entry.body().to_owned(), begun.elapsed()))
+        Ok((engine.stored_entry(id(1)).unwrap().entry.body().to_owned(), begun.elapsed()))
     });
     let (shown, took) = shown.unwrap();
     assert_eq!(shown, body(1));
@@ -82,7 +82,7 @@ fn who_looks_at_an_entry_waits_for_no_writer() {
     until_derived(&engine, id(1));
     assert_eq!(derived_ones(&engine, 2), [1]);
     // A program that ends derives what it showed.
-    engine.show(id(0)).unwrap();
+    engine.stored_entry(id(0)).unwrap();
     engine.close().unwrap();
     assert_eq!(derived_ones(&other, 2), [0, 1]);
 }
@@ -93,7 +93,7 @@ fn no_budget_leaves_everything_and_whoever_opens_next_finishes_it() {
     bring(&engine, 0..60);
     let none = engine.derive(Duration::ZERO, |_, _| panic!("nothing was derived")).unwrap();
     assert_eq!((none.documents, none.left, none.transactions), (0, 60, 0));
-    assert_eq!(derived_ones(&engine, 60), []);
+    assert_eq!(derived_ones(&engine, 60), [0usize; 0]);
     // Dropped as a process is that was killed: nothing is closed.
     let next = again(&engine, 2);
     drop(engine);
@@ -112,8 +112,8 @@ fn nothing_of_what_a_sync_brings_is_opened_as_a_document() {
     let (_folder, engine) = made();
     bring(&engine, 0..30);
     let before = engine.documents_opened();
-    // Shown before anything is derived: it is the first to be, and nothing else is because of it.
-    assert_eq!(engine.show(id(3)).unwrap().entry.body(), body(3));
+    // StoredEntry before anything is derived: it is the first to be, and nothing else is because of it.
+    assert_eq!(engine.stored_entry(id(3)).unwrap().entry.body(), body(3));
     until_derived(&engine, id(3));
     assert_eq!(derived_ones(&engine, 30), [3]);
     let done = engine.derive(LONG, |_, _| {}).unwrap();
@@ -141,7 +141,7 @@ fn what_was_saved_is_found_at_once_and_derived_by_itself_a_moment_later() {
     };
     let first = write("heron");
     assert_eq!(engine.row(first).unwrap().unwrap().title, "Saved", "its list row is part of the save");
-    assert_eq!(engine.search("heron", 9).unwrap().found.hits[0].entry, first);
+    assert_eq!(engine.search("heron", 9).unwrap().hits[0].id, first);
     // Nobody asks for it: it is derived all the same.
     let second = write("kestrel");
     until_derived(&engine, second);
@@ -152,7 +152,7 @@ fn what_was_saved_is_found_at_once_and_derived_by_itself_a_moment_later() {
     engine.close().unwrap();
     let next = Engine::open_with_key(home, &key, environment(5), None).unwrap();
     assert_eq!(next.shared.store.stale_count().unwrap(), 0);
-    assert_eq!(next.search("egret", 9).unwrap().found.hits[0].entry, third);
+    assert_eq!(next.search("egret", 9).unwrap().hits[0].id, third);
 }
 
 /// A thread that outlived the engine read the store while the program's libraries ended: now and then a write that was
@@ -221,7 +221,7 @@ fn an_entry_that_was_edited_meanwhile_is_not_overwritten_with_what_it_was() {
     edit("Sunshine");
     assert!(!put(&old) || engine.row(id(0)).unwrap().unwrap().title == "Sunshine");
     assert_eq!(engine.row(id(0)).unwrap().unwrap().title, "Sunshine");
-    assert_eq!(engine.search("sunshine", 9).unwrap().found.total, 1);
+    assert_eq!(engine.search("sunshine", 9).unwrap().total, 1);
 
     // The same where the edit came with a sync, and is itself still to be derived.
     store.drop_derived().unwrap();
@@ -231,8 +231,8 @@ fn an_entry_that_was_edited_meanwhile_is_not_overwritten_with_what_it_was() {
     assert_eq!(engine.row(id(0)).unwrap(), None);
     assert!(put(&prepare()));
     assert_eq!(engine.row(id(0)).unwrap().unwrap().title, "Moonshine");
-    assert_eq!(engine.search("sunshine", 9).unwrap().found.total, 0);
-    assert_eq!(engine.search("moonshine", 9).unwrap().found.total, 1);
+    assert_eq!(engine.search("sunshine", 9).unwrap().total, 0);
+    assert_eq!(engine.search("moonshine", 9).unwrap().total, 1);
 }
 
 /// Another title for entry 0, from another device.
@@ -285,8 +285,8 @@ fn a_name_that_changed_meanwhile_is_not_indexed_as_it_was() {
     });
     assert!(!put.unwrap(), "it would hold a name that nobody has");
     engine.derive(LONG, |_, _| {}).unwrap();
-    assert_eq!(engine.search("tamar", 9).unwrap().found.total, 1);
-    assert_eq!(engine.search("rosa", 9).unwrap().found.total, 0);
+    assert_eq!(engine.search("tamar", 9).unwrap().total, 1);
+    assert_eq!(engine.search("rosa", 9).unwrap().total, 0);
 }
 
 #[test]

@@ -202,13 +202,13 @@ fn wait_for_what_never_comes(engine: &Engine) {
 /// Everything that a person sees of a journal, and its digest.
 fn seen(engine: &Engine) -> Result<Vec<String>> {
     let list = engine.list(&Filter::default(), 100, None)?;
-    let mut all = vec![format!("{:?}", list.page.rows)];
+    let mut all = vec![format!("{:?}", list.entries)];
     for word in ["esther", "rain0", "told", "wr", "hail2", "\"nobody said\""] {
-        all.push(format!("{word}: {:?}", engine.search(word, 50)?.found.hits));
+        all.push(format!("{word}: {:?}", engine.search(word, 50)?.hits));
     }
     all.push(format!("{:?}", engine.people()?));
     for id in engine.entry_ids()? {
-        all.push(format!("{id} {:?}", engine.show(id)));
+        all.push(format!("{id} {:?}", engine.stored_entry(id)));
     }
     let digest = engine.shared.store.read(|tx| rules::summary(tx))?.digest;
     all.push(format!("{digest:?}"));

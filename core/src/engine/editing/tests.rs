@@ -26,7 +26,7 @@ fn changes(engine: &Engine, id: EntryId) -> usize {
 /// Another device's edit, as a sync brings it.
 fn elsewhere(engine: &Engine, id: EntryId, seed: u64, edit: impl FnOnce(&str) -> String) {
     let other = again(engine, seed);
-    let text = edit(other.show(id).unwrap().entry.body());
+    let text = edit(other.stored_entry(id).unwrap().entry.body());
     set_text(&other, id, TextField::Body, &text).unwrap();
 }
 
@@ -74,7 +74,7 @@ fn a_draft_outlives_its_program() {
     let found = next.editor(id).unwrap();
     assert_eq!((body(&found).text.as_str(), body(&found).is_draft), ("It rained.", true));
     found.close().unwrap();
-    assert_eq!(next.show(id).unwrap().entry.body(), "It rained.");
+    assert_eq!(next.stored_entry(id).unwrap().entry.body(), "It rained.");
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn what_comes_meanwhile_is_merged_and_the_cursor_stays_behind_its_letters() {
     assert_eq!((again.cursor, again.changed), (23, true), "the window still says what was typed");
     editor.type_text(TextField::Body, &text.heads, "zero one two three four five").unwrap();
     editor.close().unwrap();
-    assert_eq!(engine.show(id).unwrap().entry.body(), "zero one two three four five");
+    assert_eq!(engine.stored_entry(id).unwrap().entry.body(), "zero one two three four five");
 }
 
 /// A window that has not heard of a save types on as it stands: nothing comes twice, nothing of the sync is lost.
@@ -108,11 +108,11 @@ fn who_types_on_an_older_base_writes_nothing_twice() {
         elsewhere(&engine, id, 2 + round as u64, |body| format!("{round} {body}"));
         editor.save().unwrap().unwrap();
     }
-    assert_eq!(engine.show(id).unwrap().entry.body(), "2 1 0 one two three four");
+    assert_eq!(engine.stored_entry(id).unwrap().entry.body(), "2 1 0 one two three four");
     editor.type_text(TextField::Body, &heads, "one three four!").unwrap();
     assert_eq!(body(&editor).text, "2 1 0 one three four!");
     editor.close().unwrap();
-    assert_eq!(engine.show(id).unwrap().entry.body(), "2 1 0 one three four!");
+    assert_eq!(engine.stored_entry(id).unwrap().entry.body(), "2 1 0 one three four!");
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn names_are_typed_as_names() {
     assert_eq!(text.text, "With @Ruth");
     editor.type_text(TextField::Body, &text.heads, "With @Ruth and @Nobody").unwrap();
     editor.save().unwrap();
-    assert_eq!(engine.show(id).unwrap().entry.body(), "With {{p:aaaaaaaaaa}} and @Nobody");
+    assert_eq!(engine.stored_entry(id).unwrap().entry.body(), "With {{p:aaaaaaaaaa}} and @Nobody");
     assert_eq!(body(&editor).text, "With @Ruth and @Nobody");
 }
 
@@ -187,9 +187,9 @@ fn the_thread_waits_for_what_is_due_and_ends_with_it() {
         assert_eq!(desk.due(), Some(began + DURABLE));
     }
     until("the thread stays", || !lock(&editor.desk).has_thread);
-    assert_eq!(engine.show(editor.id()).unwrap().entry.body(), "It rained");
+    assert_eq!(engine.stored_entry(editor.id()).unwrap().entry.body(), "It rained");
     editor.type_text(TextField::Body, &editor.texts().unwrap()[1].heads, "It rained again").unwrap();
-    until("nobody saved it", || engine.show(editor.id()).unwrap().entry.body() == "It rained again");
+    until("nobody saved it", || engine.stored_entry(editor.id()).unwrap().entry.body() == "It rained again");
 }
 
 /// A draft is listed and searched like the entry, by this program and the next, and `doctor` expects it so.
@@ -200,8 +200,8 @@ fn a_draft_is_listed_and_found() {
     let id = entry(&engine, "It rained");
     let editor = engine.editor(id).unwrap();
     let heads = body(&editor).heads;
-    let found = |word: &str| engine.search(word, 10).unwrap().found.hits.len();
-    let title = || engine.list(&Filter::default(), 10, None).unwrap().page.rows[0].title.clone();
+    let found = |word: &str| engine.search(word, 10).unwrap().hits.len();
+    let title = || engine.list(&Filter::default(), 10, None).unwrap().entries[0].title.clone();
     editor.type_text(TextField::Title, &heads, "Thunder").unwrap();
     editor.type_text(TextField::Body, &heads, "It rained, and a window broke").unwrap();
     editor.keep().unwrap();

@@ -27,7 +27,7 @@ fn what_is_captured_is_sealed_and_taken_in_once() {
     }
     let taken = engine.take_in_inbox().unwrap();
     assert_eq!((taken.entries.len(), taken.unreadable, files().len()), (2, 0, 0));
-    let bodies: Vec<_> = taken.entries.iter().map(|id| engine.show(*id).unwrap().entry).collect();
+    let bodies: Vec<_> = taken.entries.iter().map(|id| engine.stored_entry(*id).unwrap().entry).collect();
     assert!(bodies.iter().all(|entry| entry.body() == said("").body));
     assert_eq!(bodies.iter().map(|entry| entry.attachments.len()).sum::<usize>(), 1);
     // A crash between taking in and removing leaves the files.

@@ -51,7 +51,7 @@ fn made() -> (tempfile::TempDir, Arc<Vault>, Arc<Keeper>) {
 }
 
 fn listed(keeper: &Keeper) -> usize {
-    keeper.with(|engine| engine.list(&Filter::default(), 50, None)).unwrap().page.rows.len()
+    keeper.with(|engine| engine.list(&Filter::default(), 50, None)).unwrap().entries.len()
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn pausing_keeps_what_was_typed_and_closes_every_file() {
         keeper.resume().unwrap();
     }
     editor.close().unwrap();
-    assert_eq!(keeper.with(|engine| engine.show(id)).unwrap().entry.body(), "It rained all day");
+    assert_eq!(keeper.with(|engine| engine.stored_entry(id)).unwrap().entry.body(), "It rained all day");
     for _ in 0..2 {
         keeper.shutdown().unwrap();
     }

@@ -55,7 +55,7 @@ fn die_over(engine: &Engine, id: EntryId) -> u64 {
 
 fn listed(engine: &Engine) -> (Vec<EntryId>, Vec<EntryId>, u64) {
     let listed = engine.list(&Filter::default(), 10, None).unwrap();
-    (listed.page.rows.iter().map(|row| row.id).collect(), listed.too_large, listed.unread)
+    (listed.entries.iter().map(|row| row.id).collect(), listed.too_large, listed.unread)
 }
 
 #[test]
@@ -68,12 +68,12 @@ fn an_entry_over_which_the_process_ended_twice_is_left_out_and_named_and_all_els
     assert_eq!(die_over(&engine, id), 1);
     assert_eq!(listed(&engine), (vec![other], vec![id], 0));
     let found = engine.search("rained", 10).unwrap();
-    assert_eq!((found.found.hits.len(), found.too_large, found.unread), (1, vec![id], 0));
+    assert_eq!((found.hits.len(), found.too_large, found.unread), (1, vec![id], 0));
     let another = engine.create_entry(note("more", "It stopped.")).unwrap().id;
     assert!(listed(&engine).0.contains(&another));
-    assert_eq!(engine.search("stopped", 10).unwrap().found.hits.len(), 1);
+    assert_eq!(engine.search("stopped", 10).unwrap().hits.len(), 1);
     for refused in [
-        engine.show(id).unwrap_err(),
+        engine.stored_entry(id).unwrap_err(),
         engine.history(id).unwrap_err(),
         engine.edit(id, &[Edit::SetTrashed(true)]).unwrap_err(),
     ] {
@@ -85,7 +85,7 @@ fn an_entry_over_which_the_process_ended_twice_is_left_out_and_named_and_all_els
     engine.rebuild(|_, _| {}).unwrap();
     let (rows, too_large, unread) = listed(&engine);
     assert_eq!((rows.len(), too_large, unread), (3, vec![], 0));
-    assert_eq!(engine.show(id).unwrap().entry.title.len(), 2 * LARGE as usize + "swollen".len());
+    assert_eq!(engine.stored_entry(id).unwrap().entry.title.len(), 2 * LARGE as usize + "swollen".len());
     assert_eq!(engine.shared.store.read_sql(|tx| tx.never_opened(PROGRAM, 1)).unwrap(), [], "every note is gone");
 }
 

@@ -19,7 +19,7 @@ fn append(engine: &Engine, id: EntryId, more: &str) {
 }
 
 fn body(engine: &Engine, id: EntryId) -> String {
-    engine.show(id).unwrap().entry.body().to_owned()
+    engine.stored_entry(id).unwrap().entry.body().to_owned()
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn person(token: &str, name: &str) -> Person {
 }
 
 fn body(engine: &Engine, id: EntryId) -> String {
-    engine.show(id).unwrap().entry.body().to_owned()
+    engine.stored_entry(id).unwrap().entry.body().to_owned()
 }
 
 fn set_body(base: &[ChangeHash], text: &str) -> Edit {
@@ -45,7 +45,7 @@ fn a_write_returns_the_ids_of_what_it_made() {
         Edit::Seal,
     ];
     let edited = engine.edit(created.id, &edits).unwrap();
-    let entry = engine.show(created.id).unwrap().entry;
+    let entry = engine.stored_entry(created.id).unwrap().entry;
     assert_eq!(edited.heads, entry.heads);
     let [main, why, three, four] = &entry.sections[..] else { panic!("{:?}", entry.sections) };
     assert_eq!((main.id, three.text.as_str(), four.text.as_str()), (MAIN_SECTION, "three", "four"));
@@ -62,7 +62,7 @@ fn a_write_returns_the_ids_of_what_it_made() {
     ];
     assert_eq!(edited.parts, made);
     let edited = engine.edit(created.id, &[Edit::Seal, Edit::Unseal(Vec::new())]).unwrap();
-    assert_eq!((edited.parts.len(), engine.show(created.id).unwrap().entry.seals.len()), (1, 0));
+    assert_eq!((edited.parts.len(), engine.stored_entry(created.id).unwrap().entry.seals.len()), (1, 0));
 }
 
 #[test]

@@ -19,6 +19,7 @@ use super::list::ListRow;
 use crate::error::Result;
 use crate::id::EntryId;
 use crate::journal::InnerState;
+use crate::journal::view::{HitView, Names, TextRange};
 use crate::store::sqlite::search::{self, Candidate};
 use crate::store::sqlite::{Projection, SqliteTx};
 use crate::store::words::{Matcher, Query, excerpt};
@@ -46,6 +47,20 @@ pub struct Hit {
     pub excerpt: String,
     /// Where in the excerpt the words stand, in code points.
     pub ranges: Vec<(usize, usize)>,
+}
+
+impl Hit {
+    /// Returns the hit as it is shown to whom `names` is for. The excerpt has names in it already.
+    pub fn view(self, names: &dyn Names) -> HitView {
+        HitView {
+            id: self.entry,
+            title: names.text(&self.title),
+            day: self.day,
+            field: self.field,
+            excerpt: self.excerpt,
+            ranges: self.ranges.into_iter().map(|(start, end)| TextRange { start, end }).collect(),
+        }
+    }
 }
 
 /// What a search found.

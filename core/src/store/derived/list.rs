@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::documents::sql;
 use crate::error::{Advice, Code, Error, Result};
 use crate::id::EntryId;
-use crate::journal::{Boxed, Entry, InnerState, Kind};
+use crate::journal::view::{Names, RowView};
+use crate::journal::{Audience, Boxed, Entry, InnerState, Kind};
 use crate::store::sqlite::SqliteTx;
 use crate::time::{Day, Timestamp};
 
@@ -79,13 +80,26 @@ impl ListRow {
     }
 
     /// Where the writer stands with it on the day `today`.
-    pub fn states_on(&self, today: Day) -> Vec<InnerState> {
-        let boxed = match self.boxed {
-            Some(Boxed::ByHand) => true,
-            Some(Boxed::Until(day)) => today < day.first(),
-            None => false,
-        };
+    pub fn states_on(&self, today: Day) -> BTreeSet<InnerState> {
+        let boxed = self.boxed.is_some_and(|boxed| boxed.is_closed(today));
         boxed.then_some(InnerState::Boxed).into_iter().chain(self.states.iter().copied()).collect()
+    }
+
+    /// Returns the row as it is shown on the day `today` to whom `names` is for.
+    pub fn view(&self, names: &dyn Names, today: Day) -> RowView {
+        RowView {
+            id: self.id,
+            kind: self.kind,
+            title: names.text(&self.title),
+            day: self.day,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+            states: self.states_on(today),
+            audience: Audience::Private,
+            words: self.words,
+            attachments: self.attachments,
+            arriving: false,
+        }
     }
 }
 
@@ -98,26 +112,26 @@ pub struct Filter {
     pub to: Option<Day>,
     /// Of this kind.
     pub kind: Option<Kind>,
-    /// In this state, on the day given.
-    pub state: Option<(InnerState, Day)>,
+    /// In this state, today.
+    pub state: Option<InnerState>,
     /// Those put away, and no others.
     pub trashed: bool,
 }
 
 impl Filter {
     /// Whether it takes this row: what [`list_query`] asks of the table, and the state.
-    fn takes(&self, row: &ListRow) -> bool {
+    fn takes(&self, row: &ListRow, today: Day) -> bool {
         let day = row.day.first();
         row.trashed == self.trashed
             && self.from.is_none_or(|from| day >= from.first())
             && self.to.is_none_or(|to| day <= to.last())
             && self.kind.is_none_or(|kind| row.kind == kind)
-            && self.takes_state(row)
+            && self.takes_state(row, today)
     }
 
     /// Whether it takes this row for its state, which has no column: a box opens on a day, and nothing is written then.
-    fn takes_state(&self, row: &ListRow) -> bool {
-        self.state.is_none_or(|(state, today)| row.states_on(today).contains(&state))
+    fn takes_state(&self, row: &ListRow, today: Day) -> bool {
+        self.state.is_none_or(|state| row.states_on(today).contains(&state))
     }
 }
 
@@ -130,7 +144,8 @@ pub struct Cursor {
 }
 
 impl Cursor {
-    fn of(row: &ListRow) -> Self {
+    /// Returns the place behind this row.
+    pub fn of(row: &ListRow) -> Self {
         Self { day: row.day.first().to_string(), created: row.created_at.0, entry: row.id }
     }
 
@@ -188,15 +203,16 @@ pub(crate) fn list_query(filter: &Filter, after: Option<&Cursor>) -> (String, Ve
     (query, values)
 }
 
-/// One page of entries, newest first. Opens no document, whatever the journal's size.
-pub fn list(tx: &mut SqliteTx<'_>, filter: &Filter, limit: usize, after: Option<&Cursor>) -> Result<Page> {
+/// Returns one page of entries as they are on the day `today`, newest first. Opens no document, whatever the journal's
+/// size.
+pub fn list(tx: &mut SqliteTx<'_>, filter: &Filter, today: Day, limit: usize, after: Option<&Cursor>) -> Result<Page> {
     let (query, values) = list_query(filter, after);
     let mut statement = tx.conn()?.prepare_cached(&query).map_err(sql)?;
     let mut found = statement.query(params_from_iter(values)).map_err(sql)?;
     let (mut rows, mut more) = (Vec::new(), false);
     while let Some(found) = found.next().map_err(sql)? {
         let row = decode(found.get_ref(0).and_then(|value| Ok(value.as_blob()?)).map_err(sql)?)?;
-        if !filter.takes_state(&row) {
+        if !filter.takes_state(&row, today) {
             continue;
         }
         if rows.len() == limit {
@@ -213,13 +229,14 @@ pub fn list(tx: &mut SqliteTx<'_>, filter: &Filter, limit: usize, after: Option<
 pub fn list_arriving(
     tx: &mut SqliteTx<'_>,
     filter: &Filter,
+    today: Day,
     limit: usize,
     after: Option<&Cursor>,
     live: bool,
 ) -> Result<Page> {
-    let mut page = list(tx, filter, limit, after)?;
+    let mut page = list(tx, filter, today, limit, after)?;
     let mut announced = tx.arriving_rows(live)?;
-    announced.retain(|row| filter.takes(row) && after.is_none_or(|after| Cursor::of(row) < *after));
+    announced.retain(|row| filter.takes(row, today) && after.is_none_or(|after| Cursor::of(row) < *after));
     if announced.is_empty() {
         return Ok(page);
     }

@@ -9,6 +9,7 @@ use super::tx::{SqliteTx, db};
 use crate::error::{Error, Result};
 use crate::id::{DeviceId, EntryId};
 use crate::store::derived::{self, ListRow};
+use crate::time::Day;
 
 /// Held: some of the entry's changes are here, whether or not they can be read yet.
 const HELD: &str = "EXISTS (SELECT 1 FROM documents d WHERE d.entry = a.entry AND length(d.heads) > 0)";
@@ -16,7 +17,8 @@ const DERIVED: &str = "EXISTS (SELECT 1 FROM entries e WHERE e.entry = a.entry)"
 
 impl SqliteTx<'_> {
     pub(super) fn newest_rows(&mut self, limit: usize) -> Result<Vec<ListRow>> {
-        let page = derived::list(self, &derived::Filter::default(), limit, None)?;
+        // No state is asked for, so the day is of no interest.
+        let page = derived::list(self, &derived::Filter::default(), Day::new(1970, 1, 1), limit, None)?;
         let people = derived::people(self)?;
         Ok(page.rows.into_iter().map(|row| ListRow { title: people.shown(&row.title), ..row }).collect())
     }

@@ -68,3 +68,13 @@ public enum Edit: Hashable, Sendable {
     /// Lifts these seals; all, where none are named.
     case unseal([SealId])
 }
+
+/// What of an attachment is said in words.
+public enum AttachmentField: String, Codable, CaseIterable, Sendable {
+    /// The writer's caption.
+    case caption
+    /// What the picture shows.
+    case alt
+    /// Whose it is.
+    case credit
+}

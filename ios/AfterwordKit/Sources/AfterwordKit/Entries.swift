@@ -86,7 +86,7 @@ public struct Entry: Hashable, Identifiable, Sendable {
     public let day: String
     /// When it happened, as exactly as the writer knows.
     public let happened: String?
-    /// The other sections, in order.
+    /// Prose, in order. The main section, if there is one, comes first and has an empty prompt.
     public let sections: [Section]
     /// Lines, in order.
     public let items: [Item]
@@ -106,6 +106,10 @@ public struct Entry: Hashable, Identifiable, Sendable {
     public let attachments: [Attachment]
     /// Where the writer stands with it, today.
     public let states: [InnerState]
+    /// Who can read it.
+    public let audience: Audience
+    /// How many words it has.
+    public let words: Int
     /// Until when it is out of sight; nil where it is not.
     public let box: Box?
     /// Never shown again unasked.
@@ -138,7 +142,7 @@ public enum Box: Hashable, Sendable {
 public struct Section: Hashable, Identifiable, Sendable {
     /// Its name.
     public let id: SectionId
-    /// Its prompt.
+    /// Its prompt; empty for the main section.
     public let prompt: String
     /// Markdown.
     public let text: String
@@ -196,6 +200,8 @@ public struct Attachment: Hashable, Identifiable, Sendable {
     public let alt: String?
     /// Whose it is.
     public let credit: String?
+    /// Whether it may be part of what is published.
+    public let isPublishable: Bool
     /// Whether its bytes are on this device.
     public let isHere: Bool
 }
@@ -212,7 +218,7 @@ public struct Mark: Hashable, Sendable {
 public struct PersonPart: Hashable, Identifiable, Sendable {
     /// The person.
     public let id: PersonId
-    /// Their name, where it is known.
+    /// Their name, where it is known: as it stands in texts, without its `@`.
     public let name: String?
     /// Their role.
     public let role: String?
@@ -275,4 +281,8 @@ public struct EarlierReading: Hashable, Sendable {
     public let writtenAt: Date
     /// The device that wrote it.
     public let device: DeviceId
+    /// What that device is called, where it is known.
+    public let deviceName: String?
+    /// What changed then, by the names of an entry's parts.
+    public let fields: [String]
 }

@@ -36,7 +36,7 @@ extension Journal {
         try await working { [engine] in Entry(try engine.showAt(id: id.text, heads: heads.hashes)) }
     }
 
-    /// Every earlier reading of an entry, oldest first.
+    /// Every earlier reading of an entry, newest first.
     public func history(of id: EntryId) async throws(AfterwordError) -> [EarlierReading] {
         try await working { [engine] in try engine.history(id: id.text).map(EarlierReading.init) }
     }

@@ -41,6 +41,8 @@ public struct ListRow: Hashable, Identifiable, Sendable {
     public let updatedAt: Date
     /// Where the writer stands with it, today.
     public let states: [InnerState]
+    /// Who can read it.
+    public let audience: Audience
     /// How many words it has.
     public let words: Int
     /// How many attachments.
@@ -57,6 +59,8 @@ public struct ListPage: Hashable, Sendable {
     public let next: Cursor?
     /// Entries that are not read yet, and may be missing or stale here.
     public let unread: Int
+    /// Entries that are too large to be opened on this device. A row of one is as it was read last.
+    public let tooLarge: [EntryId]
 }
 
 /// One entry found.
@@ -83,6 +87,8 @@ public struct SearchPage: Hashable, Sendable {
     public let more: Bool
     /// Entries not yet indexed.
     public let unread: Int
+    /// Entries that are too large to be opened on this device.
+    public let tooLarge: [EntryId]
     /// The first of them.
     public let hits: [SearchHit]
 }

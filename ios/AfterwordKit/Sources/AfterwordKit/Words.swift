@@ -1,4 +1,5 @@
 // The vocabularies of a journal. Their raw values are this library's own and may be stored by an app.
+// Made by `tests/tests/conformance/vocabulary.rs` from core's vocabularies; do not edit.
 
 /// What an entry is about.
 public enum Kind: String, Codable, CaseIterable, Sendable {
@@ -16,53 +17,53 @@ public enum Kind: String, Codable, CaseIterable, Sendable {
     case note
 }
 
-/// What a line of an entry says.
+/// What a list item says.
 public enum ItemKind: String, Codable, CaseIterable, Sendable {
-    /// My part in it.
+    /// Mine to own.
     case mine
-    /// What was not mine.
+    /// Not mine to own.
     case notMine
-    /// What I learned.
+    /// Learned.
     case lesson
-    /// What to take along.
+    /// To carry forward.
     case carryForward
-    /// What to do.
+    /// To do.
     case action
-    /// What to make good.
+    /// To put right, for someone.
     case repair
-    /// What came of it.
+    /// The mess: money, messages, apologies.
     case aftermath
-    /// What speaks for or against.
+    /// Proof of the opposite.
     case evidence
-    /// What is still open.
+    /// Not understood yet; may stay so.
     case openQuestion
-    /// What I want.
+    /// Wanted.
     case want
 }
 
-/// Where a line stands.
+/// Where an item stands. Absent means that nobody said.
 public enum ItemState: String, Codable, CaseIterable, Sendable {
-    /// Not done yet.
+    /// Not done.
     case open
     /// Done.
     case done
-    /// Let go of.
+    /// Decided against.
     case dropped
 }
 
-/// What a mark is a word for.
+/// A group of marks.
 public enum MarkGroup: String, Codable, CaseIterable, Sendable {
-    /// Where in life it belongs.
+    /// Areas of life.
     case areas
-    /// What sort of failure it was.
+    /// What it was by nature.
     case nature
-    /// What it felt like.
+    /// Feelings, in the writer's own words.
     case feelings
-    /// What played a part.
+    /// Factors at work.
     case factors
-    /// What it was measured against.
+    /// What one measured oneself against.
     case measuredAgainst
-    /// The writer's own words.
+    /// Anything else.
     case tags
 }
 
@@ -72,41 +73,41 @@ public enum ClosureKind: String, Codable, CaseIterable, Sendable {
     case wrote
     /// By talking.
     case talked
-    /// By making it good.
+    /// By putting it right.
     case repaired
     /// By letting go.
     case letGo
-    /// Nothing was needed.
+    /// None was needed.
     case noneNeeded
-    /// As something one lives with.
+    /// Not closed: lived with.
     case livingWithIt
 }
 
 /// How two entries belong together.
 public enum LinkKind: String, Codable, CaseIterable, Sendable {
-    /// It happened again.
+    /// The same thing again.
     case repeats
-    /// It goes on.
+    /// Picks up where the other ended.
     case continues
-    /// One led to the other.
+    /// Sparked by the other.
     case inspired
-    /// One speaks for the other.
+    /// Evidence for or against the other.
     case evidence
 }
 
 /// What comes next.
 public enum NextMove: String, Codable, CaseIterable, Sendable {
-    /// Try again.
+    /// Over it.
     case climb
-    /// Another way.
+    /// Past it.
     case around
-    /// Rest.
+    /// Not now.
     case rest
     /// Nothing.
     case nothing
 }
 
-/// Where the writer stands with an entry; several at once.
+/// Where the writer stands with an entry. Derived, reversible, several at once.
 public enum InnerState: String, Codable, CaseIterable, Sendable {
     /// Put away until a day or by hand.
     case boxed
@@ -122,26 +123,14 @@ public enum InnerState: String, Codable, CaseIterable, Sendable {
     case reopened
 }
 
-/// Whether a journal is open, and why not.
-public enum LockState: String, Codable, CaseIterable, Sendable {
-    /// Its key is not at hand yet: ``Journal/resume()`` once the person unlocked the device.
-    case locked
-    /// It is open.
-    case open
-    /// The app sleeps.
-    case paused
-    /// It was shut down.
-    case ended
-    /// A bug in Afterword stopped it; what was saved is saved. Open it again.
-    case broken
-}
-
-/// What of an attachment is said in words.
-public enum AttachmentField: String, Codable, CaseIterable, Sendable {
-    /// The writer's caption.
-    case caption
-    /// What the picture shows.
-    case alt
-    /// Whose it is.
-    case credit
+/// Who can read an entry. Widening is always its own act; until there is publishing, everything is private.
+public enum Audience: String, Codable, CaseIterable, Sendable {
+    /// Only the writer.
+    case `private`
+    /// Named persons.
+    case persons
+    /// Anyone.
+    case `public`
+    /// No longer anyone.
+    case withdrawn
 }

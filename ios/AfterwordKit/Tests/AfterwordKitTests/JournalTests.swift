@@ -18,13 +18,13 @@ import Testing
                     happened: "2024-05"))
             let id = begun.id
             var entry = try await journal.show(id)
-            #expect(entry.sections.map(\.text) == ["because", "then"] && entry.happened == "2024-05")
+            #expect(entry.sections.map(\.text) == ["told", "because", "then"] && entry.happened == "2024-05")
             // Nobody has a name here yet: nothing that is exported gives one.
             let somebody = PersonId("abcdefghi2")
             #expect(try await journal.people().isEmpty)
             try await journal.edit(
-                id, .setText(.section(entry.sections[0].id), base: entry.heads, to: "because of it"),
-                .retireSection(entry.sections[1].id), .addSection(NewSection(prompt: "And?", text: "and")),
+                id, .setText(.section(entry.sections[1].id), base: entry.heads, to: "because of it"),
+                .retireSection(entry.sections[2].id), .addSection(NewSection(prompt: "And?", text: "and")),
                 .addItem(.lesson, text: "look up"), .addItem(.action, text: "call"), .addItem(.want, text: "away"),
                 .addReflection(day: "2024-06-01", text: "calmer"), .mark(.tags, word: "work"),
                 .mark(.feelings, word: "shame"),
@@ -33,7 +33,7 @@ import Testing
                 .setExperiment(Experiment(prediction: "they laugh", fearBefore: 70, attempted: true)), .seal,
                 .setPerson(somebody, role: "witness", contact: "no"), .box(.until("2999-01-01")))
             entry = try await journal.show(id)
-            #expect(entry.sections.map(\.text) == ["because of it", "and"])
+            #expect(entry.sections.map(\.text) == ["told", "because of it", "and"])
             #expect(entry.items.map(\.kind) == [.lesson, .action, .want] && entry.items.map(\.text)[0] == "look up")
             #expect(entry.reflections.map(\.text) == ["calmer"] && entry.reflections.map(\.day) == ["2024-06-01"])
             #expect(Set(entry.marks) == [Mark(group: .tags, word: "work"), Mark(group: .feelings, word: "shame")])
@@ -92,6 +92,7 @@ import Testing
             try await journal.edit(first.id, .setText(.body, base: first.heads, to: "second"))
             let readings = try await journal.history(of: first.id)
             #expect(readings.map(\.heads).contains(first.heads))
+            #expect(readings.last?.heads == first.heads && readings.first?.fields == ["body"])
             #expect(try await Set(readings.map(\.device)) == [journal.deviceId()])
             #expect(try await journal.show(first.id, at: first.heads).body == "first")
             try await journal.restore(first.id, to: first.heads)

@@ -142,9 +142,9 @@ fn core(home: &Path, vault: &Path) -> Result<(), Error> {
     let keeper = Keeper::open(home, Arc::new(Files(vault.to_owned())), environment(3))?;
     let list = |limit| keeper.with(|engine| engine.list(&Filter::default(), limit, None));
     measure("core", "list", |_| {
-        list(ENTRIES as usize).map(|listed| assert_eq!(listed.page.rows.len(), ENTRIES as usize))
+        list(ENTRIES as usize).map(|listed| assert_eq!(listed.entries.len(), ENTRIES as usize))
     })?;
-    let id = list(1)?.page.rows[0].id;
+    let id = list(1)?.entries[0].id;
     let mut base = keeper.with(|engine| engine.heads(id))?;
     measure("core", "edit", |at| {
         let text = format!("title {at}");

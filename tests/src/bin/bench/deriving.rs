@@ -101,8 +101,8 @@ fn pieces(engine: &Engine, store: &SqliteStore, size: usize, table: &mut Table) 
 fn edits(engine: &Engine, store: &SqliteStore, size: usize, parts: &Parts, table: &mut Table) -> Result<()> {
     let id = *engine.entry_ids()?.first().ok_or_else(|| Error::internal("there is no entry"))?;
     let (mut edits, mut commits) = (Vec::new(), Vec::new());
-    let shown = engine.show(id)?.entry;
-    let (mut text, mut heads) = (shown.body().to_owned(), shown.heads);
+    let shown = engine.show(id)?;
+    let (mut text, mut heads) = (shown.body, shown.heads);
     for round in 0..40 {
         text.push_str(&format!(" A sentence of {round}."));
         let edit = [Edit::SetText { field: TextField::Body, base: heads, text: text.clone() }];

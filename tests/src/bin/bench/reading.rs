@@ -81,7 +81,7 @@ fn journal(plan: &Plan, size: usize, last: bool, table: &mut Table) -> Result<()
             Ok((engine, listed))
         });
         let (engine, listed) = listed?;
-        assert_eq!((listed.page.rows.len(), listed.unread), (PAGE.min(size), 0));
+        assert_eq!((listed.entries.len(), listed.unread), (PAGE.min(size), 0));
         let opened = engine.documents_opened();
         engine.close()?;
         Ok((took, opened))

@@ -191,8 +191,8 @@ pub(crate) fn sync(guest: &Engine, address: SocketAddr) -> Result<(PeerReport, O
 fn edit(host: &Engine, number: usize) -> Result<()> {
     let ids = host.entry_ids()?;
     let id = *ids.get(number).ok_or_else(|| Error::internal("there is no entry to edit"))?;
-    let entry = host.show(id)?.entry;
-    let text = format!("{} One more sentence.", entry.body());
+    let entry = host.show(id)?;
+    let text = format!("{} One more sentence.", entry.body);
     host.edit(id, &[Edit::SetText { field: TextField::Body, base: entry.heads, text }])?;
     Ok(())
 }

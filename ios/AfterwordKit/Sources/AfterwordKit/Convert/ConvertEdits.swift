@@ -61,3 +61,13 @@ extension Edit {
         }
     }
 }
+
+extension AttachmentField {
+    var crossing: AfterwordGenerated.AttachmentField {
+        switch self {
+        case .caption: .caption
+        case .alt: .alt
+        case .credit: .credit
+        }
+    }
+}

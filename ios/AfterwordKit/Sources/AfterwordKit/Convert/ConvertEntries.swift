@@ -45,10 +45,21 @@ extension Entry {
             links: entry.links.map { Link(entry: EntryId($0.entry), kind: LinkKind($0.kind)) },
             experiment: entry.experiment.map(Experiment.init), closures: entry.closures.map(Closure.init),
             attachments: entry.attachments.map(Attachment.init), states: entry.states.map(InnerState.init),
-            box: entry.boxedUntil.map { $0 == "hand" ? .byHand : .until($0) }, isMuted: entry.muted,
-            isTrashed: entry.trashed, nextMove: entry.nextMove.map(NextMove.init), seals: entry.seals.map(SealId.init),
-            createdAt: Date(milliseconds: entry.createdAtMs), updatedAt: Date(milliseconds: entry.updatedAtMs),
-            heads: Heads(hashes: entry.heads), unreadable: Int(entry.unreadable))
+            audience: Audience(entry.audience), words: Int(entry.words), box: entry.boxedUntil.map(Box.init),
+            isMuted: entry.muted, isTrashed: entry.trashed, nextMove: entry.nextMove.map(NextMove.init),
+            seals: entry.seals.map(SealId.init), createdAt: Date(milliseconds: entry.createdAtMs),
+            updatedAt: Date(milliseconds: entry.updatedAtMs), heads: Heads(hashes: entry.heads),
+            unreadable: Int(entry.unreadable))
+    }
+}
+
+extension Box {
+    init(_ until: AfterwordGenerated.BoxedUntil) {
+        self =
+            switch until {
+            case .byHand: .byHand
+            case .day(let day): .until(day)
+            }
     }
 }
 
@@ -84,7 +95,7 @@ extension Attachment {
     init(_ file: AfterwordGenerated.Attachment) {
         self.init(
             id: AttachmentId(file.id), mime: file.mime, bytes: Int(file.bytes), caption: file.caption, alt: file.alt,
-            credit: file.credit, isHere: file.here)
+            credit: file.credit, isPublishable: file.publishable, isHere: file.here)
     }
 }
 
@@ -106,7 +117,7 @@ extension EarlierReading {
     init(_ reading: AfterwordGenerated.EarlierReading) {
         self.init(
             heads: Heads(hashes: reading.heads), writtenAt: Date(milliseconds: reading.atMs),
-            device: DeviceId(reading.device))
+            device: DeviceId(reading.device), deviceName: reading.name, fields: reading.fields)
     }
 }
 

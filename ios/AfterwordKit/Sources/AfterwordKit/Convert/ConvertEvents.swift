@@ -88,3 +88,16 @@ final class PairingRelay: AfterwordGenerated.PairingListener {
 
     func onStep(step: AfterwordGenerated.PairingStep) throws { steps(PairingStep(step)) }
 }
+
+extension LockState {
+    init(_ word: AfterwordGenerated.LockState) {
+        self =
+            switch word {
+            case .locked: .locked
+            case .open: .open
+            case .paused: .paused
+            case .ended: .ended
+            case .broken: .broken
+            }
+    }
+}

@@ -11,7 +11,9 @@ extension ListFilter {
 
 extension ListPage {
     init(_ page: AfterwordGenerated.ListPage) {
-        self.init(rows: page.rows.map(ListRow.init), next: page.next.map(Cursor.init), unread: Int(page.unread))
+        self.init(
+            rows: page.rows.map(ListRow.init), next: page.next.map(Cursor.init), unread: Int(page.unread),
+            tooLarge: page.tooLarge.map(EntryId.init))
     }
 }
 
@@ -20,15 +22,16 @@ extension ListRow {
         self.init(
             id: EntryId(row.id), kind: Kind(row.kind), title: row.title, day: row.day,
             createdAt: Date(milliseconds: row.createdAtMs), updatedAt: Date(milliseconds: row.updatedAtMs),
-            states: row.states.map(InnerState.init), words: Int(row.words), attachments: Int(row.attachments),
-            arriving: row.arriving)
+            states: row.states.map(InnerState.init), audience: Audience(row.audience), words: Int(row.words),
+            attachments: Int(row.attachments), arriving: row.arriving)
     }
 }
 
 extension SearchPage {
     init(_ page: AfterwordGenerated.SearchPage) {
         self.init(
-            total: Int(page.total), more: page.more, unread: Int(page.unread), hits: page.hits.map(SearchHit.init))
+            total: Int(page.total), more: page.more, unread: Int(page.unread),
+            tooLarge: page.tooLarge.map(EntryId.init), hits: page.hits.map(SearchHit.init))
     }
 }
 

@@ -1,6 +1,7 @@
 internal import AfterwordGenerated
 
-// The words of a journal, from what is generated and back. Each `switch` is exhaustive: a new word does not compile here.
+// The words of a journal, from what is generated and back.
+// Made by `tests/tests/conformance/vocabulary.rs` from core's vocabularies; do not edit.
 
 extension Kind {
     init(_ word: AfterwordGenerated.Kind) {
@@ -196,25 +197,23 @@ extension InnerState {
     }
 }
 
-extension LockState {
-    init(_ word: AfterwordGenerated.LockState) {
+extension Audience {
+    init(_ word: AfterwordGenerated.Audience) {
         self =
             switch word {
-            case .locked: .locked
-            case .open: .open
-            case .paused: .paused
-            case .ended: .ended
-            case .broken: .broken
+            case .private: .private
+            case .persons: .persons
+            case .public: .public
+            case .withdrawn: .withdrawn
             }
     }
-}
 
-extension AttachmentField {
-    var crossing: AfterwordGenerated.AttachmentField {
+    var crossing: AfterwordGenerated.Audience {
         switch self {
-        case .caption: .caption
-        case .alt: .alt
-        case .credit: .credit
+        case .private: .private
+        case .persons: .persons
+        case .public: .public
+        case .withdrawn: .withdrawn
         }
     }
 }

@@ -96,7 +96,7 @@ fn edits(run: &Run, a: &Engine, b: &Engine, guest: &Device, id: EntryId, settled
         let there = since(started);
         let shown = b.show(id)?;
         let visible = since(started);
-        assert!(shown.entry.heads == heads, "the entry is not shown as it was written");
+        assert!(shown.heads == heads, "the entry is not shown as it was written");
         if number > 0 {
             run.add("live_edit_durable_here", "ms", here);
             run.add("live_edit_durable", "ms", there);

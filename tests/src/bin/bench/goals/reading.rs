@@ -33,7 +33,7 @@ pub(crate) fn measure(run: &Run, device: &Device, corpus: &Corpus, entries: usiz
                 Ok((engine, listed))
             });
             let (engine, listed) = listed?;
-            assert_eq!((listed.page.rows.len(), listed.unread), (PAGE.min(entries), 0));
+            assert_eq!((listed.entries.len(), listed.unread), (PAGE.min(entries), 0));
             assert_eq!(engine.documents_opened(), 0, "a list opened documents");
             run.add(name, "ms", took);
             engine.close()?;
@@ -67,7 +67,7 @@ pub(crate) fn measure(run: &Run, device: &Device, corpus: &Corpus, entries: usiz
     for query in corpus.queries(entries, EACH) {
         engine.search(&query.text, 20)?;
         let (found, took) = timed(|| engine.search(&query.text, 20));
-        let found = found?.found;
+        let found = found?;
         // A bound may have been reached before it, and then the answer says so.
         if found.hits.is_empty() && !found.more && matches!(query.kind, "phrase" | "cjk") {
             return Err(Error::internal(format!("`{}` stands in the journal and was not found", query.text)));

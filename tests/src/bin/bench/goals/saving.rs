@@ -38,7 +38,7 @@ pub(crate) fn measure(run: &Run, host: &Device, filled: &Filled) -> Result<()> {
         let word = format!("unheardof{}", char::from(b'a' + (number % 26) as u8));
         let started = Instant::now();
         engine.edit(last, &[inserting(&engine, last, 0, &format!("{word} "))?])?;
-        while engine.search(&word, 5)?.found.hits.iter().all(|hit| hit.entry != last) {
+        while engine.search(&word, 5)?.hits.iter().all(|hit| hit.id != last) {
             if started.elapsed() > LIMIT {
                 run.missing("edit_found", "a saved edit was not found within 10 s");
                 return engine.close();
@@ -56,8 +56,8 @@ pub(crate) fn insert(engine: &Engine, id: EntryId, at: usize) -> Result<Vec<Chan
 
 /// An edit that puts `text` at the character `at` of the body as it reads now.
 fn inserting(engine: &Engine, id: EntryId, at: usize, text: &str) -> Result<Edit> {
-    let entry = engine.show(id)?.entry;
-    let mut body = entry.body().to_owned();
+    let entry = engine.show(id)?;
+    let mut body = entry.body;
     let at = body.char_indices().nth(at).map_or(body.len(), |(at, _)| at);
     body.insert_str(at, text);
     Ok(Edit::SetText { field: TextField::Body, base: entry.heads, text: body })

@@ -219,3 +219,15 @@ public sealed interface Edit {
      */
     public data class Unseal(val seals: List<SealId> = emptyList()) : Edit
 }
+
+/** What of an attachment is said in words. */
+public enum class AttachmentField {
+    /** The writer's caption. */
+    CAPTION,
+
+    /** What the picture shows. */
+    ALT,
+
+    /** Whose it is. */
+    CREDIT,
+}

@@ -103,7 +103,7 @@ public sealed interface Part {
  * @property firstTelling how it was first told
  * @property day the day it is filed under
  * @property happened when it happened, as exactly as the writer knows
- * @property sections the other sections, in order
+ * @property sections prose, in order; the main section, if there is one, comes first and has an empty prompt
  * @property items lines, in order
  * @property reflections oldest first
  * @property marks words of some groups
@@ -113,6 +113,8 @@ public sealed interface Part {
  * @property closures oldest first
  * @property attachments files
  * @property states where the writer stands with it, today
+ * @property audience who can read it
+ * @property words how many words it has
  * @property box until when it is out of sight; null where it is not
  * @property isMuted never shown again unasked
  * @property isTrashed put away
@@ -141,6 +143,8 @@ public data class Entry(
     val closures: List<Closure>,
     val attachments: List<Attachment>,
     val states: List<InnerState>,
+    val audience: Audience,
+    val words: Long,
     val box: Box?,
     val isMuted: Boolean,
     val isTrashed: Boolean,
@@ -169,7 +173,7 @@ public sealed interface Box {
  * Prose under a prompt.
  *
  * @property id its name
- * @property prompt its prompt
+ * @property prompt its prompt; empty for the main section
  * @property text Markdown
  */
 public data class Section(
@@ -234,6 +238,7 @@ public data class Closure(
  * @property caption the writer's caption
  * @property alt what the picture shows
  * @property credit whose it is
+ * @property isPublishable whether it may be part of what is published
  * @property isHere whether its bytes are on this device
  */
 public data class Attachment(
@@ -243,6 +248,7 @@ public data class Attachment(
     val caption: String?,
     val alt: String?,
     val credit: String?,
+    val isPublishable: Boolean,
     val isHere: Boolean,
 )
 
@@ -261,7 +267,7 @@ public data class Mark(
  * A person's part in an entry.
  *
  * @property id the person
- * @property name their name, where it is known
+ * @property name their name, where it is known: as it stands in texts, without its `@`
  * @property role their role
  * @property contact whether to reach them
  */
@@ -321,9 +327,13 @@ public data class Experiment(
  * @property heads what [Journal.showAt] and [Journal.restore] take
  * @property writtenAt when it was written
  * @property device the device that wrote it
+ * @property deviceName what that device is called, where it is known
+ * @property fields what changed then, by the names of an entry's parts
  */
 public data class EarlierReading(
     val heads: Heads,
     val writtenAt: Instant,
     val device: DeviceId,
+    val deviceName: String?,
+    val fields: List<String>,
 )

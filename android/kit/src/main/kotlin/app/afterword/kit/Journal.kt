@@ -127,7 +127,7 @@ public class Journal private constructor(
         heads: Heads,
     ): Entry = working { engine.showAt(id.text, heads.hashes).toKit() }
 
-    /** Every earlier reading of an entry, oldest first. */
+    /** Every earlier reading of an entry, newest first. */
     public suspend fun history(id: EntryId): List<EarlierReading> = working { engine.history(id.text).map { it.toKit() } }
 
     /** Writes the texts that the entry had at [heads] as a new edit. */

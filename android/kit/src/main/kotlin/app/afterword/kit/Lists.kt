@@ -29,6 +29,7 @@ public data class ListFilter(
  * @property createdAt when it was begun
  * @property updatedAt when it was last changed
  * @property states where the writer stands with it, today
+ * @property audience who can read it
  * @property words how many words it has
  * @property attachments how many attachments
  * @property arriving announced by another device, and not here yet: it can't be shown
@@ -41,6 +42,7 @@ public data class ListRow(
     val createdAt: Instant,
     val updatedAt: Instant,
     val states: List<InnerState>,
+    val audience: Audience,
     val words: Long,
     val attachments: Long,
     val arriving: Boolean,
@@ -52,11 +54,13 @@ public data class ListRow(
  * @property rows the rows
  * @property next where the next page begins; null after the last
  * @property unread entries that are not read yet, and may be missing or stale here
+ * @property tooLarge entries that are too large to be opened on this device; a row of one is as it was read last
  */
 public data class ListPage(
     val rows: List<ListRow>,
     val next: Cursor?,
     val unread: Long,
+    val tooLarge: List<EntryId>,
 )
 
 /**
@@ -84,11 +88,13 @@ public data class SearchHit(
  * @property total how many entries match, as far as was looked
  * @property more whether there are, or may be, more than that
  * @property unread entries not yet indexed
+ * @property tooLarge entries that are too large to be opened on this device
  * @property hits the first of them
  */
 public data class SearchPage(
     val total: Long,
     val more: Boolean,
     val unread: Long,
+    val tooLarge: List<EntryId>,
     val hits: List<SearchHit>,
 )

@@ -1,6 +1,6 @@
 package app.afterword.kit
 
-// The vocabularies of a journal.
+// The vocabularies of a journal. Made by `tests/tests/conformance/vocabulary.rs` from core's vocabularies; do not edit.
 
 /** What an entry is about. */
 public enum class Kind {
@@ -23,69 +23,69 @@ public enum class Kind {
     NOTE,
 }
 
-/** What a line of an entry says. */
+/** What a list item says. */
 public enum class ItemKind {
-    /** My part in it. */
+    /** Mine to own. */
     MINE,
 
-    /** What was not mine. */
+    /** Not mine to own. */
     NOT_MINE,
 
-    /** What I learned. */
+    /** Learned. */
     LESSON,
 
-    /** What to take along. */
+    /** To carry forward. */
     CARRY_FORWARD,
 
-    /** What to do. */
+    /** To do. */
     ACTION,
 
-    /** What to make good. */
+    /** To put right, for someone. */
     REPAIR,
 
-    /** What came of it. */
+    /** The mess: money, messages, apologies. */
     AFTERMATH,
 
-    /** What speaks for or against. */
+    /** Proof of the opposite. */
     EVIDENCE,
 
-    /** What is still open. */
+    /** Not understood yet; may stay so. */
     OPEN_QUESTION,
 
-    /** What I want. */
+    /** Wanted. */
     WANT,
 }
 
-/** Where a line stands. */
+/** Where an item stands. Absent means that nobody said. */
 public enum class ItemState {
-    /** Not done yet. */
+    /** Not done. */
     OPEN,
 
     /** Done. */
     DONE,
 
-    /** Let go of. */
+    /** Decided against. */
     DROPPED,
 }
 
-/** What a mark is a word for. */
+/** A group of marks. */
 public enum class MarkGroup {
-    /** Where in life it belongs. */
+    /** Areas of life. */
     AREAS,
 
-    /** What sort of failure it was. */
+    /** What it was by nature. */
     NATURE,
 
-    /** What it felt like. */
+    /** Feelings, in the writer's own words. */
     FEELINGS,
 
-    /** What played a part. */
+    /** Factors at work. */
     FACTORS,
 
-    /** What it was measured against. */
+    /** What one measured oneself against. */
     MEASURED_AGAINST,
 
-    /** The writer's own words. */
+    /** Anything else. */
     TAGS,
 }
 
@@ -97,50 +97,50 @@ public enum class ClosureKind {
     /** By talking. */
     TALKED,
 
-    /** By making it good. */
+    /** By putting it right. */
     REPAIRED,
 
     /** By letting go. */
     LET_GO,
 
-    /** Nothing was needed. */
+    /** None was needed. */
     NONE_NEEDED,
 
-    /** As something one lives with. */
+    /** Not closed: lived with. */
     LIVING_WITH_IT,
 }
 
 /** How two entries belong together. */
 public enum class LinkKind {
-    /** It happened again. */
+    /** The same thing again. */
     REPEATS,
 
-    /** It goes on. */
+    /** Picks up where the other ended. */
     CONTINUES,
 
-    /** One led to the other. */
+    /** Sparked by the other. */
     INSPIRED,
 
-    /** One speaks for the other. */
+    /** Evidence for or against the other. */
     EVIDENCE,
 }
 
 /** What comes next. */
 public enum class NextMove {
-    /** Try again. */
+    /** Over it. */
     CLIMB,
 
-    /** Another way. */
+    /** Past it. */
     AROUND,
 
-    /** Rest. */
+    /** Not now. */
     REST,
 
     /** Nothing. */
     NONE,
 }
 
-/** Where the writer stands with an entry; several at once. */
+/** Where the writer stands with an entry. Derived, reversible, several at once. */
 public enum class InnerState {
     /** Put away until a day or by hand. */
     BOXED,
@@ -161,32 +161,17 @@ public enum class InnerState {
     REOPENED,
 }
 
-/** Whether a journal is open, and why not. */
-public enum class LockState {
-    /** Its key is not at hand yet: [Journal.resume] once the person unlocked the device. */
-    LOCKED,
+/** Who can read an entry. Widening is always its own act; until there is publishing, everything is private. */
+public enum class Audience {
+    /** Only the writer. */
+    PRIVATE,
 
-    /** It is open. */
-    OPEN,
+    /** Named persons. */
+    PERSONS,
 
-    /** The app sleeps. */
-    PAUSED,
+    /** Anyone. */
+    PUBLIC,
 
-    /** It was shut down. */
-    ENDED,
-
-    /** A bug in Afterword stopped it; what was saved is saved. Open it again. */
-    BROKEN,
-}
-
-/** What of an attachment is said in words. */
-public enum class AttachmentField {
-    /** The writer's caption. */
-    CAPTION,
-
-    /** What the picture shows. */
-    ALT,
-
-    /** Whose it is. */
-    CREDIT,
+    /** No longer anyone. */
+    WITHDRAWN,
 }

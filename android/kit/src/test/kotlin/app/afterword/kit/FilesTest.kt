@@ -104,7 +104,9 @@ class FilesTest {
                 val attached = journal.attach(id, NewFile("video/mp4", caption = "the fall"), source, progress)
                 assertEquals(LENGTH to LENGTH, source.given to told)
                 val shown = journal.show(id).attachments.single()
-                assertEquals(Attachment(attached.attachment, "video/mp4", LENGTH, "the fall", null, null, true), shown)
+                val video =
+                    Attachment(attached.attachment, "video/mp4", LENGTH, "the fall", null, null, false, isHere = true)
+                assertEquals(video, shown)
                 told = 0
                 assertEquals(LENGTH, journal.extract(id, attached.attachment, sink, progress))
                 assertEquals(LENGTH to LENGTH, sink.taken to told)

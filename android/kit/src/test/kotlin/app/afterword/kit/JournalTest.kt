@@ -30,7 +30,7 @@ class JournalTest {
                 val sections = listOf(NewSection("Why?", "because"), NewSection("Then?", "then"))
                 val id = journal.createEntry(NewEntry(Kind.NOTE, "all of it", "told", sections, "2024-05")).id
                 val begun = journal.show(id)
-                assertEquals(listOf("because", "then") to "2024-05", begun.sections.map { it.text } to begun.happened)
+                assertEquals(listOf("told", "because", "then") to "2024-05", begun.sections.map { it.text } to begun.happened)
                 done(journal, begun, other)
                 undone(journal, journal.show(id), other)
                 closedAndDescribed(journal, journal.show(id))
@@ -49,8 +49,8 @@ class JournalTest {
         assertEquals(emptyList<Person>(), journal.people())
         journal.edit(
             begun.id,
-            Edit.SetText(TextField.Section(begun.sections[0].id), begun.heads, "because of it"),
-            Edit.RetireSection(begun.sections[1].id),
+            Edit.SetText(TextField.Section(begun.sections[1].id), begun.heads, "because of it"),
+            Edit.RetireSection(begun.sections[2].id),
             Edit.AddSection(NewSection("And?", "and")),
             Edit.AddItem(ItemKind.LESSON, "look up"),
             Edit.AddItem(ItemKind.ACTION, "call"),
@@ -70,7 +70,7 @@ class JournalTest {
             Edit.SetBox(Box.Until("2999-01-01")),
         )
         val entry = journal.show(begun.id)
-        assertEquals(listOf("because of it", "and"), entry.sections.map { it.text })
+        assertEquals(listOf("told", "because of it", "and"), entry.sections.map { it.text })
         assertEquals(listOf(ItemKind.LESSON, ItemKind.ACTION, ItemKind.WANT), entry.items.map { it.kind })
         assertEquals(listOf("look up", "call", "away"), entry.items.map { it.text })
         assertEquals(listOf("2024-06-01" to "calmer"), entry.reflections.map { it.day to it.text })
@@ -135,7 +135,8 @@ class JournalTest {
             Edit.Describe(attached, AttachmentField.CAPTION, "A"),
             Edit.Describe(attached, AttachmentField.ALT, null),
         )
-        assertEquals(listOf(Attachment(attached, "image/png", 64, "A", null, "c", true)), journal.show(id).attachments)
+        val picture = Attachment(attached, "image/png", 64, "A", null, "c", isPublishable = false, isHere = true)
+        assertEquals(listOf(picture), journal.show(id).attachments)
         journal.detach(id, attached)
         assertEquals(emptyList<Attachment>(), journal.show(id).attachments)
     }
@@ -161,6 +162,7 @@ class JournalTest {
                 journal.edit(first.id, Edit.SetText(TextField.Body, first.heads, "second"))
                 val readings = journal.history(first.id)
                 assertTrue(first.heads in readings.map { it.heads })
+                assertEquals(first.heads to listOf("body"), readings.last().heads to readings.first().fields)
                 assertEquals(setOf(journal.deviceId()), readings.map { it.device }.toSet())
                 assertEquals("first", journal.showAt(first.id, first.heads).body)
                 journal.restore(first.id, first.heads)

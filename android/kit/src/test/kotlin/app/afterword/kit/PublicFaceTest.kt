@@ -109,6 +109,7 @@ class PublicFaceTest {
                 app.afterword.ffi.LinkKind.entries to LinkKind.entries,
                 app.afterword.ffi.NextMove.entries to NextMove.entries,
                 app.afterword.ffi.InnerState.entries to InnerState.entries,
+                app.afterword.ffi.Audience.entries to Audience.entries,
                 app.afterword.ffi.LockState.entries to LockState.entries,
                 app.afterword.ffi.AttachmentField.entries to AttachmentField.entries,
                 app.afterword.ffi.LogLevel.entries to LogLevel.entries,

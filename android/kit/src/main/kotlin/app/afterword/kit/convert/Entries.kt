@@ -28,6 +28,7 @@ import app.afterword.kit.Section
 import app.afterword.kit.SectionId
 import java.time.Instant
 import app.afterword.ffi.Attachment as FfiAttachment
+import app.afterword.ffi.BoxedUntil as FfiBoxedUntil
 import app.afterword.ffi.Closure as FfiClosure
 import app.afterword.ffi.EarlierReading as FfiEarlierReading
 import app.afterword.ffi.Edited as FfiEdited
@@ -87,7 +88,9 @@ internal fun FfiEntry.toKit() =
         closures = closures.map { it.toKit() },
         attachments = attachments.map { it.toKit() },
         states = states.map { it.word() },
-        box = boxedUntil?.let(::box),
+        audience = audience.word(),
+        words = words.toLong(),
+        box = boxedUntil?.toKit(),
         isMuted = muted,
         isTrashed = trashed,
         nextMove = nextMove?.word(),
@@ -98,7 +101,11 @@ internal fun FfiEntry.toKit() =
         unreadable = unreadable.toLong(),
     )
 
-private fun box(until: String): Box = if (until == "hand") Box.ByHand else Box.Until(until)
+private fun FfiBoxedUntil.toKit(): Box =
+    when (this) {
+        is FfiBoxedUntil.ByHand -> Box.ByHand
+        is FfiBoxedUntil.Day -> Box.Until(day)
+    }
 
 private fun FfiSection.toKit() = Section(SectionId(id), prompt, text)
 
@@ -114,10 +121,12 @@ private fun FfiLink.toKit() = Link(EntryId(entry), kind.word())
 
 private fun FfiClosure.toKit() = Closure(ClosureId(id), day, kind.word(), note, reopened)
 
-private fun FfiAttachment.toKit() = Attachment(AttachmentId(id), mime, bytes.toLong(), caption, alt, credit, here)
+private fun FfiAttachment.toKit() =
+    Attachment(AttachmentId(id), mime, bytes.toLong(), caption, alt, credit, publishable, here)
 
 private fun FfiExperiment.toKit() = Experiment(prediction, fearBefore, attempted, happened, fearAfter, again)
 
 internal fun FfiPerson.toKit() = Person(PersonId(token), name, aliases)
 
-internal fun FfiEarlierReading.toKit() = EarlierReading(Heads(heads), Instant.ofEpochMilli(atMs), DeviceId(device))
+internal fun FfiEarlierReading.toKit() =
+    EarlierReading(Heads(heads), Instant.ofEpochMilli(atMs), DeviceId(device), name, fields)

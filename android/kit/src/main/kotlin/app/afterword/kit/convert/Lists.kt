@@ -21,7 +21,8 @@ internal fun limit(limit: Int): UInt {
     return limit.toUInt()
 }
 
-internal fun FfiListPage.toKit() = ListPage(rows.map { it.toKit() }, next?.let(::Cursor), unread.toLong())
+internal fun FfiListPage.toKit() =
+    ListPage(rows.map { it.toKit() }, next?.let(::Cursor), unread.toLong(), tooLarge.map(::EntryId))
 
 private fun FfiListRow.toKit() =
     ListRow(
@@ -32,12 +33,14 @@ private fun FfiListRow.toKit() =
         createdAt = Instant.ofEpochMilli(createdAtMs),
         updatedAt = Instant.ofEpochMilli(updatedAtMs),
         states = states.map { it.word() },
+        audience = audience.word(),
         words = words.toLong(),
         attachments = attachments.toLong(),
         arriving = arriving,
     )
 
-internal fun FfiSearchPage.toKit() = SearchPage(total.toLong(), more, unread.toLong(), hits.map { it.toKit() })
+internal fun FfiSearchPage.toKit() =
+    SearchPage(total.toLong(), more, unread.toLong(), tooLarge.map(::EntryId), hits.map { it.toKit() })
 
 private fun FfiSearchHit.toKit() =
     SearchHit(
