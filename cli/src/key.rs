@@ -13,8 +13,8 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use afterword_core::error::{Code, Error};
-use afterword_core::store::vault::Costs;
 use afterword_core::time::Clock;
+use afterword_core::vault::Costs;
 use zeroize::Zeroizing;
 
 use crate::ask;

@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use afterword_core::crypto::Secret;
-use afterword_core::store::error::{StoreError, StoreResult};
-use afterword_core::store::vault::PlatformVault;
+use afterword_core::files::{StoreError, StoreResult};
+use afterword_core::vault::PlatformVault;
 use uniffi::UnexpectedUniFFICallbackError;
 use zeroize::Zeroizing;
 

@@ -11,8 +11,9 @@ use afterword_core::log::{
     self, Batch, BlobRef, Block, Certificate, Envelope, Head, Operation, OperationKind, Position, Tail,
 };
 use afterword_core::membership::{Kept, Newcomer, Signer, Statement};
-use afterword_core::store::vault::{self, Costs, Home, RecoveryKeys, Unlock};
-use afterword_core::store::words::{Matcher, Query, excerpt, tokens};
+use afterword_core::files::Home;
+use afterword_core::vault::{self, Costs, RecoveryKeys, Unlock};
+use afterword_core::tokenizer::{Matcher, Query, excerpt, tokens};
 use afterword_core::sync::{Chunk, FrameReader, Message, frame};
 use afterword_core::time::Timestamp;
 use afterword_core::transport::{self, Invitation};

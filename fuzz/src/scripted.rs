@@ -11,11 +11,11 @@ use afterword_core::error::Result;
 use afterword_core::id::{BlobId, EntryId, Incarnation};
 use afterword_core::journal::{Boxed, InnerState, Kind};
 use afterword_core::log::{Operation, Tail};
-use afterword_core::store::blobs::Taken;
-use afterword_core::store::derived::ListRow;
-use afterword_core::store::memory::Snapshot;
-use afterword_core::store::rules::{self, ChainPoint, Claim, Identity, UnfilledBlob};
-use afterword_core::store::{MemoryStore, Setting, StorageExt, WantedBlob};
+use afterword_core::blobs::Taken;
+use afterword_core::replication::ListRow;
+use afterword_core::replication::memory::Snapshot;
+use afterword_core::replication::rules::{self, ChainPoint, Claim, Identity, UnfilledBlob};
+use afterword_core::replication::{MemoryStore, Setting, StorageExt, WantedBlob};
 use afterword_core::sync::{BlobBytes, Config, Message, Mode, PROTOCOL, Session, SetOf, Stream, frame, serve_request};
 use afterword_core::time::{Day, Entropy, Timestamp};
 

@@ -63,7 +63,7 @@ fn quoted(cell: &str) -> impl Iterator<Item = &str> {
     cell.split('`').skip(1).step_by(2)
 }
 
-/// Whether a path like `core::store::vault::tests::nobody_else_may_look` names a test, or a module that has one.
+/// Whether a path like `core::vault::tests::nobody_else_may_look` names a test, or a module that has one.
 fn is_test(root: &Path, path: &str) -> bool {
     let mut names = path.split("::").peekable();
     let folder = CRATES.iter().find(|(name, _)| names.peek() == Some(name));

@@ -7,11 +7,12 @@ use afterword_core::engine::{
     self, DeviceNews, Engine, Imported, ImportedAttachment, ImportedEntry, NewFile, is_journal,
 };
 use afterword_core::error::{Code, Error};
+use afterword_core::files::{self, Permissions};
+use afterword_core::files::{StoreError, StoreResult};
 use afterword_core::id::EntryId;
 use afterword_core::journal::{Kind, NewEntry};
-use afterword_core::store::error::{StoreError, StoreResult};
-use afterword_core::store::vault::{self, Permissions, PlatformVault, Unlock, UnlockKind};
 use afterword_core::time::{Clock, random};
+use afterword_core::vault::{PlatformVault, Unlock, UnlockKind};
 pub(super) use afterword_system::{SystemClock, SystemEntropy, environment};
 use tokio::sync::watch;
 
@@ -191,7 +192,7 @@ impl Context {
 
     /// Asks before a folder in which a person keeps other things becomes a journal's, which nobody else can enter.
     pub(super) fn take_folder(&self) -> Outcome {
-        if is_journal(&self.home) || !vault::holds_others(&self.home) {
+        if is_journal(&self.home) || !files::holds_others(&self.home) {
             return Ok(());
         }
         let question = format!(

@@ -15,8 +15,8 @@ use afterword_core::error::Error;
 use afterword_core::id::EntryId;
 use afterword_core::journal::edit::{Edit, TextField};
 use afterword_core::journal::{Kind, NewEntry};
-use afterword_core::store::vault::{Costs, Unlock};
 use afterword_core::time::random;
+use afterword_core::vault::{Costs, Unlock};
 use tokio::sync::watch;
 
 use super::context::{Context, SystemEntropy, environment};

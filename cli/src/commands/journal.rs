@@ -6,8 +6,8 @@ use std::path::Path;
 
 use afterword_core::engine::{self, Engine, Health, put_aside};
 use afterword_core::error::{Code, Error};
-use afterword_core::store::vault::UnlockKind;
 use afterword_core::time::Clock;
+use afterword_core::vault::UnlockKind;
 use zeroize::Zeroizing;
 
 use super::context::{Context, SystemClock, SystemEntropy, environment, keyring_keeps, locking, unlocking};

@@ -330,7 +330,8 @@ mod tests {
     use afterword_core::engine::SearchView;
     use afterword_core::journal::Kind;
     use afterword_core::journal::view::{HitView, RowView};
-    use afterword_core::store::derived::{Cursor, ListRow};
+    use afterword_core::replication::ListRow;
+    use afterword_core::store::derived::Cursor;
 
     use crate::json::ImportProblem;
     use crate::json::tests_support::{full_entry, row, view};

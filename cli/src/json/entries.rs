@@ -188,7 +188,7 @@ pub(crate) mod tests {
     pub(crate) fn row(entry: &journal::Entry) -> RowView {
         RowView {
             attachments: entry.attachments.len() as u64,
-            ..afterword_core::store::derived::ListRow::of(entry).view(&bo(), "2024-10-01".parse().unwrap())
+            ..afterword_core::replication::ListRow::of(entry).view(&bo(), "2024-10-01".parse().unwrap())
         }
     }
 

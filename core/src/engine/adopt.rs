@@ -1,10 +1,10 @@
 //! Bringing a journal's entries along when its device joins another journal.
 
+use crate::blobs::{CHUNK, Shape};
 use crate::error::Result;
 use crate::log::{Envelope, MAX_BATCH, Operation, OperationKind};
-use crate::store::StorageExt;
-use crate::store::blobs::{CHUNK, Shape};
-use crate::store::rules;
+use crate::replication::StorageExt;
+use crate::replication::rules;
 use crate::sync::{BlobBytes, STORE_SLICE};
 
 use super::shared::Shared;

@@ -7,10 +7,10 @@ use super::{Edited, Engine, Environment, SharedEntropy};
 use crate::error::Result;
 use crate::id::EntryId;
 use crate::journal::edit::{Edit, TextField};
-use crate::store::conformance::world::Seeded;
-use crate::store::vault::{Costs, Unlock};
+use crate::testing::journal::Seeded;
 use crate::time::{Clock, Timestamp};
 use crate::transport::DiscoverySource;
+use crate::vault::{Costs, Unlock};
 
 /// A clock that only moves when somebody looks.
 #[derive(Debug, Default)]

@@ -9,9 +9,9 @@ use std::sync::Mutex;
 
 use super::shared::{Shared, lock};
 use crate::error::Result;
+use crate::files::Home;
 use crate::id::DeviceId;
-use crate::store::StorageExt;
-use crate::store::vault::Home;
+use crate::replication::StorageExt;
 
 /// The file's name in the home folder.
 const FILE: &str = "arriving";
@@ -65,8 +65,9 @@ mod tests {
     use crate::journal::view::RowView;
     use crate::journal::{Kind, NewEntry};
     use crate::log::Operation;
-    use crate::store::derived::{self, Cursor, Filter, ListRow};
-    use crate::store::rules;
+    use crate::replication::ListRow;
+    use crate::replication::rules;
+    use crate::store::derived::{self, Cursor, Filter};
     use crate::time::{Day, Timestamp};
 
     fn peer() -> DeviceId {
@@ -166,7 +167,7 @@ mod tests {
         let title = format!("@Ana and {}", "ä".repeat(200));
         let new = NewEntry { kind: Kind::Note, title, body: "b".into(), sections: vec![], happened: None };
         engine.create_entry(new).unwrap();
-        let told = engine.shared.store.read(crate::store::rules::listing).unwrap();
+        let told = engine.shared.store.read(crate::replication::rules::listing).unwrap();
         assert!(told[0].title.starts_with("@Ana and ä") && told[0].title.ends_with("ä…"), "{}", told[0].title);
         assert!((254..=256).contains(&told[0].title.len()), "{}", told[0].title.len());
     }

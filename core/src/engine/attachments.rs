@@ -5,14 +5,14 @@ use std::io::{Read, Write};
 use super::Engine;
 use super::entries::{by_prefix, no_such};
 use super::write::{Edited, Files};
+use crate::blobs::{BlobStore, Taken};
 use crate::crypto::HashKey;
 use crate::error::{Code, Error, Result};
 use crate::id::{AttachmentId, BlobId, EntryId};
 use crate::journal::Attachment;
 use crate::journal::edit::{Edit, NewAttachment, Part};
 use crate::log::BlobRef;
-use crate::store::blobs::{BlobStore, Taken};
-use crate::store::{StorageExt, WantedBlob};
+use crate::replication::{StorageExt, WantedBlob};
 use crate::sync::BlobBytes;
 use crate::time::{Entropy, random};
 

@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
 use super::shared::Shared;
+use crate::blobs::{LEFTOVER_AGE_MS, file_name};
 use crate::error::Result;
-use crate::store::blobs::{LEFTOVER_AGE_MS, file_name};
-use crate::store::{Setting, StorageExt, Tx};
+use crate::replication::{Setting, StorageExt, Tx};
 
 /// Removes the bytes of blobs that no log wants any more; and after an erase, here or received, empties the database's
 /// log file, in which older pages still hold the words. A reader may be in the way: then the next call tries again.

@@ -21,11 +21,11 @@ use super::opening::{LARGE, is_too_large, left_out, opening};
 use super::shared::{Shared, lock};
 use super::warm;
 use crate::error::{Code, Result};
+use crate::files::Home;
 use crate::id::EntryId;
 use crate::journal::people::People;
 use crate::store::derived::{self, Prepared};
 use crate::store::sqlite::search;
-use crate::store::vault::Home;
 
 /// How long one transaction derives, its commit included; a single entry may take longer. No writer waits for more.
 const SLICE: Duration = Duration::from_millis(16);

@@ -12,8 +12,8 @@ use super::shared::Shared;
 use crate::error::{Error, Result};
 use crate::id::DeviceId;
 use crate::membership::{Author, State, Statements};
-use crate::store::rules;
-use crate::store::{Setting, StorageExt, Tx};
+use crate::replication::rules;
+use crate::replication::{Setting, StorageExt, Tx};
 use crate::time::Timestamp;
 
 /// The most changes that are told one by one: a member that turned may make hundreds.

@@ -7,8 +7,8 @@ use crate::error::{Advice, Code, Error, Result};
 use crate::fault::Fault;
 use crate::id::DeviceId;
 use crate::membership::{Signer, Statement};
-use crate::store::StorageExt;
-use crate::store::rules;
+use crate::replication::StorageExt;
+use crate::replication::rules;
 use crate::time::Timestamp;
 
 /// Whether a device belongs.

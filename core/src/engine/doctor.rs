@@ -9,11 +9,11 @@ use crate::error::{Advice, Result};
 use crate::id::{LIBRARY, PEOPLE};
 use crate::log::Vector;
 use crate::membership::Body;
+use crate::replication::rules;
+use crate::replication::{Setting, StorageExt};
 use crate::store::derived;
-use crate::store::rules;
 use crate::store::sqlite::{Repaired, Unread, search};
-use crate::store::vault::{self, Costs, RecoveryKeys, Unlock};
-use crate::store::{Setting, StorageExt};
+use crate::vault::{self, Costs, RecoveryKeys, Unlock};
 
 /// So many entries are named of which something is not read.
 const NAMED: usize = 20;
@@ -173,7 +173,7 @@ impl Engine {
     /// What stood open to others when the journal was opened, and the attachments, which only this looks at one by one. Where
     /// they could read a file or put one there it is trouble, although it is mended: they may have.
     fn check_permissions(&self) -> Check {
-        let (folder, attachments) = (&self.permissions, vault::close_attachments(&self.shared.home));
+        let (folder, attachments) = (&self.permissions, crate::files::close_attachments(&self.shared.home));
         let names = |a: &[String], b: &[String]| [a, b].concat().join(", ");
         let closed = names(&folder.closed, &attachments.closed);
         let open = names(&folder.open, &attachments.open);

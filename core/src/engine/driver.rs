@@ -3,16 +3,15 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use quinn::{ConnectionError, ReadError, RecvStream, SendStream};
 use tokio::sync::{mpsc, watch};
 
 use super::arriving;
 use super::shared::Shared;
 use crate::error::{Advice, Code, Error, Result};
 use crate::id::DeviceId;
-use crate::store::rules::Standing;
+use crate::replication::rules::Standing;
 use crate::sync::{Close, Config, Costs, Event, Mode, Reply, Request, Session, SessionError, Stream, serve_request};
-use crate::transport::{Connection, ConnectionStats, STOPPED};
+use crate::transport::{Connection, ConnectionError, ConnectionStats, ReadError, RecvStream, STOPPED, SendStream};
 
 /// Bytes read from a stream at once.
 const READ: usize = 256 << 10;

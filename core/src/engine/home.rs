@@ -7,21 +7,20 @@ use super::Engine;
 use super::clear::sweep_orphans;
 use super::device_news::Seen;
 use super::shared::{Shared, SharedEntropy};
+use crate::blobs::BlobStore;
 use crate::crypto::{BlobKey, DeviceKey, Domain, HashKey, RecoveryPhrase, SealingKey, Secret};
 use crate::error::{Advice, Code, Error, Result};
+use crate::files::{Home, HomeLock};
+use crate::files::{StoreError, StoreResult};
 use crate::id::{DeviceId, JournalId};
 use crate::membership::{Newcomer, Signer, Statement, Statements};
-use crate::store::blobs::BlobStore;
-use crate::store::error::{StoreError, StoreResult};
-use crate::store::rules::Identity;
+use crate::replication::rules::Identity;
+use crate::replication::{Setting, StorageExt};
 use crate::store::sqlite::SqliteStore;
 use crate::store::sqlite::open::Vouched;
-use crate::store::vault::{
-    self, FileOperations, Founding, Home, HomeLock, PlatformVault, RecoveryKeys, SystemFiles, Unlock, UnlockKind,
-};
-use crate::store::{Setting, StorageExt};
 use crate::time::{Clock, Entropy, Timestamp, random};
 use crate::transport::{DiscoverySource, PlatformDiscovery, SystemDiscovery};
+use crate::vault::{self, FileOperations, Founding, PlatformVault, RecoveryKeys, SystemFiles, Unlock, UnlockKind};
 
 /// The clock and randomness that an engine runs on.
 #[derive(Debug, Clone)]

@@ -5,8 +5,6 @@
 
 use std::time::Duration;
 
-use rusqlite::OptionalExtension;
-
 use super::Engine;
 use super::deriving::{merge_all, refresh_one};
 use super::opening::opening;
@@ -20,8 +18,8 @@ use crate::journal::edit::Edit;
 use crate::journal::people::Person;
 use crate::journal::{Attachment, Entry, MarkGroup, NewEntry};
 use crate::log::BlobRef;
-use crate::store::error::StoreError;
-use crate::store::{StorageExt, Tx, derived};
+use crate::replication::{StorageExt, Tx};
+use crate::store::derived;
 use crate::time::{Timestamp, random};
 
 /// How many bytes of an imported entry's id come from its source's key alone.
@@ -197,18 +195,9 @@ impl Engine {
         let bound = |fill: u8| {
             let mut id = [fill; EntryId::LEN];
             id[..SOURCE].copy_from_slice(&self.source_part(key));
-            id
+            EntryId::from_bytes(id)
         };
-        self.shared.store.read_sql(|tx| {
-            let query = "SELECT entry FROM documents WHERE entry BETWEEN ?1 AND ?2
-                         UNION ALL SELECT entry FROM certificates WHERE entry BETWEEN ?1 AND ?2 LIMIT 1";
-            let found: Option<Vec<u8>> = tx
-                .conn()?
-                .prepare_cached(query)
-                .and_then(|mut query| query.query_row([bound(0), bound(u8::MAX)], |row| row.get(0)).optional())
-                .map_err(StoreError::from)?;
-            Ok(found.and_then(|id| EntryId::from_slice(&id)))
-        })
+        self.shared.store.read_sql(|tx| tx.any_entry_between(bound(0), bound(u8::MAX)))
     }
 
     /// How ids of entries from this source's entry begin in this journal: by it, the same content is known again

@@ -14,11 +14,11 @@ use super::import::{Imported, ImportedAttachment, ImportedEntry};
 use super::{Engine, Environment, NewFile};
 use crate::crypto::{Domain, Hasher, SealingKey, SealingPublic};
 use crate::error::{Code, Error, Result};
+use crate::files::StoreError;
+use crate::files::{make_folder, replace_file};
 use crate::id::EntryId;
 use crate::journal::{Kind, NewEntry};
-use crate::store::error::StoreError;
-use crate::store::vault::{make_folder, replace_file};
-use crate::store::{Setting, StorageExt};
+use crate::replication::{Setting, StorageExt};
 use crate::time::{Timestamp, random};
 
 const VERSION: u8 = 1;

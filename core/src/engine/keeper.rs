@@ -24,8 +24,8 @@ use super::{
 use crate::crypto::RecoveryPhrase;
 use crate::error::{Code, Error, Result};
 use crate::id::DeviceId;
-use crate::store::vault::{PlatformVault, Unlock};
 use crate::transport::PlatformDiscovery;
+use crate::vault::{PlatformVault, Unlock};
 
 /// Of a deadline, what is kept for putting things away.
 const MARGIN: Duration = Duration::from_millis(300);

@@ -67,8 +67,8 @@ pub use write::Edited;
 use self::shared::Shared;
 use crate::crypto::Secret;
 use crate::error::{Error, Result};
+use crate::files::{Permissions, close_to_others};
 use crate::id::{DeviceId, JournalId};
-use crate::store::vault::{Permissions, close_to_others};
 
 /// One open journal on one device.
 #[derive(Debug)]

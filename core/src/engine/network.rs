@@ -8,8 +8,8 @@ use std::time::Duration;
 use super::shared::Shared;
 use crate::error::Result;
 use crate::id::DeviceId;
-use crate::store::StorageExt;
-use crate::store::rules;
+use crate::replication::StorageExt;
+use crate::replication::rules;
 use crate::store::sqlite::Peer;
 use crate::transport::{ConnectError, Connection, Discovery, Endpoint, Options, Service, ServiceKind, Tag};
 

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::id::EntryId;
 use crate::log::{Envelope, NEXT_KIND, Operation, OperationKind};
 use crate::membership::{Body, Signer, Statement};
-use crate::store::{StorageExt, rules};
+use crate::replication::{StorageExt, rules};
 
 /// Stands in every program that has the feature, and must stand in none that ships.
 pub const NEXT_MARKER: &str = "afterword-knows-the-next-format";

@@ -6,8 +6,8 @@ use super::Engine;
 use super::deriving::vacuum_some;
 use super::shared::Shared;
 use crate::error::Result;
-use crate::store::StorageExt;
-use crate::store::rules::{self, Packing};
+use crate::replication::StorageExt;
+use crate::replication::rules::{self, Packing};
 
 /// How many imported entries may lie unpacked: what is packed while it comes leaves no room behind in the file.
 pub(super) const IMPORTED: u64 = 128;

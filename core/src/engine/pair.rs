@@ -22,16 +22,17 @@ use super::home::{self, Device, Environment, found};
 use super::{Engine, network, runtime};
 use crate::crypto::Secret;
 use crate::error::{Advice, Code, Error, Result};
+use crate::files::Home;
 use crate::id::{DeviceId, JournalId};
 use crate::log::codec;
 use crate::membership::{Newcomer, Signer, Statement, Statements};
-use crate::store::rules;
-use crate::store::vault::{Founding, Home, SystemFiles, Unlock};
-use crate::store::{Setting, StorageExt};
+use crate::replication::rules;
+use crate::replication::{Setting, StorageExt};
 use crate::sync::Mode;
 use crate::transport::{
     Endpoint, Invitation, PairedChannel, PairingEvent, PairingHost, PairingOptions, Service, ShownCode,
 };
+use crate::vault::{Founding, SystemFiles, Unlock};
 
 const MAX_OFFER: usize = 1 << 10;
 const MAX_NEWCOMER: usize = 1 << 10;

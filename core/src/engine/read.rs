@@ -15,9 +15,10 @@ use crate::id::{BlobId, ChangeHash, EntryId, ItemId};
 use crate::journal::Entry;
 use crate::journal::people::People;
 use crate::journal::view::{EntryView, HistoryView, HitView, Names, ReadingView, RowView, Tokens};
-use crate::store::derived::{self, Cursor, Filter, ListRow, Opened, Read};
+use crate::replication::ListRow;
+use crate::replication::{StorageExt, Tx, WantedBlob};
+use crate::store::derived::{self, Cursor, Filter, Opened, Read};
 use crate::store::sqlite::SqliteTx;
-use crate::store::{StorageExt, Tx, WantedBlob};
 use crate::time::Day;
 
 /// How long a list or search derives what waits before it shows what there is.

@@ -9,14 +9,15 @@ use super::arriving::Arriving;
 use super::deriving::Deriver;
 use super::events::Bus;
 use super::warm::Warm;
+use crate::blobs::BlobStore;
 use crate::document::Actor;
 use crate::error::Result;
-use crate::store::blobs::BlobStore;
-use crate::store::rules::Identity;
+use crate::files::{Home, HomeLock};
+use crate::replication::rules::Identity;
 use crate::store::sqlite::SqliteStore;
-use crate::store::vault::{self, Home, HomeLock, SystemFiles};
 use crate::time::{Clock, Entropy};
 use crate::transport::DiscoverySource;
+use crate::vault::{self, SystemFiles};
 
 /// One source of randomness, handed around.
 #[derive(Debug, Clone)]

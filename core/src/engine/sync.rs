@@ -17,7 +17,7 @@ use super::pack::pack;
 use super::shared::Shared;
 use crate::error::{Advice, Code, Error, Result};
 use crate::id::DeviceId;
-use crate::store::StorageExt;
+use crate::replication::StorageExt;
 use crate::sync::Mode;
 use crate::transport::Endpoint;
 

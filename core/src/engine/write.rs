@@ -20,9 +20,9 @@ use crate::journal::edit::{Edit, Part, TextField};
 use crate::journal::people::People;
 use crate::journal::{Entry, Kind, MAIN_SECTION, NewEntry};
 use crate::log::{BlobRef, Envelope, Operation};
-use crate::store::Tx;
+use crate::replication::Tx;
+use crate::replication::rules;
 use crate::store::derived;
-use crate::store::rules;
 use crate::store::sqlite::SqliteTx;
 use crate::time::{Entropy, Timestamp, random};
 

@@ -103,7 +103,7 @@ mod tests {
     use crate::crypto::DeviceKey;
     use crate::id::{EntryId, Incarnation, JournalId};
     use crate::log::Operation;
-    use crate::store::conformance::world::Doc;
+    use crate::testing::journal::Doc;
 
     /// Batches of one log as edits bring them: the first says everything.
     fn edits(count: u64) -> Vec<Batch> {

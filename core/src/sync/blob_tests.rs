@@ -1,12 +1,12 @@
 //! Blobs between two sessions by hand: in slices, by turns, behind entries, and on from where a cut left them.
 
-use super::sides::{Side, entry, session, talk, two};
 use super::*;
+use crate::blobs::{CHUNK, Shape};
 use crate::id::BlobId;
 use crate::log::BlobRef;
-use crate::store::StorageExt;
-use crate::store::blobs::{CHUNK, Shape};
-use crate::store::rules;
+use crate::replication::StorageExt;
+use crate::replication::rules;
+use crate::testing::sessions::{Side, entry, session, talk, two};
 
 fn parts(blob: &BlobRef) -> u64 {
     Shape::new(blob.len).unwrap().parts()

@@ -10,8 +10,8 @@ use super::SessionError;
 use super::message::{Chunk, MAX_WANTED, Message};
 use super::request::Request;
 use super::session::{Event, Session};
-use crate::store::blobs::set;
-use crate::store::rules::UnfilledBlob;
+use crate::blobs::set;
+use crate::replication::rules::UnfilledBlob;
 
 /// Bytes of parts that are stored at once: what a killed process may have to ask for again.
 pub const STORE_SLICE: usize = 4 << 20;

@@ -10,8 +10,8 @@ use crate::crypto::{DeviceKey, Secret};
 use crate::id::{BlobId, Chain, EntryId, Incarnation, JournalId, LogId};
 use crate::journal::{Boxed, InnerState, Kind};
 use crate::log::{Certificate, Position};
-use crate::store::derived::ListRow;
-use crate::store::rules::{ChainPoint, Claim, Identity, Summary, UnfilledBlob};
+use crate::replication::ListRow;
+use crate::replication::rules::{ChainPoint, Claim, Identity, Summary, UnfilledBlob};
 use crate::time::{Day, Timestamp};
 
 const GOLDEN: &str = include_str!("golden/sync.hex");

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use super::sides::{Side, talk, two};
 use super::*;
 use crate::crypto::{DeviceKey, Domain, Hasher};
 use crate::fault::{Fault, Faults};
 use crate::id::{BlobId, Chain, EntryId, Incarnation, LogId};
 use crate::log::{Batch, BlobRef, Certificate, Envelope, Head, Operation, OperationKind, Position};
 use crate::membership::Limit;
-use crate::store::conformance::world::{Journal, Seeded, key};
-use crate::store::rules::{self, Claim, Identity, MAX_DEVICE_LOGS, Received};
-use crate::store::{Storage, StorageExt, Tx};
+use crate::replication::rules::{self, Claim, Identity, MAX_DEVICE_LOGS, Received};
+use crate::replication::{Storage, StorageExt, Tx};
+use crate::testing::journal::{Journal, Seeded, key};
+use crate::testing::sessions::{Side, talk, two};
 
 /// The device that turned; it need not be there.
 const TURNED: u8 = 2;
@@ -197,7 +197,7 @@ fn of_two_certificates_for_one_entry_the_same_stays_everywhere() {
     a.write(3);
     after_talking(&mut a, &mut b);
     for side in [&mut a, &mut b] {
-        let entry = super::sides::entry(3);
+        let entry = crate::testing::sessions::entry(3);
         side.store.write(|tx| rules::erase(tx, &side.identity, &mut side.entropy, entry)).unwrap().unwrap();
     }
     after_talking(&mut a, &mut b);
@@ -289,7 +289,7 @@ fn statements_are_put_together_once_and_again_when_one_is_added() {
         &crate::crypto::Secret::from_bytes([5; 32]),
     )
     .unwrap();
-    let stores: [Arc<dyn Storage>; 2] = [Arc::new(sqlite), Arc::new(crate::store::MemoryStore::new())];
+    let stores: [Arc<dyn Storage>; 2] = [Arc::new(sqlite), Arc::new(crate::replication::MemoryStore::new())];
     for store in stores {
         let identity = journal.settle(&*store, 1);
         let read = || store.read(|tx| rules::statements(tx)).unwrap();

@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::SessionError;
 use super::frame::frame_of;
+use crate::blobs::CHUNK;
 use crate::id::{BlobId, EntryId, LogId};
 use crate::log::{Batch, Certificate, codec};
-use crate::store::blobs::CHUNK;
-use crate::store::derived::ListRow;
-use crate::store::rules::{self, ChainPoint, Claim, MOST_ROWS, UnfilledBlob};
+use crate::replication::ListRow;
+use crate::replication::rules::{self, ChainPoint, Claim, MOST_ROWS, UnfilledBlob};
 
 /// The protocol's version, in [`Message::Hello`].
 pub const PROTOCOL: u16 = 1;

@@ -33,8 +33,6 @@ mod request;
 mod request_blobs;
 mod session;
 mod sets;
-#[cfg(test)]
-mod sides;
 mod steps;
 #[cfg(test)]
 mod tests;

@@ -10,11 +10,11 @@ use crate::fault::Fault;
 use crate::id::{DeviceId, LogId};
 use crate::log::{Certificate, MAX_BATCH, OpenBatch};
 use crate::membership::Statement;
-use crate::store::derived::ListRow;
-use crate::store::rules::{
+use crate::replication::ListRow;
+use crate::replication::rules::{
     self, ChainPoint, Claim, Comparison, Covered, Identity, Received, Standing, Summary, UnfilledBlob,
 };
-use crate::store::{Storage, StorageExt, Tx};
+use crate::replication::{Storage, StorageExt, Tx};
 use crate::time::Entropy;
 
 /// What a session asks of the store. One at a time, in order.

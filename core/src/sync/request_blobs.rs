@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use super::message::Chunk;
 use super::request::{Answer, Reply};
+use crate::blobs::{Shape, Taken, has, set};
 use crate::error::Result;
 use crate::id::{BlobId, DeviceId, EntryId};
-use crate::store::blobs::{Shape, Taken, has, set};
-use crate::store::rules::{self, Identity, Standing, UnfilledBlob};
-use crate::store::{Storage, StorageExt, Tx, WantedBlob};
+use crate::replication::rules::{self, Identity, Standing, UnfilledBlob};
+use crate::replication::{Storage, StorageExt, Tx, WantedBlob};
 use crate::time::Entropy;
 
 /// Bytes of parts that are read at once.

@@ -15,7 +15,7 @@ use crate::fault::{Fault, Faults};
 use crate::id::LogId;
 use crate::log::{Batch, BatchError, Certificate, MAX_OPERATIONS, OperationKind, Placed, Tail};
 use crate::membership::Statement;
-use crate::store::rules::{Claim, Outgoing, Summary};
+use crate::replication::rules::{Claim, Outgoing, Summary};
 
 /// Bytes of a peer's that may wait for the store, and bytes sent that may not be acknowledged.
 const WINDOW: usize = 4 << 20;

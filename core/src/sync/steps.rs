@@ -8,7 +8,7 @@ use super::request::{Answer, Reply, Request};
 use super::session::{Close, CompareState, Event, Input, Mode, Session};
 use crate::fault::Fault;
 use crate::log::Tail;
-use crate::store::rules::{Claim, Comparison, Covered, Outgoing, Received, Standing, Summary};
+use crate::replication::rules::{Claim, Comparison, Covered, Outgoing, Received, Standing, Summary};
 
 /// Compares after which a session that gets no further stops trying.
 const MAX_ROUNDS: u32 = 16;

@@ -1,14 +1,14 @@
 //! What two sessions do when equal logs give unequal digests.
 
-use super::sides::{self, Side, two};
 use super::*;
 use crate::crypto::HashKey;
-use crate::store::conformance::world::Journal;
-use crate::store::{Setting, StorageExt};
+use crate::replication::{Setting, StorageExt};
+use crate::testing::journal::Journal;
+use crate::testing::sessions::{self, Side, two};
 
 /// No part of a blob is in these stories.
 fn talk(a: &mut Side, b: &mut Side) {
-    sides::talk(a, b, &mut |part| panic!("{part:?}"));
+    sessions::talk(a, b, &mut |part| panic!("{part:?}"));
 }
 
 fn held(side: &Side) -> usize {

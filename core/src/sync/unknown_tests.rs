@@ -1,14 +1,14 @@
 //! What a later version says on the control stream: answered, passed over, and no reason to end.
 
-use super::sides::{self, Side, two};
 use super::*;
 use crate::log::{Envelope, Operation, OperationKind, codec};
 use crate::membership::{Signer, Statement};
-use crate::store::{StorageExt, rules};
+use crate::replication::{StorageExt, rules};
+use crate::testing::sessions::{self, Side, two};
 
 /// No part of a blob is in these stories.
 fn talk(a: &mut Side, b: &mut Side) {
-    sides::talk(a, b, &mut |part| panic!("{part:?}"));
+    sessions::talk(a, b, &mut |part| panic!("{part:?}"));
 }
 
 /// A message of a kind that only a later version knows.
@@ -63,7 +63,7 @@ fn what_is_kept_for_a_later_version_is_said_once() {
     a.write(3);
     for number in [3, 300] {
         let envelope = Envelope {
-            entry: sides::entry(3),
+            entry: sessions::entry(3),
             kind: OperationKind::from(number),
             brings: Vec::new(),
             ends: Vec::new(),

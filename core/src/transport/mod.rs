@@ -37,3 +37,5 @@ pub use pairing::{Invitation, PairedChannel, PairingEvent, PairingHost, PairingO
 #[doc(hidden)]
 pub use pairing::{accepts as accepts_pairing_message, script as pairing_script};
 pub use platform::{Announced, PlatformDiscovery, Sightings, SystemDiscovery};
+#[doc(no_inline)]
+pub use quinn::{ConnectionError, ReadError, RecvStream, SendStream};

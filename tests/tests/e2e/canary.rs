@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use afterword_core::store::sqlite::pages::decrypted_pages;
-use afterword_core::store::vault::{self, Unlock};
+use afterword_core::vault::{self, Unlock};
 use afterword_tests::Home;
 use afterword_tests::home::text;
 
@@ -39,7 +39,7 @@ fn holds(bytes: &[u8]) -> bool {
 }
 
 fn pages(home: &Home) -> Vec<u8> {
-    let key = vault::open(&vault::Home::new(home.path()), Unlock::Passphrase(PASSPHRASE)).unwrap();
+    let key = vault::open(&afterword_core::files::Home::new(home.path()), Unlock::Passphrase(PASSPHRASE)).unwrap();
     let scratch = tempfile::tempdir().unwrap();
     decrypted_pages(&home.path().join("journal.db"), &key, scratch.path()).unwrap()
 }

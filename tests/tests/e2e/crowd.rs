@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use afterword_core::crypto::{DeviceKey, Domain, HashKey};
 use afterword_core::id::DeviceId;
+use afterword_core::replication::{Setting, StorageExt};
+use afterword_core::store::SqliteStore;
 use afterword_core::store::sqlite::open::Vouched;
-use afterword_core::store::vault::{self, Unlock};
-use afterword_core::store::{Setting, SqliteStore, StorageExt};
 use afterword_core::transport::{Connection, Endpoint, Options};
+use afterword_core::vault::{self, Unlock};
 use afterword_tests::clock::environment;
 use afterword_tests::{Home, Seeded};
 
@@ -19,7 +20,7 @@ const CROWD: u64 = 1024;
 
 /// What a device takes along when it is removed.
 fn discovery_secret(home: &Home) -> HashKey {
-    let files = vault::Home::new(home.path());
+    let files = afterword_core::files::Home::new(home.path());
     let key = vault::open(&files, Unlock::Passphrase("correct horse battery staple")).unwrap();
     let store = SqliteStore::open(&files.database(), &key, Vouched::ByVault).unwrap();
     let secret = store.read(|tx| tx.setting(Setting::JournalSecret)).unwrap().unwrap();

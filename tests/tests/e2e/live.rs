@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use afterword_core::engine::{Engine, Outcome, ServeEvent, ServeOptions, SyncOptions};
 use afterword_core::id::EntryId;
 use afterword_core::journal::edit::{Edit, TextField};
-use afterword_core::store::vault::Unlock;
+use afterword_core::vault::Unlock;
 use afterword_tests::Home;
 use afterword_tests::clock::environment;
 use afterword_tests::corpus::Corpus;

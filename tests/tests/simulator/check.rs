@@ -9,8 +9,8 @@ use afterword_core::fault::Fault;
 use afterword_core::id::{Chain, ChangeHash, DeviceId, EntryId, LogId, PEOPLE};
 use afterword_core::log::{Batch, ChangeHeader, OperationKind, Position};
 use afterword_core::membership::State;
-use afterword_core::store::rules::{self, Summary};
-use afterword_core::store::{StorageExt, Tx};
+use afterword_core::replication::rules::{self, Summary};
+use afterword_core::replication::{StorageExt, Tx};
 
 use super::device::{Check, Device, Rule, Violation, broken};
 use super::writing::{Said, load, said};

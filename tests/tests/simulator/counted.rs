@@ -6,8 +6,8 @@ use afterword_core::error::Result;
 use afterword_core::id::{BlobId, ChangeHash, DeviceId, EntryId, LogId, StatementId};
 use afterword_core::log::{Batch, BlobRef, Block, Certificate, Head, Operation, Placed, Position};
 use afterword_core::membership::Statements;
-use afterword_core::store::derived::ListRow;
-use afterword_core::store::{DocumentState, Setting, StoredChange, Tx, Unpacked, WantedBlob};
+use afterword_core::replication::ListRow;
+use afterword_core::replication::{DocumentState, Setting, StoredChange, Tx, Unpacked, WantedBlob};
 
 /// A transaction whose questions are counted: one each, or as many as the rows that answer it.
 pub(super) struct CountedTx<'a> {

@@ -6,15 +6,15 @@ use std::rc::Rc;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use afterword_core::blobs::Shape;
 use afterword_core::crypto::{DeviceKey, SealingKey, Secret};
 use afterword_core::error::Result;
 use afterword_core::fault::Fault;
 use afterword_core::id::{DeviceId, EntryId, JournalId, LogId};
 use afterword_core::membership::{FIRST_UNKNOWN, Newcomer, Signer, Statement, Statements};
-use afterword_core::store::blobs::Shape;
+use afterword_core::replication::rules::{self, Identity};
+use afterword_core::replication::{Setting, StorageExt};
 use afterword_core::store::derived::Prepared;
-use afterword_core::store::rules::{self, Identity};
-use afterword_core::store::{Setting, StorageExt};
 use afterword_core::time::{Timestamp, random};
 
 use super::disk::{Blobs, Damage, Disk, Factory, Held, Power, Powered};

@@ -8,14 +8,15 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use afterword_core::blobs::{Shape, Taken, parts_of};
 use afterword_core::error::{Code, Error, Result};
 use afterword_core::id::{BlobId, EntryId, LogId};
 use afterword_core::log::{BlobRef, Position};
-use afterword_core::store::blobs::{Shape, Taken, parts_of};
-use afterword_core::store::memory::Snapshot;
-use afterword_core::store::rules::{self, Identity};
+use afterword_core::replication::memory::Snapshot;
+use afterword_core::replication::rules::{self, Identity};
+use afterword_core::replication::{MemoryStore, Setting, Storage, StorageExt, Tx, WantedBlob};
+use afterword_core::store::SqliteStore;
 use afterword_core::store::sqlite::SqliteTx;
-use afterword_core::store::{MemoryStore, Setting, SqliteStore, Storage, StorageExt, Tx, WantedBlob};
 use afterword_core::sync::BlobBytes;
 use afterword_core::time::Entropy;
 

@@ -14,8 +14,8 @@ use afterword_core::fault::Fault;
 use afterword_core::id::{BlobId, Chain, DeviceId, EntryId, Incarnation, LogId};
 use afterword_core::log::{Batch, BlobRef, Certificate, Envelope, Head, Operation, OperationKind, Position};
 use afterword_core::membership::{Author, Body, Kept, Newcomer, Signer, Statement};
-use afterword_core::store::rules::{self, ChainPoint, Claim, UnfilledBlob};
-use afterword_core::store::{Setting, StorageExt};
+use afterword_core::replication::rules::{self, ChainPoint, Claim, UnfilledBlob};
+use afterword_core::replication::{Setting, StorageExt};
 use afterword_core::sync::{
     Config, FrameReader, MAX_PAYLOAD, Message, Mode, PROTOCOL, Session, SetOf, Stream, frame, serve_request,
 };

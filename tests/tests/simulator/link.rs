@@ -6,8 +6,8 @@ use afterword_core::error::Error;
 use afterword_core::fault::Fault;
 use afterword_core::id::{DeviceId, LogId};
 use afterword_core::log::{Batch, Position, Tail};
-use afterword_core::store::StorageExt;
-use afterword_core::store::rules::{self, Received};
+use afterword_core::replication::StorageExt;
+use afterword_core::replication::rules::{self, Received};
 use afterword_core::sync::{
     Answer, Close, Config, Event, FrameReader, MAX_PAYLOAD, Message, Mode, Reply, Request, Session, SessionError,
     Stream, frame, serve_request,

@@ -7,11 +7,12 @@ use afterword_core::error::{Error, Result};
 use afterword_core::id::{EntryId, PEOPLE};
 use afterword_core::journal::people::{People, names_in};
 use afterword_core::journal::{Entry, InnerState};
-use afterword_core::store::Tx;
-use afterword_core::store::derived::{self, Filter, ListRow};
+use afterword_core::replication::ListRow;
+use afterword_core::replication::Tx;
+use afterword_core::store::derived::{self, Filter};
 use afterword_core::store::sqlite::{Projection, SqliteTx, search};
-use afterword_core::store::words::{Matcher, Query};
 use afterword_core::time::Day;
+use afterword_core::tokenizer::{Matcher, Query};
 
 use super::check::store;
 use super::deriving::marked;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use afterword_core::error::Error;
 use afterword_core::id::LogId;
 use afterword_core::log::Position;
-use afterword_core::store::rules::Packing;
-use afterword_core::store::{Setting, StorageExt};
+use afterword_core::replication::rules::Packing;
+use afterword_core::replication::{Setting, StorageExt};
 
 use super::check::store;
 use super::device::{Check, Rule, broken};

@@ -8,10 +8,11 @@ use std::sync::Arc;
 use afterword_core::crypto::Secret;
 use afterword_core::error::{Error, Result};
 use afterword_core::id::{DeviceId, Incarnation, LogId};
-use afterword_core::store::rules::Identity;
+use afterword_core::replication::Storage;
+use afterword_core::replication::rules::Identity;
+use afterword_core::store::SqliteStore;
 use afterword_core::store::sqlite::SqliteTx;
 use afterword_core::store::sqlite::open::Vouched;
-use afterword_core::store::{SqliteStore, Storage};
 use tempfile::TempDir;
 
 use super::disk::{Damage, Disk};

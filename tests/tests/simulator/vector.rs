@@ -9,8 +9,8 @@ use afterword_core::error::Result;
 use afterword_core::id::{BlobId, ChangeHash, DeviceId, EntryId, LogId, StatementId};
 use afterword_core::log::{Batch, BlobRef, Block, Certificate, Head, Operation, Placed, Position};
 use afterword_core::membership::Statements;
-use afterword_core::store::derived::ListRow;
-use afterword_core::store::{DocumentState, Setting, StoredChange, Tx, Unpacked, WantedBlob};
+use afterword_core::replication::ListRow;
+use afterword_core::replication::{DocumentState, Setting, StoredChange, Tx, Unpacked, WantedBlob};
 
 /// A transaction that answers "how far" from `vector`.
 pub(super) struct VectorTx<'a> {

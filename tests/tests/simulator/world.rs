@@ -7,7 +7,7 @@ use afterword_core::error::{Error, Result};
 use afterword_core::fault::Fault;
 use afterword_core::id::EntryId;
 use afterword_core::log::Batch;
-use afterword_core::store::rules::Packing;
+use afterword_core::replication::rules::Packing;
 use afterword_core::sync::Mode;
 
 use super::check::{self, Ledger, summary, truth};

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use data_encoding::HEXLOWER;
 
+use crate::blobs::file_name;
 use crate::engine::write::Files;
 use crate::engine::{Engine, Environment, ImportedAttachment, ImportedEntry, NewFile, SharedEntropy};
 use crate::error::Error;
@@ -13,12 +14,11 @@ use crate::id::{AttachmentId, BlobId, EntryId};
 use crate::journal::edit::Edit;
 use crate::journal::{Kind, MarkGroup, NewEntry};
 use crate::log::BlobRef;
-use crate::store::blobs::file_name;
-use crate::store::conformance::world::Seeded;
-use crate::store::vault::Unlock;
-use crate::store::vault::tests::Keyring;
+use crate::testing::journal::Seeded;
 use crate::time::{Clock, Timestamp};
 use crate::transport::DiscoverySource;
+use crate::vault::Unlock;
+use crate::vault::tests::Keyring;
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
 

@@ -10,8 +10,8 @@ use crate::journal::edit::{Edit, TextField};
 use crate::journal::people::in_text;
 use crate::journal::{Kind, NewEntry};
 use crate::log::Operation;
+use crate::replication::{StorageExt, rules};
 use crate::store::sqlite::open::BUSY;
-use crate::store::{StorageExt, rules};
 use crate::time::Timestamp;
 
 const LONG: Duration = Duration::from_secs(600);
@@ -44,7 +44,7 @@ fn bring(engine: &Engine, numbers: std::ops::Range<usize>) {
             Operation::change(id(n), chunks.concat(), Vec::new(), Vec::new()).unwrap()
         })
         .collect();
-    let append = |tx: &mut dyn crate::store::Tx| {
+    let append = |tx: &mut dyn crate::replication::Tx| {
         rules::append(tx, &shared.identity, &mut shared.entropy.clone(), operations).map(drop)
     };
     shared.store.write(append).unwrap();
@@ -247,7 +247,7 @@ fn bring_edit(engine: &Engine, title: &str) {
         })
         .unwrap();
     let operation = Operation::change(id(0), chunk.concat(), Vec::new(), Vec::new()).unwrap();
-    let append = |tx: &mut dyn crate::store::Tx| {
+    let append = |tx: &mut dyn crate::replication::Tx| {
         rules::append(tx, &shared.identity, &mut shared.entropy.clone(), vec![operation]).map(drop)
     };
     shared.store.write(append).unwrap();
@@ -361,7 +361,7 @@ fn one_entry_that_does_not_read_keeps_no_other_from_being_derived() {
         .write_sql(|tx| {
             let row = tx.row_of(id(30))?;
             let damage = "INSERT INTO texts(document, projection) VALUES(?1, x'09')";
-            tx.conn()?.execute(damage, [row]).map_err(crate::store::error::StoreError::from)?;
+            tx.conn()?.execute(damage, [row]).map_err(crate::files::StoreError::from)?;
             Ok(())
         })
         .unwrap();

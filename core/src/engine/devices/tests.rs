@@ -14,10 +14,11 @@ use crate::engine::alone::{PASSPHRASE, environment};
 use crate::engine::home::{Device, found};
 use crate::engine::{Engine, ServeEvent, ServeOptions};
 use crate::fault::Fault;
+use crate::files::Home;
 use crate::id::EntryId;
 use crate::journal::{Kind, NewEntry};
-use crate::store::conformance::world::Seeded;
-use crate::store::vault::{Home, Unlock};
+use crate::testing::journal::Seeded;
+use crate::vault::Unlock;
 
 const SOON: Duration = Duration::from_secs(30);
 

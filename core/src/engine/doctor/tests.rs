@@ -10,20 +10,20 @@ use crate::crypto::Secret;
 use crate::engine::alone::set_text;
 use crate::engine::home::{Device, found};
 use crate::engine::{Environment, NewFile, SharedEntropy};
+use crate::files::Home;
 use crate::id::{ChangeHash, EntryId};
 use crate::journal::edit::TextField;
 use crate::journal::people::Person;
 use crate::journal::{Kind, NewEntry};
 use crate::log::{ChangeHeader, Operation};
 use crate::membership::{Signer, Statement};
-use crate::store::Tx;
-use crate::store::conformance::world::Seeded;
+use crate::replication::Tx;
+use crate::replication::rules::Packing;
 use crate::store::derived::Filter;
-use crate::store::rules::Packing;
 use crate::store::sqlite::open::Vouched;
 use crate::store::sqlite::{SqliteStore, SqliteTx};
-use crate::store::vault::Home;
 use crate::sync::{Close, Config, Mode, Session, Stream, serve_request};
+use crate::testing::journal::Seeded;
 use crate::time::{Clock, Timestamp};
 use crate::transport::DiscoverySource;
 
@@ -190,7 +190,7 @@ fn write(engine: &Engine, title: &str, count: usize) {
 fn wait_for_what_never_comes(engine: &Engine) {
     let shared = &engine.shared;
     let id = EntryId::from_bytes([9; 16]);
-    let mut doc = crate::store::conformance::world::Doc::new(9);
+    let mut doc = crate::testing::journal::Doc::new(9);
     let (first, second) = (doc.write("one"), doc.write("two"));
     let missing: ChangeHash = ChangeHeader::parse(&first).unwrap().hash;
     assert_eq!(ChangeHeader::parse(&second).unwrap().dependencies, [missing]);

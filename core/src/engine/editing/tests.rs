@@ -3,9 +3,9 @@
 use super::*;
 use crate::engine::alone::{PASSPHRASE, again, made, set_text};
 use crate::journal::{Kind, NewEntry};
-use crate::store::StorageExt;
+use crate::replication::StorageExt;
 use crate::store::derived::Filter;
-use crate::store::vault::Unlock;
+use crate::vault::Unlock;
 
 const LONG: Duration = Duration::from_secs(30);
 

@@ -119,10 +119,10 @@ fn no_key_phrase_or_code_is_printed() {
     use crate::engine::HostEvent;
     use crate::id::BlobId;
     use crate::log::BlobRef;
-    use crate::store::conformance::world::Seeded;
-    use crate::store::vault::{Costs, Unlock};
+    use crate::testing::journal::Seeded;
     use crate::time::Timestamp;
     use crate::transport::ShownCode;
+    use crate::vault::{Costs, Unlock};
 
     const BYTES: [u8; 32] = [0xd7; 32];
     let phrase = RecoveryPhrase::generate(&mut Seeded::new(1));

@@ -8,7 +8,7 @@ use super::*;
 use crate::engine::alone::environment;
 use crate::error::Advice;
 use crate::journal::{Kind, NewEntry};
-use crate::store::vault::tests::Keyring;
+use crate::vault::tests::Keyring;
 
 /// The system's files for so many operations; then nothing has an effect any more, as if the process had been killed.
 #[derive(Debug)]

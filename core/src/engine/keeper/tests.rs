@@ -9,10 +9,10 @@ use crate::crypto::Secret;
 use crate::engine::alone::environment;
 use crate::engine::alone::set_text;
 use crate::engine::events::NotHeard;
+use crate::files::{StoreError, StoreResult};
 use crate::journal::edit::TextField;
 use crate::journal::{Kind, NewEntry};
 use crate::store::derived::Filter;
-use crate::store::error::{StoreError, StoreResult};
 
 /// A phone's vault: shut while the device is locked.
 #[derive(Debug, Default)]

@@ -15,7 +15,7 @@ use super::*;
 use crate::fault::{Fault, Faults};
 use crate::journal::edit::Edit;
 use crate::journal::{Kind, NewEntry};
-use crate::store::StorageExt;
+use crate::replication::StorageExt;
 use crate::store::derived::Filter;
 
 fn note(title: &str, body: &str) -> NewEntry {

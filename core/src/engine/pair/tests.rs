@@ -8,7 +8,7 @@ use super::*;
 use crate::crypto::DeviceKey;
 use crate::engine::alone::{PASSPHRASE, environment, made};
 use crate::membership::FIRST_UNKNOWN;
-use crate::store::conformance::world::Seeded;
+use crate::testing::journal::Seeded;
 use crate::transport::{Announcement, Discovery, ServiceKind, Sighting, Watch};
 
 /// A network on which these are seen, again and again.

@@ -1,11 +1,11 @@
 //! The rules of the log between devices: what is taken, what waits, what gives way, what is kept.
 
 use super::cases;
-use super::world::{Device, Doc, Journal, Make, change, entry, key, sync};
 use crate::id::ChangeHash;
 use crate::log::{Batch, BlobRef, Block, Head, Operation};
-use crate::store::rules::{self, Claim, Received, Standing};
-use crate::store::tx::{DocumentState, Setting, StorageExt};
+use crate::replication::rules::{self, Claim, Received, Standing};
+use crate::replication::tx::{DocumentState, Setting, StorageExt};
+use crate::testing::journal::{Device, Doc, Journal, Make, change, entry, key, sync};
 
 cases![
     what_one_writes_the_other_holds,
@@ -167,7 +167,7 @@ fn twins(make: &Make, shared: u8) -> (Device, Device, Device, Doc) {
         a.change(entry(1), doc.write(&n.to_string()));
     }
     let mut twin = journal.device(make, 10);
-    twin.entropy = super::world::Seeded::new(99);
+    twin.entropy = crate::testing::journal::Seeded::new(99);
     twin.pull(&a);
     let incarnation = a.log().incarnation;
     twin.store.write(|tx| tx.set_setting(Setting::Incarnation, incarnation.as_bytes())).unwrap();

@@ -1,12 +1,12 @@
 //! What was announced: kept until it is over, never of what is erased or heard of, and never anything improper.
 
 use super::cases;
-use super::world::{Device, Doc, Journal, Make, entry};
 use crate::id::{DeviceId, EntryId, PEOPLE};
 use crate::journal::{Boxed, InnerState, Kind};
-use crate::store::derived::ListRow;
-use crate::store::rules;
-use crate::store::tx::StorageExt;
+use crate::replication::ListRow;
+use crate::replication::rules;
+use crate::replication::tx::StorageExt;
+use crate::testing::journal::{Device, Doc, Journal, Make, entry};
 use crate::time::{Day, Timestamp};
 
 cases![

@@ -1,12 +1,12 @@
 //! The bare transaction: what is written is read, in order, at once, and not at all where the transaction fails.
 
 use super::cases;
-use super::world::{Device, Doc, Journal, Make, change, entry};
 use crate::error::{Code, Error};
 use crate::id::{BlobId, ChangeHash, DeviceId, StatementId};
 use crate::log::{Batch, BlobRef, Certificate, Operation, Position};
-use crate::store::rules;
-use crate::store::tx::{DocumentState, Setting, StorageExt, Tx};
+use crate::replication::rules;
+use crate::replication::tx::{DocumentState, Setting, StorageExt, Tx};
+use crate::testing::journal::{Device, Doc, Journal, Make, change, entry};
 
 cases![
     settings_are_replaced,

@@ -1,12 +1,12 @@
 //! What a later version says and writes: held whole, sent on, written down again and erased as what is known here.
 
 use super::cases;
-use super::world::{Device, Doc, Journal, Make, Seeded, change, entry, sync};
 use crate::id::LogId;
 use crate::log::{BlobRef, Body, Envelope, Operation, OperationKind};
 use crate::membership::{FIRST_UNKNOWN, Signer, Statement};
-use crate::store::rules;
-use crate::store::tx::{Setting, StorageExt};
+use crate::replication::rules;
+use crate::replication::tx::{Setting, StorageExt};
+use crate::testing::journal::{Device, Doc, Journal, Make, Seeded, change, entry, sync};
 
 cases![
     what_a_later_version_writes_is_kept_whole_and_counts_for_nothing,
@@ -120,7 +120,7 @@ fn what_a_later_version_says_is_stored_and_sent_on(make: &Make) {
     sync(&mut a, &mut c);
     // And a removal that builds on it is obeyed, keep and all.
     let seen = c.statements().seen();
-    let removed = super::world::key(10).id();
+    let removed = crate::testing::journal::key(10).id();
     let remove = Statement::remove(
         Signer::Recovery(&journal.recovery),
         &c.identity.journal,

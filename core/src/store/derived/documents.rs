@@ -10,8 +10,8 @@ use crate::error::{Advice, Code, Error, Result};
 use crate::id::{ChangeHash, EntryId, PEOPLE};
 use crate::journal::Entry;
 use crate::log::ChangeHeader;
+use crate::replication::tx::{StoredChange, Tx};
 use crate::store::sqlite::SqliteTx;
-use crate::store::tx::{StoredChange, Tx};
 
 /// How many documents keep a snapshot; the least recently used goes first.
 const SNAPSHOTS: i64 = 256;
@@ -230,5 +230,5 @@ pub fn remember(tx: &mut SqliteTx<'_>, entry: EntryId, version: i64, snapshot: &
 }
 
 pub(super) fn sql(error: rusqlite::Error) -> Error {
-    crate::store::error::StoreError::from(error).into()
+    crate::files::StoreError::from(error).into()
 }

@@ -15,15 +15,15 @@ use std::collections::BTreeMap;
 use rusqlite::{CachedStatement, OptionalExtension};
 
 use super::documents::sql;
-use super::list::ListRow;
 use crate::error::Result;
 use crate::id::EntryId;
 use crate::journal::InnerState;
 use crate::journal::view::{HitView, Names, TextRange};
+use crate::replication::ListRow;
 use crate::store::sqlite::search::{self, Candidate};
 use crate::store::sqlite::{Projection, SqliteTx};
-use crate::store::words::{Matcher, Query, excerpt};
 use crate::time::Day;
+use crate::tokenizer::{Matcher, Query, excerpt};
 
 /// The highest total that is counted.
 pub const COUNTED: u64 = 4096;

@@ -15,6 +15,6 @@ pub use documents::{
 pub use find::{COMPARED, COMPARED_BYTES, COUNTED, Found, Hit, find};
 #[cfg(test)]
 pub(crate) use list::list_query;
-pub use list::{Cursor, Filter, ListRow, Page, list, list_arriving, resolve, row};
+pub use list::{Cursor, Filter, Page, list, list_arriving, resolve, row};
 pub use people::{people, store_people};
 pub use refresh::{Held, Prepared, Refreshed, disagrees, held, projection, put_all, put_row, refresh};

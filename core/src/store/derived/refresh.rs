@@ -9,7 +9,6 @@ use std::sync::Arc;
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::documents::{is_snapshot_right, open_people, read, sql};
-use super::list::ListRow;
 use super::people::{people, store_people};
 use crate::document::{self, Actor};
 use crate::error::{Error, Result};
@@ -17,8 +16,9 @@ use crate::fault::{Fault, Faults};
 use crate::id::{EntryId, LIBRARY, PEOPLE};
 use crate::journal::Entry;
 use crate::journal::people::{People, names_in, tokens_in};
+use crate::replication::ListRow;
+use crate::replication::tx::{StoredChange, Tx};
 use crate::store::sqlite::{Draft, Projection, SqliteTx, search};
-use crate::store::tx::{StoredChange, Tx};
 
 /// What the log has of one entry that is not derived yet.
 #[derive(Debug)]

@@ -8,7 +8,8 @@ use rusqlite::params;
 use super::tx::{SqliteTx, db};
 use crate::error::{Error, Result};
 use crate::id::{DeviceId, EntryId};
-use crate::store::derived::{self, ListRow};
+use crate::replication::ListRow;
+use crate::store::derived::{self};
 use crate::time::Day;
 
 /// Held: some of the entry's changes are here, whether or not they can be read yet.

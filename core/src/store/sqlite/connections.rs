@@ -15,7 +15,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::open::{GAP, Role, Schema, Vouched, create_file, healthy, open, prepare};
 use crate::crypto::Secret;
-use crate::store::error::{StoreError, StoreResult};
+use crate::files::{StoreError, StoreResult};
 
 /// How many connections read at a time.
 const READERS: usize = 2;

@@ -14,8 +14,8 @@ use crate::crypto::Hasher;
 use crate::error::{Error, Result};
 use crate::id::{ChangeHash, EntryId, LIBRARY, PEOPLE};
 use crate::log::ChangeHeader;
-use crate::store::rules::Identity;
-use crate::store::tx::{DocumentState, Setting, Tx};
+use crate::replication::rules::Identity;
+use crate::replication::tx::{DocumentState, Setting, Tx};
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]

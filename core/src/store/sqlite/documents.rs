@@ -11,7 +11,7 @@ use super::search;
 use super::tx::{SqliteTx, db, to_i64, to_u64};
 use crate::error::{Error, Result};
 use crate::id::{ChangeHash, DeviceId, EntryId, Incarnation, LogId};
-use crate::store::tx::{DocumentState, Setting, StoredChange, Tx};
+use crate::replication::tx::{DocumentState, Setting, StoredChange, Tx};
 
 /// A document as this transaction has it.
 #[derive(Debug, Clone, Default)]
@@ -38,6 +38,20 @@ pub(super) fn split(heads: &[u8]) -> Result<Vec<ChangeHash>> {
 }
 
 impl SqliteTx<'_> {
+    /// Returns an entry that is here, or was erased here, with an id between these two, both included; `None` if there is
+    /// none.
+    pub fn any_entry_between(&mut self, first: EntryId, last: EntryId) -> Result<Option<EntryId>> {
+        let query = "SELECT entry FROM documents WHERE entry BETWEEN ?1 AND ?2
+                     UNION ALL SELECT entry FROM certificates WHERE entry BETWEEN ?1 AND ?2 LIMIT 1";
+        let bounds = [first.as_bytes(), last.as_bytes()];
+        let found: Option<Vec<u8>> = self
+            .conn()?
+            .prepare_cached(query)
+            .and_then(|mut query| query.query_row(bounds, |row| row.get(0)).optional())
+            .map_err(db)?;
+        Ok(found.and_then(|id| EntryId::from_slice(&id)))
+    }
+
     /// The row key of an entry's document, under which derived tables hold what they made of it.
     pub fn row_of(&mut self, entry: EntryId) -> Result<Option<i64>> {
         Ok(self.document_row(entry)?.map(|row| row.id))

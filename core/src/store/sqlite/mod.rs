@@ -6,6 +6,7 @@ pub mod connections;
 mod doctor;
 mod documents;
 mod drafts;
+mod failure;
 mod logs;
 pub mod open;
 mod opening;

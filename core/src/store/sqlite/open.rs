@@ -13,7 +13,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavio
 use zeroize::Zeroizing;
 
 use crate::crypto::Secret;
-use crate::store::error::{StoreError, StoreResult};
+use crate::files::{StoreError, StoreResult};
 
 /// Bytes per page. A save writes one page of each of eight tables, and enciphers and authenticates all of them: with pages
 /// of 8 KiB it takes half again as long, and a journal of 500-word entries takes as much room.

@@ -9,7 +9,7 @@ use super::tx::{SqliteTx, db, to_i64, to_u64};
 use crate::error::{Error, Result};
 use crate::id::{Chain, LogId};
 use crate::log::{BLOCK, Block, Line, Lines, Operation, Packer, Position, without_bodies};
-use crate::store::tx::Unpacked;
+use crate::replication::tx::Unpacked;
 
 /// A block as it lies in its row.
 struct BlockRow {
@@ -256,7 +256,7 @@ impl SqliteTx<'_> {
         let mut key = first;
         for block in blocks {
             let chain = match seq_of(key) - 1 {
-                0 => Position::start(&crate::store::tx::journal_of(self)?, &log).chain,
+                0 => Position::start(&crate::replication::tx::journal_of(self)?, &log).chain,
                 before => self.position(log, before)?.ok_or_else(|| Error::corrupt("an operation is missing"))?.chain,
             };
             self.insert_block(key, &chain, block)?;

@@ -12,7 +12,7 @@ use rusqlite::MAIN_DB;
 
 use super::open::{PAGE_SIZE, Role, Vouched, healthy, open};
 use crate::crypto::Secret;
-use crate::store::error::{StoreError, StoreResult};
+use crate::files::{StoreError, StoreResult};
 
 const LOG_HEADER: usize = 32;
 const FRAME_HEADER: usize = 24;

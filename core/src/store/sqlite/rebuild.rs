@@ -7,8 +7,8 @@ use super::tx::{SqliteTx, db};
 use crate::error::Result;
 use crate::id::{BlobId, EntryId};
 use crate::log::{Placed, Position};
-use crate::store::rules::{self, Identity};
-use crate::store::tx::{Setting, Tx};
+use crate::replication::rules::{self, Identity};
+use crate::replication::tx::{Setting, Tx};
 
 /// Operations read and linked at a time, so that a long log is never in memory whole.
 const SLICE: u64 = 256;

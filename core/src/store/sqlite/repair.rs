@@ -22,8 +22,8 @@ use crate::fault::Fault;
 use crate::id::{ChangeHash, DeviceId, Incarnation, LogId};
 use crate::log::{Block, Certificate, Head, Line, Lines, MAX_BATCH, MAX_CHANGE, OperationKind, Position, Unpacker};
 use crate::membership::{Inserted, Statement, Statements};
-use crate::store::rules::{self, Identity};
-use crate::store::tx::{Setting, Tx};
+use crate::replication::rules::{self, Identity};
+use crate::replication::tx::{Setting, Tx};
 use crate::time::Entropy;
 
 /// What was found damaged and made right.

@@ -29,7 +29,7 @@ use rusqlite::Transaction;
 
 use super::open::Schema;
 use super::search;
-use crate::store::error::StoreResult;
+use crate::files::StoreResult;
 
 /// Set in `documents.stale`: the list row is older than the heads.
 pub const STALE_ROW: i64 = 1;

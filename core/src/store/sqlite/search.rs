@@ -1,7 +1,7 @@
 //! The search table: which entries may hold a word, newest first. Contentless FTS5; texts decide where it can't.
 //!
 //! `detail=none` keeps no positions and no columns, a fifth of the size: phrases are verified against the text, and the
-//! words of a title stand a second time behind a mark of their own. We cut the words ourselves ([`crate::store::words`])
+//! words of a title stand a second time behind a mark of their own. We cut the words ourselves ([`crate::tokenizer`])
 //! and the table's tokenizer only splits at spaces. A row is deleted with exactly the tokens it was made from: a
 //! contentless table can't look them up, and what is left out stays in the file.
 //!
@@ -18,12 +18,12 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 pub use self::check::{check, disagrees};
 
+use crate::files::{StoreError, StoreResult};
 use crate::id::EntryId;
 use crate::journal::{Boxed, Entry};
-use crate::store::error::{StoreError, StoreResult};
 use crate::store::sqlite::Projection;
-use crate::store::words::{Asked, Query, row_tokens};
 use crate::time::{Day, Timestamp};
+use crate::tokenizer::{Asked, Query, row_tokens};
 
 /// Bits of a slot that tell the entries of one year apart.
 const SLOT_BITS: u32 = 22;

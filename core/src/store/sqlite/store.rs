@@ -9,10 +9,10 @@ use super::schema::SCHEMA;
 use super::tx::{SqliteTx, db, to_u64};
 use crate::crypto::Secret;
 use crate::error::Result;
+use crate::files::StoreResult;
 use crate::id::{EntryId, LIBRARY, PEOPLE};
-use crate::store::error::StoreResult;
-use crate::store::statements::StatementCache;
-use crate::store::tx::{Storage, Tx};
+use crate::replication::statements::StatementCache;
+use crate::replication::tx::{Storage, Tx};
 
 /// A journal in encrypted SQLite.
 #[derive(Debug)]

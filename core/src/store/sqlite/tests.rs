@@ -7,12 +7,12 @@ use crate::error::Error;
 use crate::id::EntryId;
 use crate::journal::Kind;
 use crate::log::{Block, Envelope, MAX_BATCH, Operation, OperationKind, Unpacker, line};
-use crate::store::conformance::world::{Doc, Journal, Seeded};
+use crate::replication::rules::{self, Identity, Packing};
+use crate::replication::tx::{DocumentState, Setting, StorageExt, Tx};
 use crate::store::derived::{Filter, list_query};
-use crate::store::rules::{self, Identity, Packing};
-use crate::store::tx::{DocumentState, Setting, StorageExt, Tx};
-use crate::store::words::Query;
+use crate::testing::journal::{Doc, Journal, Seeded};
 use crate::time::{Day, Timestamp};
+use crate::tokenizer::Query;
 
 const KEY: Secret = Secret::from_bytes([5; 32]);
 

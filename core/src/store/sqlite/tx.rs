@@ -15,13 +15,13 @@ use super::documents::DocumentRow;
 use super::logs::LogRow;
 use super::packs::OpenBlock;
 use crate::error::{Error, Result};
+use crate::files::StoreError;
 use crate::id::{BlobId, ChangeHash, DeviceId, EntryId, LogId, StatementId};
 use crate::log::{Batch, BlobRef, Block, Certificate, Head, Operation, Placed, Position, Unpacker};
 use crate::membership::Statements;
-use crate::store::derived::ListRow;
-use crate::store::error::StoreError;
-use crate::store::statements::{Last, StatementCache, put_together};
-use crate::store::tx::{DocumentState, Setting, StoredChange, Tx, Unpacked, WantedBlob};
+use crate::replication::ListRow;
+use crate::replication::statements::{Last, StatementCache, put_together};
+use crate::replication::tx::{DocumentState, Setting, StoredChange, Tx, Unpacked, WantedBlob};
 
 /// SQLite's failure as ours.
 pub(super) fn db(error: rusqlite::Error) -> Error {

@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 use afterword_core::crypto::Secret;
 use afterword_core::engine::{Event as CoreEvent, Keeper, Listener, NotHeard};
 use afterword_core::error::Error;
+use afterword_core::files::StoreResult;
 use afterword_core::journal::edit::{Edit as CoreEdit, TextField as CoreField};
 use afterword_core::store::derived::Filter;
-use afterword_core::store::error::StoreResult;
-use afterword_core::store::vault::PlatformVault;
+use afterword_core::vault::PlatformVault;
 use afterword_ffi::{
     AfterwordError, Edit, Engine, Event, EventListener, KeyVault, KeyVaultError, Kind, ListFilter, ListenerError,
     NewEntry, TextField, create_journal,

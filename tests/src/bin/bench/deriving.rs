@@ -6,10 +6,11 @@ use afterword_core::document::{Actor, EntryDocument, reader};
 use afterword_core::engine::Engine;
 use afterword_core::error::{Error, Result};
 use afterword_core::journal::edit::{Edit, TextField};
+use afterword_core::replication::{Setting, StorageExt, Tx};
 use afterword_core::store::sqlite::{Projection, search};
-use afterword_core::store::vault::Unlock;
-use afterword_core::store::{Setting, SqliteStore, StorageExt, Tx, derived};
+use afterword_core::store::{SqliteStore, derived};
 use afterword_core::time::Entropy;
+use afterword_core::vault::Unlock;
 use afterword_tests::Seeded;
 use afterword_tests::clock::environment;
 

@@ -6,8 +6,8 @@ use std::time::Instant;
 use afterword_core::crypto::{DeviceKey, Domain, HashKey};
 use afterword_core::engine::{Engine, NewFile};
 use afterword_core::error::{Error, Result};
-use afterword_core::store::vault::Unlock;
 use afterword_core::transport::{Connection, Endpoint, Options};
+use afterword_core::vault::Unlock;
 use afterword_tests::Seeded;
 use afterword_tests::clock::environment;
 

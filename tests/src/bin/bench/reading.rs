@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use afterword_core::engine::Engine;
 use afterword_core::error::{Error, Result};
+use afterword_core::files::Home as Folder;
 use afterword_core::store::SqliteStore;
 use afterword_core::store::derived::Filter;
 use afterword_core::store::sqlite::open::Vouched;
-use afterword_core::store::vault::{self, Costs, Home as Folder, Unlock};
+use afterword_core::vault::{self, Costs, Unlock};
 use afterword_tests::clock::environment;
 use afterword_tests::corpus::Corpus;
 use afterword_tests::{Home, Running};

@@ -3,13 +3,15 @@
 use afterword_core::document::{Actor, EntryDocument};
 use afterword_core::engine::Engine;
 use afterword_core::error::Result;
+use afterword_core::files::Home;
 use afterword_core::id::EntryId;
 use afterword_core::journal::edit::{Edit, TextField};
 use afterword_core::log::Operation;
-use afterword_core::store::rules::{self, Identity, Packing};
-use afterword_core::store::vault::{Home, Unlock};
-use afterword_core::store::{SqliteStore, StorageExt, derived};
+use afterword_core::replication::StorageExt;
+use afterword_core::replication::rules::{self, Identity, Packing};
+use afterword_core::store::{SqliteStore, derived};
 use afterword_core::time::{Timestamp, random};
+use afterword_core::vault::Unlock;
 use afterword_tests::Seeded;
 use afterword_tests::clock::environment;
 use afterword_tests::corpus::Corpus;

@@ -10,7 +10,7 @@ use afterword_core::engine::{
 };
 use afterword_core::error::{Error, Result};
 use afterword_core::journal::edit::{Edit, TextField};
-use afterword_core::store::vault::Unlock;
+use afterword_core::vault::Unlock;
 use afterword_tests::clock::environment;
 use tokio::sync::watch;
 

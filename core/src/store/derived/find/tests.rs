@@ -9,10 +9,10 @@ use super::*;
 use crate::crypto::Secret;
 use crate::document::{Actor, EntryDocument};
 use crate::journal::{Boxed, Entry, Kind, NewEntry};
+use crate::replication::tx::{DocumentState, Tx};
 use crate::store::SqliteStore;
-use crate::store::conformance::world::Seeded;
 use crate::store::derived::put_all;
-use crate::store::tx::{DocumentState, Tx};
+use crate::testing::journal::Seeded;
 use crate::time::Timestamp;
 
 /// A store and the folder that goes away with it.

@@ -10,8 +10,8 @@ use super::Check;
 use crate::error::{Error, Result};
 use crate::id::{BlobId, Chain, EntryId, LogId};
 use crate::log::{Operation, OperationKind, Position, codec};
-use crate::store::rules::Identity;
-use crate::store::tx::Tx;
+use crate::replication::rules::Identity;
+use crate::replication::tx::Tx;
 
 /// Operations read at a time, so that a long log is never in memory whole.
 const SLICE: u64 = 256;

@@ -7,8 +7,8 @@ use crate::error::Result;
 use crate::id::JournalId;
 use crate::log::{Certificate, CertificateSum};
 use crate::membership::{Inserted, Statement, Statements};
-use crate::store::rules::Identity;
-use crate::store::tx::{Setting, Tx};
+use crate::replication::rules::Identity;
+use crate::replication::tx::{Setting, Tx};
 
 /// Name and bytes of every row of `statements` or `certificates`, in the order in which they are read.
 fn rows(tx: &mut SqliteTx<'_>, table: &str) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {

@@ -4,8 +4,8 @@ use super::super::tx::{SqliteTx, db};
 use super::put_aside;
 use crate::error::Result;
 use crate::id::DeviceId;
-use crate::store::rules;
-use crate::store::tx::Setting;
+use crate::replication::rules;
+use crate::replication::tx::Setting;
 
 /// Every setting that there is.
 const SETTINGS: [Setting; 11] = [

@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::{LEAF, PREFIX, Projection, quoted, tokens};
 use crate::error::Result;
-use crate::store::error::{StoreError, StoreResult};
+use crate::files::{StoreError, StoreResult};
 
 /// Where FTS5 keeps its counts, and the list of its segments: <https://sqlite.org/src/file/ext/fts5/fts5_index.c>.
 const AVERAGES: i64 = 1;

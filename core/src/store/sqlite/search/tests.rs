@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::crypto::Secret;
-use crate::store::error::StoreError;
+use crate::files::StoreError;
 use crate::store::sqlite::connections::Connections;
 use crate::store::sqlite::open::Schema;
 use crate::store::sqlite::pages::decrypted_pages;

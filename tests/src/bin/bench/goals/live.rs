@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use afterword_core::engine::{Engine, Outcome, ServeEvent, ServeOptions};
 use afterword_core::error::{Error, Result};
 use afterword_core::id::{ChangeHash, EntryId};
-use afterword_core::store::{SqliteStore, StorageExt};
+use afterword_core::replication::StorageExt;
+use afterword_core::store::SqliteStore;
 use bench_common::{Run, since};
 use tokio::sync::watch;
 
