@@ -4,6 +4,7 @@ use std::cell::OnceCell;
 
 use afterword_core::crypto::{DeviceKey, Domain, Hasher, RecoveryPhrase, Secret};
 use afterword_core::document::{Actor, ChangeHeader, EntryDocument, change_hash, reader};
+use afterword_core::files::Home;
 use afterword_core::id::{BlobId, EntryId, Incarnation, JournalId, LogId, StatementId};
 use afterword_core::journal::edit::{Edit, TextField};
 use afterword_core::journal::{ItemKind, Kind, NewEntry};
@@ -11,12 +12,11 @@ use afterword_core::log::{
     self, Batch, BlobRef, Block, Certificate, Envelope, Head, Operation, OperationKind, Position, Tail,
 };
 use afterword_core::membership::{Kept, Newcomer, Signer, Statement};
-use afterword_core::files::Home;
-use afterword_core::vault::{self, Costs, RecoveryKeys, Unlock};
-use afterword_core::tokenizer::{Matcher, Query, excerpt, tokens};
 use afterword_core::sync::{Chunk, FrameReader, Message, frame};
 use afterword_core::time::Timestamp;
+use afterword_core::tokenizer::{Matcher, Query, excerpt, tokens};
 use afterword_core::transport::{self, Invitation};
+use afterword_core::vault::{self, Costs, RecoveryKeys, Unlock};
 
 use crate::seeds::{Fixed, sealing_key};
 

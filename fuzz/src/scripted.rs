@@ -6,12 +6,12 @@
 
 use std::cell::OnceCell;
 
+use afterword_core::blobs::Taken;
 use afterword_core::crypto::Secret;
 use afterword_core::error::Result;
 use afterword_core::id::{BlobId, EntryId, Incarnation};
 use afterword_core::journal::{Boxed, InnerState, Kind};
 use afterword_core::log::{Operation, Tail};
-use afterword_core::blobs::Taken;
 use afterword_core::replication::ListRow;
 use afterword_core::replication::memory::Snapshot;
 use afterword_core::replication::rules::{self, ChainPoint, Claim, Identity, UnfilledBlob};
