@@ -207,6 +207,34 @@ fn core_forbids_unsafe_code() {
     assert!(fs::read_to_string(lib).unwrap().contains("#![forbid(unsafe_code)]"));
 }
 
+/// The sources below these folders, inline tests left out.
+fn below(folders: &[&str]) -> Vec<(PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut folders: Vec<PathBuf> = folders.iter().map(|folder| root.join(folder)).collect();
+    let mut found = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for path in fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = without_tests(&fs::read_to_string(&path).unwrap());
+                found.push((path.strip_prefix(root).unwrap().to_owned(), text));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn what_ships_is_unsafe_in_one_file() {
+    let sources = below(&["core/src", "sqlcipher/src", "system/src", "cli/src", "ffi/src"]);
+    assert!(sources.len() > 100, "{}", sources.len());
+    let words = ["unsafe {", "unsafe fn", "unsafe impl", "unsafe extern", "#[unsafe("];
+    let places = sources.iter().filter(|(_, text)| words.iter().any(|word| text.contains(word)));
+    let places: Vec<_> = places.map(|(path, _)| path.as_path()).collect();
+    assert_eq!(places, [Path::new("sqlcipher/src/provider.rs")]);
+}
+
 /// What every program that is started from here must not be given is taken away in one place.
 #[test]
 fn the_laptop_program_starts_others_in_one_place() {

@@ -24,13 +24,13 @@ const SUITES: &[Suite] = &[
         "clippy",
         "no lint, warnings denied",
         Work::Cargo(&["clippy", "--release", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]),
-        &["clippy", "cc", "make", "perl"],
+        &["clippy", "cc"],
     ),
     suite(
         "build",
         "the program that the suites below run",
         Work::Cargo(&["build", "--release", "--locked", "--workspace"]),
-        &["cc", "make", "perl"],
+        &["cc"],
     ),
     suite(
         "next",
@@ -46,7 +46,7 @@ const SUITES: &[Suite] = &[
             "--bin",
             "afterword-next",
         ]),
-        &["cc", "make", "perl"],
+        &["cc"],
     ),
     suite(
         "unit",
@@ -89,18 +89,8 @@ const SUITES: &[Suite] = &[
     timed("simulator", "any order, loss, crash, rollback and removal ends in one state", "simulator", 240),
     timed("kill", "kill -9 of either side, in a loop, loses nothing", "kill", 180),
     timed("fuzz", "every decoder answers any bytes", "fuzz", 60),
-    suite(
-        "kotlin",
-        "the Kotlin kit on the JVM, against the host's library",
-        Work::Kit(kotlin::attempt),
-        &["cc", "make", "perl"],
-    ),
-    suite(
-        "swift",
-        "the Swift kit on Linux, against the host's library",
-        Work::Kit(swift::attempt),
-        &["cc", "make", "perl"],
-    ),
+    suite("kotlin", "the Kotlin kit on the JVM, against the host's library", Work::Kit(kotlin::attempt), &["cc"]),
+    suite("swift", "the Swift kit on Linux, against the host's library", Work::Kit(swift::attempt), &["cc"]),
     suite(
         "docs",
         "the documentation builds without a warning",

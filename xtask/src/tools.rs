@@ -24,25 +24,13 @@ enum Source {
     Rustup(&'static str),
 }
 
-/// Everything that some suite or benchmark needs. `build-essential` brings cc, make and perl; the rest is for tests only.
+/// Everything that some suite or benchmark needs. `build-essential` brings cc; the rest is for tests only.
 const TOOLS: &[Tool] = &[
     Tool {
         name: "cc",
         probe: ("cc", &["--version"]),
-        purpose: "compiles SQLCipher, OpenSSL, AWS-LC and zstd",
+        purpose: "compiles SQLCipher, AWS-LC and zstd",
         source: Source::Debian("build-essential"),
-    },
-    Tool {
-        name: "make",
-        probe: ("make", &["--version"]),
-        purpose: "builds OpenSSL",
-        source: Source::Debian("build-essential"),
-    },
-    Tool {
-        name: "perl",
-        probe: ("perl", &["-MIPC::Cmd", "-MFindBin", "-e", "1"]),
-        purpose: "configures OpenSSL",
-        source: Source::Debian("perl"),
     },
     Tool {
         name: "rustfmt",

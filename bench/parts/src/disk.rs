@@ -18,6 +18,7 @@ const PAGE: usize = 50;
 
 /// A database with the settings that the product has: SQLCipher with a raw key, WAL, FULL.
 pub(crate) fn open(path: &Path) -> Result<Connection> {
+    afterword_sqlcipher::start().map_err(|code| format!("SQLite did not start ({code})"))?;
     let connection = Connection::open(path)?;
     connection.execute_batch(&format!("PRAGMA key = \"x'{}'\";", "2a".repeat(32)))?;
     connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;")?;

@@ -6,7 +6,6 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::Read;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
@@ -66,11 +65,10 @@ pub enum Vouched {
     No,
 }
 
-/// SQLite counts as started before SQLCipher's part of it is: a second thread that opens a database just then would be
-/// told that its key can't be set (`SQL logic error`). So one thread at a time opens a file; it takes microseconds.
+/// Opens the file as it is, once SQLite and SQLCipher have started.
 fn opened(path: &Path) -> rusqlite::Result<Connection> {
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    afterword_sqlcipher::start()
+        .map_err(|code| rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None))?;
     Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
 }
 
@@ -133,8 +131,6 @@ fn wait_for_the_other_process(looks: i32) -> bool {
 }
 
 fn set_up(connection: &mut Connection, key: &Secret, role: Role) -> rusqlite::Result<()> {
-    // SQLCipher would print to stderr by itself; what it has to say comes back as an error code too.
-    connection.execute_batch("PRAGMA cipher_log_level = NONE")?;
     connection.busy_handler(Some(wait_for_the_other_process))?;
     connection.set_prepared_statement_cache_capacity(64);
     let hex = Zeroizing::new(data_encoding::HEXLOWER.encode(key.expose()));
@@ -174,6 +170,12 @@ fn asserted(connection: Connection, path: &Path) -> StoreResult<Connection> {
         connection.pragma_query_value(None, "cipher_version", |row| row.get(0)).map_err(|_| missing("a cipher"))?;
     if cipher.is_empty() {
         return Err(missing("a cipher"));
+    }
+    let provider: String = connection
+        .pragma_query_value(None, "cipher_provider", |row| row.get(0))
+        .map_err(|_| missing("its cryptography"))?;
+    if provider != afterword_sqlcipher::PROVIDER {
+        return Err(missing("its cryptography"));
     }
     let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
     if mode != "wal" {

@@ -68,6 +68,16 @@ fn nothing_written_is_readable_in_the_files() {
 }
 
 #[test]
+fn every_connection_is_enciphered_by_the_library_that_is_linked() {
+    let (_made, connections) = made();
+    let provider = |connection: &Connection| {
+        connection.pragma_query_value(None, "cipher_provider", |row| row.get::<_, String>(0)).map_err(StoreError::from)
+    };
+    assert_eq!(connections.read(|transaction| provider(transaction)).unwrap(), afterword_sqlcipher::PROVIDER);
+    assert_eq!(connections.write(|transaction| provider(transaction)).unwrap(), afterword_sqlcipher::PROVIDER);
+}
+
+#[test]
 fn a_failed_write_changes_nothing() {
     let (_made, connections) = made();
     let refused: StoreResult<()> = connections.write(|transaction| {
