@@ -112,7 +112,7 @@ fn nothing_of_what_a_sync_brings_is_opened_as_a_document() {
     let (_folder, engine) = made();
     bring(&engine, 0..30);
     let before = engine.documents_opened();
-    // StoredEntry before anything is derived: it is the first to be, and nothing else is because of it.
+    // Shown before anything is derived: it is the first to be, and nothing else is because of it.
     assert_eq!(engine.stored_entry(id(3)).unwrap().entry.body(), body(3));
     until_derived(&engine, id(3));
     assert_eq!(derived_ones(&engine, 30), [3]);
@@ -272,6 +272,8 @@ fn a_name_that_changed_meanwhile_is_not_indexed_as_it_was() {
         happened: None,
     };
     let written = engine.create_entry(new).unwrap();
+    // What was saved is derived by itself a moment later: not in the middle of what follows.
+    until_derived(&engine, written.id);
     store.drop_derived().unwrap();
     refresh_one(&engine.shared, PEOPLE).unwrap();
     let people = Arc::new(engine.people().unwrap());
