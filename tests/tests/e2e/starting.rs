@@ -76,7 +76,7 @@ fn a_journal_that_is_being_served_is_not_joined_away_under_it() {
     let event = pairing.event("code", SOON);
     let (code, address) = (text(&event, "code"), text(&event, "address"));
     let refused = guest.fails(&["--yes", "pair", &code, "--peer", &address]);
-    assert!(refused.code == "locked" && refused.message.contains("afterword serve"), "{refused:?}");
+    assert!(refused.code == "locked" && refused.message.contains("one that serves"), "{refused:?}");
     assert_eq!((ids(&guest), body(&guest, &mine)), ([mine.clone()].into(), "kept".to_owned()));
     serving.interrupt(SOON).expect_code(0);
     // The code was not used up by it.

@@ -13,42 +13,42 @@ const MOST: u64 = 256;
 /// The same where a side was held up for longer than QUIC waits before it acknowledges and probes by itself: both sides
 /// say what they said again, once.
 const HELD_UP: (u64, u64) = (20, 384);
-/// What the lowest may differ by: a QUIC acknowledgement's delay and packet numbers take one byte or two each, and the
-/// acknowledgement of HANDSHAKE_DONE rides on the dialer's hello or on its close.
-const ENCODING: u64 = 12;
+/// What the lowest may differ by: a QUIC acknowledgement rides on what is said or goes by itself, its delay and the
+/// packets' numbers take one byte or two each, and the acknowledgement of HANDSHAKE_DONE goes with the dialer's hello or
+/// with its close.
+const ENCODING: u64 = 32;
 
-/// The lowest, of a few syncs, of UDP payload after the handshake. Every one of them keeps to [`MOST`], on a machine
-/// that lets both sides run.
+/// The lowest, of a few syncs, of UDP payload, the handshake's included: it is the same for every journal, and where it
+/// ends is seen a little early or late, as threads happen to run. After it every one keeps to [`MOST`], on a machine that
+/// lets both sides run.
 fn quiet_sync(guest: &Home, host: &Home) -> u64 {
     let (serving, address) = host.serve();
-    let (mut bytes, mut handshake) = (Vec::new(), u64::MAX);
-    // What each session took in all, less the shortest handshake. Where a side is held up as its handshake ends, what the
-    // other says right behind it is counted with it, and seems to be missing afterwards.
-    let after = |bytes: &[u64], handshake: u64| bytes.iter().min().map_or(u64::MAX, |all| all - handshake);
+    let (mut bytes, mut said) = (Vec::new(), Vec::new());
     // What QUIC says for itself goes with what we say or in a datagram of its own, as threads happen to run within the first
     // millisecond, and that only adds: what is said is the lowest count. Where nine sessions of ten have such a datagram,
     // a few more show one without.
-    while bytes.len() < 9 || (bytes.len() < 90 && after(&bytes, handshake) > SAID) {
+    while bytes.len() < 9 || (bytes.len() < 90 && said.iter().all(|said| *said > SAID)) {
         let report = guest.json(&["sync", "--peer", &address]);
         let peer = &report["peers"][0];
         let count = |value: &Value| value.as_u64().unwrap();
         let wire = &peer["wire"];
         let all = count(&wire["sent_bytes"]) + count(&wire["received_bytes"]);
-        handshake = handshake.min(count(&wire["handshake_bytes"]));
+        let after = all - count(&wire["handshake_bytes"]);
         for (key, expected) in [("round_trips", 1), ("documents_opened", 0), ("transactions", 0), ("derived", 0)] {
             assert_eq!(count(&peer[key]), expected, "{key}: {peer}");
         }
         assert_eq!(count(&peer["sent"]["operations"]) + count(&peer["received"]["operations"]), 0);
         let (late, most) = HELD_UP;
-        let said = all - count(&wire["handshake_bytes"]);
-        assert!(said <= if count(&peer["ms"]) < late { MOST } else { most }, "{peer}");
+        assert!(after <= if count(&peer["ms"]) < late { MOST } else { most }, "{peer}");
         bytes.push(all);
+        said.push(after);
     }
     serving.interrupt(SOON).expect_code(0);
     bytes.sort_unstable();
-    println!("bytes in all: {bytes:?}, {handshake} of them the handshake's");
-    assert!(bytes[bytes.len() / 2] - handshake <= MOST, "{bytes:?}");
-    after(&bytes, handshake)
+    said.sort_unstable();
+    println!("bytes in all: {bytes:?}, after the handshake: {said:?}");
+    assert!(said[said.len() / 2] <= MOST, "{said:?}");
+    bytes[0]
 }
 
 fn with_entries(count: usize) -> (Home, Home) {
