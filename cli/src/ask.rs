@@ -64,14 +64,14 @@ pub fn secret(prompt: &str, hint: &str) -> Outcome<Zeroizing<String>> {
 
 /// The first line of a secret's file or pipe without its line end; nothing where it is empty.
 pub fn first_line(reader: &mut dyn io::Read) -> Outcome<Option<Zeroizing<String>>> {
-    const MOST: u64 = 4096;
+    const MAX_ANSWER: u64 = 4096;
     // Room for all of it from the beginning: a buffer that grows leaves copies behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(MOST as usize + 1));
-    io::Read::read_to_end(&mut io::Read::take(reader, MOST + 1), &mut bytes)
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_ANSWER as usize + 1));
+    io::Read::read_to_end(&mut io::Read::take(reader, MAX_ANSWER + 1), &mut bytes)
         .map_err(|error| io_error("the secret could not be read", &error))?;
     let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let line = line.strip_suffix(b"\r").unwrap_or(line);
-    if line.len() as u64 > MOST {
+    if line.len() as u64 > MAX_ANSWER {
         return Err(Failure::usage("the first line is too long to be a secret", "check that it is the right file"));
     }
     match std::str::from_utf8(line) {

@@ -30,9 +30,9 @@ use crate::process;
 const TEXT: &str = "entry.md";
 const SESSION: &str = "session.json";
 /// More than this was not typed by a person.
-const MOST: u64 = 16 << 20;
+const MAX_FILE: u64 = 16 << 20;
 /// The longest file of an editor's own that is kept: what can be attached.
-const MOST_BESIDE: u64 = 10 << 20;
+const MAX_BESIDE: u64 = 10 << 20;
 /// How many of them are kept.
 const FILES_BESIDE: usize = 8;
 
@@ -176,7 +176,7 @@ impl Session {
 
     fn read(&self) -> Result<Zeroizing<String>, String> {
         let bytes =
-            read_at_most(&self.newest().ok_or("it is gone")?, MOST).map_err(|error| error.kind().to_string())?;
+            read_at_most(&self.newest().ok_or("it is gone")?, MAX_FILE).map_err(|error| error.kind().to_string())?;
         let bytes = bytes.ok_or("it is larger than 16 MiB")?;
         // An editor set to another encoding must not cost the words.
         Ok(Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned()))
@@ -194,7 +194,7 @@ impl Session {
             if known.contains(&path) || !meta.is_file() || meta.len() == 0 {
                 continue;
             }
-            match read_at_most(&path, MOST_BESIDE)? {
+            match read_at_most(&path, MAX_BESIDE)? {
                 Some(bytes) if found.len() < FILES_BESIDE => {
                     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                     found.push(Beside { name, bytes });

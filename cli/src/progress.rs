@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// How long work must last before it is worth a word.
-const PATIENCE: Duration = Duration::from_millis(400);
+const DELAY: Duration = Duration::from_millis(400);
 /// How often a plain line may come.
 const EVERY: Duration = Duration::from_secs(2);
 
@@ -51,7 +51,7 @@ impl Progress {
         match &mut self.how {
             How::Silent => None,
             How::Bar(bar) => {
-                if bar.is_hidden() && waited >= PATIENCE {
+                if bar.is_hidden() && waited >= DELAY {
                     *bar = visible(self.what, now_total);
                 }
                 if let Some(total) = now_total {
@@ -62,7 +62,7 @@ impl Progress {
             }
             How::Plain { said, done, total } => {
                 (*done, *total) = (now_done, now_total);
-                let due = said.map_or(waited >= PATIENCE, |(at, _)| now.saturating_duration_since(at) >= EVERY);
+                let due = said.map_or(waited >= DELAY, |(at, _)| now.saturating_duration_since(at) >= EVERY);
                 due.then(|| {
                     *said = Some((now, now_done));
                     line(self.what, now_done, now_total)

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use afterword_core::crypto::RecoveryPhrase;
 use afterword_core::engine as core;
-use afterword_core::engine::Keeper;
+use afterword_core::engine::JournalHandle;
 use afterword_core::error::Result as CoreResult;
 use afterword_core::time::Clock;
 use afterword_system::{SystemClock, environment};
@@ -28,7 +28,7 @@ use crate::words::LockState;
 /// One journal on one device. Every call blocks, may come from any thread at the same time, and answers `Locked` while
 /// the journal is not open. Keep one for the life of the process.
 #[derive(Debug, uniffi::Object)]
-pub struct Engine(pub(crate) Arc<Keeper>);
+pub struct Engine(pub(crate) Arc<JournalHandle>);
 
 /// A new journal.
 #[derive(uniffi::Record)]
@@ -57,7 +57,7 @@ pub struct CapturedFile {
 /// A new journal in the folder `home`, whose first member is this device, called `name`. Its key is kept by `vault`.
 #[uniffi::export]
 pub fn create_journal(home: String, name: String, vault: Arc<dyn KeyVault>) -> Result<Created> {
-    let (keeper, phrase) = Keeper::create(Path::new(&home), &name, Arc::new(Adapter(vault)), environment())?;
+    let (keeper, phrase) = JournalHandle::create(Path::new(&home), &name, Arc::new(Adapter(vault)), environment())?;
     Ok(Created { engine: Arc::new(Engine(keeper)), phrase: phrase.words().to_string() })
 }
 
@@ -65,7 +65,7 @@ pub fn create_journal(home: String, name: String, vault: Arc<dyn KeyVault>) -> R
 #[uniffi::export]
 pub fn recover_journal(home: String, phrase: String, vault: Arc<dyn KeyVault>) -> Result<Arc<Engine>> {
     let phrase = RecoveryPhrase::parse(&Zeroizing::new(phrase))?;
-    let keeper = Keeper::recover(Path::new(&home), &phrase, Arc::new(Adapter(vault)), environment())?;
+    let keeper = JournalHandle::recover(Path::new(&home), &phrase, Arc::new(Adapter(vault)), environment())?;
     Ok(Arc::new(Engine(keeper)))
 }
 
@@ -90,7 +90,7 @@ impl Engine {
     /// is locked until `resume`.
     #[uniffi::constructor]
     pub fn open(home: String, vault: Arc<dyn KeyVault>) -> Result<Self> {
-        Ok(Self(Keeper::open(Path::new(&home), Arc::new(Adapter(vault)), environment())?))
+        Ok(Self(JournalHandle::open(Path::new(&home), Arc::new(Adapter(vault)), environment())?))
     }
 
     /// From now on other devices are looked for with the system's own service.

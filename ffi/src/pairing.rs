@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use afterword_core::engine::{Environment, JoinOptions, Joined, Keeper, Stop};
+use afterword_core::engine::{Environment, JoinOptions, Joined, JournalHandle, Stop};
 use afterword_system::environment;
 
 use crate::discovery::{Adapter as Looks, Discovery};
@@ -14,7 +14,7 @@ use crate::events::{ListenerError, PairingStep};
 use crate::vault::{Adapter, KeyVault};
 
 /// How long the host is looked for on the network.
-const LOOK: Duration = Duration::from_secs(20);
+const DISCOVERY_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Hears how far a pairing is, one step after the other, on the thread that called. Must not block.
 #[uniffi::export(foreign)]
@@ -96,11 +96,12 @@ impl Pairing {
     ) -> Result<JoinedJournal> {
         let _running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let (peer, stop) = (parse_some(peer.as_ref(), "peer")?, Some(self.stop.heard()));
-        let options = JoinOptions { name: newcomer.name, peer, discover: LOOK, stop };
+        let options = JoinOptions { name: newcomer.name, peer, discover: DISCOVERY_TIMEOUT, stop };
         let told = |step: afterword_core::engine::PairingStep| drop(listener.on_step(step.into()));
         let vault = Arc::new(Adapter(vault));
         let environment = self.environment.clone();
-        let (keeper, joined) = Keeper::join(Path::new(&newcomer.home), &code, &options, vault, environment, told)?;
+        let (keeper, joined) =
+            JournalHandle::join(Path::new(&newcomer.home), &code, &options, vault, environment, told)?;
         Ok(JoinedJournal { engine: Arc::new(Engine(keeper)), paired: joined.into() })
     }
 

@@ -368,7 +368,7 @@ const NOT_EXPORTED: &[(&str, &str)] = &[
     ("is_known", "the same"),
     ("edit_shown", "for an editor that is another program, which only the laptop has"),
     ("fits_a_text", "for what such an editor left behind"),
-    ("take_in_inbox", "opening and resuming do it"),
+    ("drain_inbox", "opening and resuming do it"),
     ("engine", "the keeper's own, behind every call"),
     ("permissions", "an app's folder is the system's to close; `doctor` says what was found"),
     ("documents_opened", "for tests and benchmarks"),

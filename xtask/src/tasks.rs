@@ -51,7 +51,7 @@ const SUITES: &[Suite] = &[
     suite(
         "unit",
         "the tests beside the code, golden vectors and store conformance among them",
-        Work::Tests(&["test", "--release", "--locked", "--workspace", "--lib", "--bins"]),
+        Work::Tests(&["test", "--release", "--locked", "--workspace", "--lib", "--bins", "--no-fail-fast"]),
         &[],
     ),
     suite(

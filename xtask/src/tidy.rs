@@ -9,6 +9,24 @@ use crate::{bounds, guarantees};
 /// A file longer than this has more than one reason to change.
 const MAX_LINES: usize = 800;
 
+/// Names that things had once, and what they are called now: one thing has one name.
+const RENAMED: &[(&str, &str)] = &[
+    ("Keeper", "JournalHandle"),
+    ("Warm", "DocumentCache"),
+    ("Planted", "Fault"),
+    ("Told", "SessionEvent"),
+    ("Deriver", "DeriveQueue"),
+    ("Squeezer", "Compressor"),
+    ("Door", "Admission"),
+    ("Finder", "DiscoverySource"),
+    ("Misfit", "Gap"),
+    ("look_again", "recompare"),
+    ("give_back", "vacuum_some"),
+    ("clear_away", "sweep_unwanted"),
+    ("sweep_leftovers", "sweep_orphans"),
+    ("take_in_inbox", "drain_inbox"),
+];
+
 /// Every finding, one sentence each, file first.
 pub(crate) fn check(root: &Path) -> Result<Vec<String>> {
     let files = workspace::files(root)?;
@@ -21,6 +39,9 @@ pub(crate) fn check(root: &Path) -> Result<Vec<String>> {
         }
         if is_ours(path) {
             findings.extend(stray_words(&name, &text));
+        }
+        if name.starts_with("core/") && name.ends_with(".rs") {
+            findings.extend(old_names(&name, &text));
         }
     }
     findings.extend(guarantees::check(root)?);
@@ -107,6 +128,21 @@ fn stray_words(name: &str, text: &str) -> Vec<String> {
     findings
 }
 
+/// Names that a thing no longer has, where they stand in code.
+fn old_names(name: &str, text: &str) -> Vec<String> {
+    let code = text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//"));
+    let words = code.flat_map(|(at, line)| {
+        let words = line.split(|c: char| !c.is_alphanumeric() && c != '_');
+        words.map(move |word| (at, word))
+    });
+    words
+        .filter_map(|(at, word)| {
+            let (old, new) = RENAMED.iter().find(|(old, _)| *old == word)?;
+            Some(format!("{name}:{}: `{old}` is called `{new}` now", at + 1))
+        })
+        .collect()
+}
+
 /// Lines of prose that are longer than 100 columns. A row of a table is one line, however long.
 fn unwrapped(name: &str, text: &str) -> Vec<String> {
     let lines = text.lines().enumerate().filter(|(_, line)| !line.starts_with('|') && line.chars().count() > 100);
@@ -170,6 +206,11 @@ mod tests {
     fn machine_paths_are_found() {
         assert_eq!(stray_words("a.md", concat!("fine\nsee /wo", "rk/x\n")).len(), 1);
         assert!(stray_words("a.md", "see docs/guarantees.md").is_empty());
+    }
+
+    #[test]
+    fn old_names_are_found_in_code_and_not_in_prose() {
+        assert_eq!(old_names("core/a.rs", "struct Door;\n// Door\nlet door = OutDoor;\n").len(), 1);
     }
 
     #[test]

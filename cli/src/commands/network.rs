@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use afterword_core::engine::{
-    Alarm, DeviceStatus, Engine, HostEvent, JoinOptions, PeerReport, ServeEvent, ServeOptions, SyncOptions, SyncReport,
-    Told, is_journal,
+    Alarm, DeviceStatus, Engine, HostEvent, JoinOptions, PeerReport, ServeEvent, ServeOptions, SessionEvent,
+    SyncOptions, SyncReport, is_journal,
 };
 
 use afterword_core::sync::Costs;
@@ -103,13 +103,13 @@ pub(super) fn sync(context: &Context, peer: Option<&str>, timeout: u64) -> Outco
     if reached { Ok(()) } else { Err(Failure::Trouble) }
 }
 
-fn moved(progress: &mut Progress, told: &Told) {
+fn moved(progress: &mut Progress, told: &SessionEvent) {
     match told {
-        Told::Progress(Costs { sent_operations, received_operations, .. }) => {
+        SessionEvent::Progress(Costs { sent_operations, received_operations, .. }) => {
             progress.at(sent_operations + received_operations, None);
         }
         // All is durable; what is left is to read it for lists and search.
-        Told::Deriving { done, left } => progress.at(*done, Some(done + left)),
+        SessionEvent::Deriving { done, left } => progress.at(*done, Some(done + left)),
         _ => {}
     }
 }

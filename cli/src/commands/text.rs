@@ -13,7 +13,7 @@ use crate::home::run_folders;
 use crate::output::{Failure, Outcome, io_error};
 
 /// More than this is not one text.
-const MOST: u64 = 8 << 20;
+const MAX_INPUT: u64 = 8 << 20;
 
 /// Whether an editor has a terminal to be on: its keyboard and its screen.
 pub(super) fn terminal() -> bool {
@@ -32,7 +32,7 @@ pub(super) fn read(source: TextSource) -> Outcome<String> {
         TextSource::Stdin => ("the text on standard input".to_owned(), all(io::stdin().lock())),
     };
     let bytes = bytes.map_err(|error| io_error(format!("{what} could not be read"), &error))?;
-    if bytes.len() as u64 > MOST {
+    if bytes.len() as u64 > MAX_INPUT {
         let hint = "split it over several entries, or attach it as a file";
         return Err(Error::invalid(format!("{what} is longer than 8 MB"), hint).into());
     }
@@ -42,7 +42,7 @@ pub(super) fn read(source: TextSource) -> Outcome<String> {
 
 fn all(reader: impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    reader.take(MOST + 1).read_to_end(&mut bytes)?;
+    reader.take(MAX_INPUT + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

@@ -199,7 +199,7 @@ fn what_an_editor_kept_beside_the_text_comes_with_it() {
     for n in 0..FILES_BESIDE + 2 {
         fs::write(session.folder.join(format!("swap{n:02}")), [n as u8 + 1]).unwrap();
     }
-    File::create(session.folder.join("large")).unwrap().set_len(MOST_BESIDE + 1).unwrap();
+    File::create(session.folder.join("large")).unwrap().set_len(MAX_BESIDE + 1).unwrap();
     crash(session);
     let found = collect(&run).unwrap().pop().unwrap();
     assert_eq!((found.text.as_str(), found.beside.len(), found.left_out), ("", FILES_BESIDE, 3));

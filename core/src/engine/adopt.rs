@@ -7,14 +7,14 @@ use crate::replication::StorageExt;
 use crate::replication::rules;
 use crate::sync::{BlobBytes, STORE_SLICE};
 
-use super::shared::Shared;
+use super::open_journal::OpenJournal;
 
 /// Operations of one log that are looked at in one transaction.
 const SLICE: u64 = 64;
 
 /// Writes down in `new` every change of `old` that it does not hold, and all that is no change: records, and what only a
 /// later version understands. Erase certificates of the new journal are obeyed; `old` is only read.
-pub(super) fn adopt(old: &Shared, new: &Shared) -> Result<()> {
+pub(super) fn adopt(old: &OpenJournal, new: &OpenJournal) -> Result<()> {
     for entry in old.store.read(|tx| tx.documents())? {
         let operations = old.store.read(|tx| {
             let mut operations = Vec::new();
@@ -65,7 +65,7 @@ pub(super) fn adopt(old: &Shared, new: &Shared) -> Result<()> {
     copy_blobs(old, new)
 }
 
-fn copy_blobs(old: &Shared, new: &Shared) -> Result<()> {
+fn copy_blobs(old: &OpenJournal, new: &OpenJournal) -> Result<()> {
     for held in old.store.read(|tx| tx.blobs(false))?.into_iter().filter(|blob| blob.here) {
         let wanted = new.store.read(|tx| tx.blob(held.entry, held.blob.id))?;
         let (Some(wanted), Some(shape)) = (wanted.filter(|wanted| !wanted.here), Shape::new(held.blob.len)) else {

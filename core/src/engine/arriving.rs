@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::sync::Mutex;
 
-use super::shared::{Shared, lock};
+use super::open_journal::{OpenJournal, lock};
 use crate::error::Result;
 use crate::files::Home;
 use crate::id::DeviceId;
@@ -21,13 +21,13 @@ const FILE: &str = "arriving";
 pub(crate) struct Arriving(Mutex<BTreeMap<DeviceId, Option<File>>>);
 
 /// A session with `peer` stores a listing. Where there can be no lock, its rows are shown once their entries are held.
-pub(super) fn begin(shared: &Shared, peer: DeviceId) {
+pub(super) fn begin(shared: &OpenJournal, peer: DeviceId) {
     let file = shared.home.lock_file(FILE).ok().filter(|file| file.lock_shared().is_ok());
     lock(&shared.arriving.0).insert(peer, file);
 }
 
 /// All that `peer` announced is here, or will not come any more.
-pub(super) fn end(shared: &Shared, peer: DeviceId) -> Result<()> {
+pub(super) fn end(shared: &OpenJournal, peer: DeviceId) -> Result<()> {
     let held = lock(&shared.arriving.0).remove(&peer);
     if held.is_some() {
         shared.store.write(|tx| tx.end_arriving(peer))?;
@@ -43,7 +43,7 @@ pub(super) fn is_live(home: &Home) -> bool {
 }
 
 /// Everything that waited is derived: announced rows have made way for it.
-pub(super) fn prune(shared: &Shared) -> Result<()> {
+pub(super) fn prune(shared: &OpenJournal) -> Result<()> {
     if shared.store.read_sql(|tx| tx.has_arriving())? {
         let live = is_live(&shared.home);
         shared.store.write_sql(|tx| tx.prune_arriving(live))?;

@@ -17,9 +17,9 @@ use std::time::{Duration, Instant};
 
 use super::Engine;
 use super::arriving;
+use super::document_cache;
+use super::open_journal::{OpenJournal, lock};
 use super::opening::{LARGE, is_too_large, left_out, opening};
-use super::shared::{Shared, lock};
-use super::warm;
 use crate::error::{Code, Result};
 use crate::files::Home;
 use crate::id::EntryId;
@@ -38,18 +38,18 @@ const BATCH: usize = 512;
 /// Entries that a worker reads in one transaction: a foreground read waits for no more.
 const TAKE: usize = 4;
 /// Prepared entries that wait for the writer, so that memory stays bounded.
-const AHEAD: usize = 32;
+const MAX_AHEAD: usize = 32;
 /// More workers than this wait for the writer.
-const MOST_WORKERS: usize = 8;
+const MAX_WORKERS: usize = 8;
 /// How often somebody who waits for another process's deriving looks whether it is done.
-const LOOK: Duration = Duration::from_millis(5);
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 /// How long after a save its text is derived: a local edit is found within 200 ms, and one that follows at once is
 /// derived with it.
 const SOON: Duration = Duration::from_millis(60);
 /// How long a program that ends derives what it wrote.
-const REST: Duration = Duration::from_millis(500);
+const IDLE_DELAY: Duration = Duration::from_millis(500);
 /// A process that derives nothing for so long is not waited for: it may be stopped.
-const PATIENCE: Duration = Duration::from_secs(2);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(2);
 /// The file in the home folder whose lock is the right to derive.
 const LOCK: &str = "deriving";
 
@@ -72,17 +72,17 @@ pub struct Deriving {
 
 /// How much an engine derives at a time, and how often it has written.
 #[derive(Debug)]
-pub(crate) struct Deriver {
+pub(crate) struct DeriveQueue {
     workers: AtomicUsize,
     slices: AtomicU64,
-    saved: Mutex<Saved>,
+    saved: Mutex<QueueState>,
     /// Something was saved, or the engine ends.
     woken: Condvar,
 }
 
 /// What was saved here, and the thread that derives it.
 #[derive(Debug, Default)]
-struct Saved {
+struct QueueState {
     /// Something was saved whose text is not derived.
     waits: bool,
     /// Entries that were shown while they were stale: derived before all that waits.
@@ -93,11 +93,11 @@ struct Saved {
     thread: Option<JoinHandle<()>>,
 }
 
-impl Default for Deriver {
+impl Default for DeriveQueue {
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
-            workers: AtomicUsize::new(cores.min(MOST_WORKERS)),
+            workers: AtomicUsize::new(cores.min(MAX_WORKERS)),
             slices: AtomicU64::default(),
             saved: Mutex::default(),
             woken: Condvar::new(),
@@ -114,19 +114,19 @@ impl Engine {
 
     /// How many threads prepare what is derived: at first one for each core. A phone on its battery may want one.
     pub fn set_deriving_workers(&self, workers: usize) {
-        self.shared.deriver.workers.store(workers.clamp(1, MOST_WORKERS), Ordering::Relaxed);
+        self.shared.deriver.workers.store(workers.clamp(1, MAX_WORKERS), Ordering::Relaxed);
     }
 }
 
 /// Something was committed here: its text is derived a moment later, off the path of whoever waits for the save. A
 /// program that ends before leaves it to [`end`], one that is killed to whoever opens the journal next.
-pub(super) fn derive_soon(shared: &Arc<Shared>) {
+pub(super) fn derive_soon(shared: &Arc<OpenJournal>) {
     wake(shared, |saved| saved.waits = true);
 }
 
 /// Somebody looks at `entry`, which is stale, and reads it off its changes: a moment later it is the first to be derived,
 /// so that a list agrees with what was shown.
-pub(super) fn derive_shown(shared: &Arc<Shared>, entry: EntryId) {
+pub(super) fn derive_shown(shared: &Arc<OpenJournal>, entry: EntryId) {
     wake(shared, |saved| {
         if !saved.shown.contains(&entry) {
             saved.shown.push(entry);
@@ -134,7 +134,7 @@ pub(super) fn derive_shown(shared: &Arc<Shared>, entry: EntryId) {
     });
 }
 
-fn wake(shared: &Arc<Shared>, tell: impl FnOnce(&mut Saved)) {
+fn wake(shared: &Arc<OpenJournal>, tell: impl FnOnce(&mut QueueState)) {
     let mut saved = lock(&shared.deriver.saved);
     tell(&mut saved);
     if saved.thread.is_none() && !saved.ending {
@@ -147,10 +147,10 @@ fn wake(shared: &Arc<Shared>, tell: impl FnOnce(&mut Saved)) {
 }
 
 /// The thread's work: a moment after each save, until the engine ends.
-fn derive_what_is_saved(shared: &Shared) {
-    let Deriver { saved, woken, .. } = &shared.deriver;
+fn derive_what_is_saved(shared: &OpenJournal) {
+    let DeriveQueue { saved, woken, .. } = &shared.deriver;
     loop {
-        let idle = |saved: &mut Saved| !saved.waits && saved.shown.is_empty() && !saved.ending;
+        let idle = |saved: &mut QueueState| !saved.waits && saved.shown.is_empty() && !saved.ending;
         let saved = woken.wait_while(lock(saved), idle).unwrap_or_else(PoisonError::into_inner);
         let (saved, _) =
             woken.wait_timeout_while(saved, SOON, |saved| !saved.ending).unwrap_or_else(PoisonError::into_inner);
@@ -163,7 +163,7 @@ fn derive_what_is_saved(shared: &Shared) {
 }
 
 /// Derives what was shown or saved here and still waits. What can't be derived now is by whoever lists or searches next.
-fn derive_rest(shared: &Shared) {
+fn derive_rest(shared: &OpenJournal) {
     let (waits, shown) = {
         let mut saved = lock(&shared.deriver.saved);
         (std::mem::take(&mut saved.waits), std::mem::take(&mut saved.shown))
@@ -172,15 +172,15 @@ fn derive_rest(shared: &Shared) {
         let _ = refresh_one(shared, entry);
     }
     if waits {
-        let _ = derive(shared, REST, &mut |_, _| {});
+        let _ = derive(shared, IDLE_DELAY, &mut |_, _| {});
         // Without a snapshot the next program opens the document from more changes.
-        let _ = warm::save(shared);
+        let _ = document_cache::save(shared);
     }
 }
 
 /// The engine ends: derives what was saved here, and returns once no thread of ours holds the store. A program that
 /// returned from `main` before would run its libraries' ends under a thread that is inside of them.
-pub(super) fn end(shared: &Shared) {
+pub(super) fn end(shared: &OpenJournal) {
     let thread = {
         let mut saved = lock(&shared.deriver.saved);
         saved.ending = true;
@@ -195,7 +195,7 @@ pub(super) fn end(shared: &Shared) {
 }
 
 /// Derives one entry in one transaction, whatever else waits.
-pub(super) fn refresh_one(shared: &Shared, id: EntryId) -> Result<()> {
+pub(super) fn refresh_one(shared: &OpenJournal, id: EntryId) -> Result<()> {
     let _opening = opening(shared, id)?;
     let refreshed = shared.store.write_sql(|tx| derived::refresh(tx, id, shared.actor()))?;
     if refreshed.opened {
@@ -205,17 +205,17 @@ pub(super) fn refresh_one(shared: &Shared, id: EntryId) -> Result<()> {
 }
 
 /// Derives stale documents until none is left or `budget` is over; then puts in order what that left behind.
-pub(super) fn derive(shared: &Shared, budget: Duration, progress: &mut dyn FnMut(u64, u64)) -> Result<Deriving> {
-    let mut work = Work::new(shared, budget, progress);
+pub(super) fn derive(shared: &OpenJournal, budget: Duration, progress: &mut dyn FnMut(u64, u64)) -> Result<Deriving> {
+    let mut work = DeriveRun::new(shared, budget, progress);
     work.all()?;
     work.tidy()?;
     work.end()
 }
 
 /// The same for somebody who waits for the answer: the index is put in order by whoever derives while nobody waits.
-pub(super) fn derive_waited_for(shared: &Shared, budget: Duration) -> Result<Deriving> {
+pub(super) fn derive_waited_for(shared: &OpenJournal, budget: Duration) -> Result<Deriving> {
     let progress = &mut |_, _| {};
-    let mut work = Work { is_waited_for: true, ..Work::new(shared, budget, progress) };
+    let mut work = DeriveRun { is_waited_for: true, ..DeriveRun::new(shared, budget, progress) };
     work.all()?;
     work.end()
 }
@@ -229,7 +229,7 @@ struct Merged {
 }
 
 /// An entry on its way from a worker to the writer: its place, and what became of it.
-type Ready = (usize, Result<Made>);
+type PreparedEntry = (usize, Result<Made>);
 
 /// What a worker made of an entry.
 enum Made {
@@ -251,8 +251,8 @@ impl Made {
 }
 
 /// One call's deriving.
-struct Work<'a> {
-    shared: &'a Shared,
+struct DeriveRun<'a> {
+    shared: &'a OpenJournal,
     begun: Instant,
     budget: Duration,
     progress: &'a mut dyn FnMut(u64, u64),
@@ -268,8 +268,8 @@ struct Work<'a> {
     done: Deriving,
 }
 
-impl<'a> Work<'a> {
-    fn new(shared: &'a Shared, budget: Duration, progress: &'a mut dyn FnMut(u64, u64)) -> Self {
+impl<'a> DeriveRun<'a> {
+    fn new(shared: &'a OpenJournal, budget: Duration, progress: &'a mut dyn FnMut(u64, u64)) -> Self {
         Self {
             shared,
             begun: Instant::now(),
@@ -290,7 +290,7 @@ impl<'a> Work<'a> {
     /// Everything that is stale, as long as there is time. The right to derive is given back at the end of it.
     fn all(&mut self) -> Result<()> {
         let shared = self.shared;
-        let mut turn = Turn::default();
+        let mut turn = DeriveLock::default();
         for entry in left_out(shared)? {
             if shared.store.is_stale(entry)? {
                 self.unreadable.insert(entry);
@@ -302,7 +302,7 @@ impl<'a> Work<'a> {
                 return Ok(());
             }
             if !turn.is_mine(&shared.home, self.done.left) {
-                std::thread::sleep(LOOK);
+                std::thread::sleep(POLL_INTERVAL);
                 continue;
             }
             let mut next = shared.store.stale(BATCH + self.unreadable.len())?;
@@ -359,7 +359,7 @@ impl<'a> Work<'a> {
         let workers = shared.deriver.workers.load(Ordering::Relaxed).min(entries.len().div_ceil(TAKE));
         let (next, over) = (AtomicUsize::new(0), AtomicBool::new(false));
         std::thread::scope(|scope| {
-            let (send, ready) = sync_channel(AHEAD);
+            let (send, ready) = sync_channel(MAX_AHEAD);
             for _ in 0..workers {
                 let (send, people, next, over) = (send.clone(), people.clone(), &next, &over);
                 scope.spawn(move || prepare(shared, entries, next, over, &people, &send));
@@ -372,7 +372,7 @@ impl<'a> Work<'a> {
     }
 
     /// Writes what comes, in the order of the entries, until all came or the budget is over.
-    fn write_all(&mut self, entries: &[EntryId], ready: &Receiver<Ready>) -> Result<()> {
+    fn write_all(&mut self, entries: &[EntryId], ready: &Receiver<PreparedEntry>) -> Result<()> {
         let mut early = BTreeMap::new();
         let mut queue = VecDeque::new();
         let (mut placed, mut more) = (0, true);
@@ -380,7 +380,7 @@ impl<'a> Work<'a> {
             let until = Instant::now() + GATHER;
             while more && queue.len() < FULL {
                 let patience = until.saturating_duration_since(Instant::now());
-                match ready.recv_timeout(if queue.is_empty() { LOOK } else { patience }) {
+                match ready.recv_timeout(if queue.is_empty() { POLL_INTERVAL } else { patience }) {
                     Ok((at, prepared)) => drop(early.insert(at, prepared)),
                     Err(RecvTimeoutError::Timeout) if queue.is_empty() => {}
                     Err(RecvTimeoutError::Timeout) => break,
@@ -476,7 +476,7 @@ impl<'a> Work<'a> {
 }
 
 /// One transaction that merges what the search table wrote apart, for about as long as `allowance`.
-fn merge_slice(shared: &Shared, allowance: Duration) -> Result<Merged> {
+fn merge_slice(shared: &OpenJournal, allowance: Duration) -> Result<Merged> {
     let mut begun = Instant::now();
     let more = shared.store.write_sql(|tx| {
         begun = Instant::now();
@@ -491,25 +491,25 @@ fn merge_slice(shared: &Shared, allowance: Duration) -> Result<Merged> {
 }
 
 /// Gives free pages back to the disk, a few at a time, until `is_over` or there are none to speak of.
-pub(super) fn vacuum_some(shared: &Shared, is_over: impl Fn() -> bool) -> Result<()> {
+pub(super) fn vacuum_some(shared: &OpenJournal, is_over: impl Fn() -> bool) -> Result<()> {
     while !is_over() && shared.store.vacuum_some()? {}
     Ok(())
 }
 
 /// Merges all that the search table wrote apart, slice by slice.
-pub(super) fn merge_all(shared: &Shared) -> Result<()> {
+pub(super) fn merge_all(shared: &OpenJournal) -> Result<()> {
     while merge_slice(shared, SLICE / 2)?.more {}
     Ok(())
 }
 
 /// A worker: takes the next few entries, reads them, makes their rows, until there are no more.
 fn prepare(
-    shared: &Shared,
+    shared: &OpenJournal,
     entries: &[EntryId],
     next: &AtomicUsize,
     over: &AtomicBool,
     people: &Arc<People>,
-    send: &SyncSender<Ready>,
+    send: &SyncSender<PreparedEntry>,
 ) {
     loop {
         let from = next.fetch_add(TAKE, Ordering::Relaxed);
@@ -540,14 +540,14 @@ fn prepare(
 /// The right to derive, of which there is one for each journal: a lock that the system takes back from a process that
 /// dies. Where there can be none (a full disk, a file system without locks), everybody derives, and some do it twice.
 #[derive(Default)]
-struct Turn {
+struct DeriveLock {
     /// `Some(None)`: mine without a lock.
     held: Option<Option<File>>,
     /// What was left when somebody else was last seen to derive, and when that was.
     seen: Option<(u64, Instant)>,
 }
 
-impl Turn {
+impl DeriveLock {
     fn is_mine(&mut self, home: &Home, left: u64) -> bool {
         if self.held.is_none() {
             match home.lock_file(LOCK) {
@@ -562,7 +562,7 @@ impl Turn {
         if self.held.is_none() {
             match self.seen {
                 Some((before, at)) if before == left => {
-                    if at.elapsed() >= PATIENCE {
+                    if at.elapsed() >= WAIT_TIMEOUT {
                         self.held = Some(None);
                     }
                 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::Engine;
 use super::alarms::{Alarm, AlarmCode};
-use super::shared::Shared;
+use super::open_journal::OpenJournal;
 use crate::error::{Error, Result};
 use crate::id::DeviceId;
 use crate::membership::{Author, State, Statements};
@@ -149,7 +149,7 @@ fn news(set: &Statements, seen: &Seen, me: DeviceId) -> DeviceNews {
 }
 
 /// The news that nobody has seen yet.
-pub(super) fn unseen(shared: &Shared) -> Result<DeviceNews> {
+pub(super) fn unseen(shared: &OpenJournal) -> Result<DeviceNews> {
     shared.store.read(|tx| Ok(news(&*rules::statements(tx)?, &seen(tx)?, shared.identity.device())))
 }
 

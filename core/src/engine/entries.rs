@@ -1,13 +1,13 @@
 //! What reading and writing entries share: a document opened and counted, a part found by its id.
 
-use super::shared::Shared;
+use super::open_journal::OpenJournal;
 use crate::error::{Code, Error, Result};
 use crate::id::EntryId;
 use crate::store::derived::{self, Opened};
 use crate::store::sqlite::SqliteTx;
 
 /// Opens a document, and counts it.
-pub(super) fn open(shared: &Shared, tx: &mut SqliteTx<'_>, id: EntryId) -> Result<Opened> {
+pub(super) fn open(shared: &OpenJournal, tx: &mut SqliteTx<'_>, id: EntryId) -> Result<Opened> {
     let opened = derived::open(tx, id, shared.actor())?;
     shared.count_opened();
     Ok(opened)

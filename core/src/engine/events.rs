@@ -10,7 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
 
 use super::alarms::AlarmCode;
-use super::shared::lock;
+use super::open_journal::lock;
 use crate::error::Code;
 use crate::id::{ChangeHash, DeviceId, EntryId};
 

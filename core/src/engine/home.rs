@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Engine;
-use super::clear::sweep_orphans;
 use super::device_news::Seen;
-use super::shared::{Shared, SharedEntropy};
+use super::open_journal::{OpenJournal, SharedEntropy};
+use super::sweep::sweep_orphans;
 use crate::blobs::BlobStore;
 use crate::crypto::{BlobKey, DeviceKey, Domain, HashKey, RecoveryPhrase, SealingKey, Secret};
 use crate::error::{Advice, Code, Error, Result};
@@ -245,7 +245,7 @@ impl Engine {
         let blob_key = BlobKey::from_bytes(*HashKey::derive(Domain::BlobKey, key.expose()).as_bytes());
         let blobs = BlobStore::new(&home.blobs(), blob_key)?;
         let Environment { clock, entropy, finder } = environment;
-        let shared = Shared::new(home, store, blobs, identity, clock, entropy, finder);
+        let shared = OpenJournal::new(home, store, blobs, identity, clock, entropy, finder);
         shared.stay(lock);
         Ok(Self::from_shared(shared, key))
     }
@@ -308,7 +308,7 @@ fn make(
 }
 
 /// Makes a journal in `home` and opens it, for a device that the statements make a member.
-pub(super) fn found(
+pub(super) fn create_store(
     home: &Home,
     unlock: Unlock<'_>,
     device: &Device,

@@ -25,7 +25,7 @@ const VERSION: u8 = 1;
 const INFO: &[u8] = b"afterword inbox v1\0";
 const KEY: &str = "key";
 /// Nothing larger is taken, or read back.
-const MOST: u64 = 64 << 20;
+const MAX_CAPTURE: u64 = 64 << 20;
 
 /// What is written while the journal is locked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,7 +77,7 @@ pub(super) fn capture(root: &Path, capture: Capture, environment: &Environment) 
     };
     let kept = Kept { at: environment.clock.now(), capture };
     let plain = zeroize::Zeroizing::new(postcard::to_allocvec(&kept).map_err(Error::internal)?);
-    if plain.len() as u64 > MOST {
+    if plain.len() as u64 > MAX_CAPTURE {
         return Err(Error::invalid(
             "this is too large to be kept while the journal is locked",
             "unlock the journal and attach it there",
@@ -107,7 +107,7 @@ impl Engine {
     }
 
     /// Makes entries of what was written while the journal was locked, and sees to it that more can be.
-    pub fn take_in_inbox(&self) -> Result<TakenIn> {
+    pub fn drain_inbox(&self) -> Result<TakenIn> {
         let seed = self.shared.store.read(|tx| tx.setting(Setting::SealingSeed))?;
         let seed = seed.and_then(|bytes| bytes.try_into().ok());
         let key = SealingKey::from_seed(seed.ok_or_else(|| Error::corrupt("this device's sealing key is gone"))?);
@@ -152,7 +152,7 @@ impl Engine {
 
 /// A capture, and the hash that names its file for ever; nothing where it was not sealed to `key`, or is damaged.
 fn open(path: &Path, key: &SealingKey) -> Option<([u8; 32], Kept)> {
-    if fs::metadata(path).ok()?.len() > MOST + 4096 {
+    if fs::metadata(path).ok()?.len() > MAX_CAPTURE + 4096 {
         return None;
     }
     let bytes = fs::read(path).ok()?;

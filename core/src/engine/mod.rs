@@ -10,31 +10,31 @@ mod alarms;
 mod alone;
 mod arriving;
 mod attachments;
-mod clear;
 mod deriving;
 mod device_news;
 mod devices;
 mod doctor;
-mod driver;
-mod editing;
+mod document_cache;
 mod entries;
+mod entry_editor;
 mod events;
 mod home;
 mod import;
 mod inbox;
-mod keeper;
+mod journal_handle;
 mod network;
 #[cfg(feature = "next-format")]
 mod next;
+mod open_journal;
 mod opening;
 mod pack;
 mod pair;
 mod read;
 mod serve;
-mod shared;
+mod session_driver;
+mod sweep;
 mod sync;
 mod transfer;
-mod warm;
 mod write;
 
 use std::sync::{Arc, Mutex, OnceLock, Weak};
@@ -45,26 +45,26 @@ pub use deriving::Deriving;
 pub use device_news::{DeviceChange, DeviceChangeKind, DeviceNews, MAX_DEVICE_NEWS, Seen};
 pub use devices::{DeviceRow, DeviceStatus, Removed};
 pub use doctor::{Check, Health};
-pub use driver::{Outcome, Told};
-pub use editing::{EditorText, EntryEditor, Merged};
+pub use entry_editor::{EditorText, EntryEditor, Merged};
 pub use events::{Event, Listener, LockState, NotHeard, PairingStep, Subscription, SyncState};
 pub use home::{Begun, Environment, check_phrase, check_vacant, is_journal, is_unfinished, put_aside, unlock_kind};
 pub use import::{Imported, ImportedAttachment, ImportedEntry};
 pub use inbox::{Capture, TakenIn};
-pub use keeper::{Keeper, Stop, SyncedOnce};
+pub use journal_handle::{JournalHandle, Stop, SyncedOnce};
 #[cfg(feature = "next-format")]
 pub use next::{NEXT_MARKER, NextHeard};
+pub use session_driver::{SessionEvent, SessionReport};
 
+pub use open_journal::SharedEntropy;
 pub use pair::{HostEvent, JoinOptions, Joined};
 pub use read::{ListView, SearchView, StoredEntry};
 pub use serve::{ServeEvent, ServeOptions};
-pub use shared::SharedEntropy;
 pub use sync::{PeerReport, SyncOptions, SyncReport};
 
 pub use transfer::{Counted, Transfer};
 pub use write::Edited;
 
-use self::shared::Shared;
+use self::open_journal::OpenJournal;
 use crate::crypto::Secret;
 use crate::error::{Error, Result};
 use crate::files::{Permissions, close_to_others};
@@ -73,7 +73,7 @@ use crate::id::{DeviceId, JournalId};
 /// One open journal on one device.
 #[derive(Debug)]
 pub struct Engine {
-    shared: Arc<Shared>,
+    shared: Arc<OpenJournal>,
     /// The database key, for what only its holder may do: another passphrase, another vault.
     key: Secret,
     runtime: OnceLock<tokio::runtime::Runtime>,
@@ -103,7 +103,7 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
 }
 
 impl Engine {
-    fn from_shared(shared: Shared, key: Secret) -> Self {
+    fn from_shared(shared: OpenJournal, key: Secret) -> Self {
         // Only now: opening the database makes files beside it, with its own mode.
         let permissions = close_to_others(&shared.home);
         if !permissions.are_right() {

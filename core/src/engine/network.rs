@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::shared::Shared;
+use super::open_journal::OpenJournal;
 use crate::error::Result;
 use crate::id::DeviceId;
 use crate::replication::StorageExt;
@@ -14,7 +14,11 @@ use crate::store::sqlite::Peer;
 use crate::transport::{ConnectError, Connection, Discovery, Endpoint, Options, Service, ServiceKind, Tag};
 
 /// An endpoint that dials, and listens where an address is given. Must be called inside the runtime.
-pub(super) fn endpoint(shared: &Shared, listen: Option<SocketAddr>, keep_alive: Option<Duration>) -> Result<Endpoint> {
+pub(super) fn endpoint(
+    shared: &OpenJournal,
+    listen: Option<SocketAddr>,
+    keep_alive: Option<Duration>,
+) -> Result<Endpoint> {
     let options = Options { keep_alive, ..Options::default() };
     let (entropy, clock) = (Box::new(shared.entropy.clone()), shared.clock.clone());
     let identity = &shared.identity;
@@ -26,7 +30,7 @@ pub(super) fn endpoint(shared: &Shared, listen: Option<SocketAddr>, keep_alive: 
 
 /// Dials a candidate. Where nobody knows which device answers, each member is tried in turn, the one that was last met
 /// there first: a gate opens to who names its device, and a wrong name costs one packet each way.
-pub(super) async fn connect(shared: &Shared, endpoint: &Endpoint, candidate: Candidate) -> Result<Connection> {
+pub(super) async fn connect(shared: &OpenJournal, endpoint: &Endpoint, candidate: Candidate) -> Result<Connection> {
     if let Some(device) = candidate.device {
         return Ok(endpoint.connect(candidate.address, device).await?);
     }
@@ -45,24 +49,24 @@ pub(super) async fn connect(shared: &Shared, endpoint: &Endpoint, candidate: Can
 }
 
 /// What this device looks around with, if it is wanted and there is something.
-pub(super) fn discovery(shared: &Shared, wanted: bool) -> Option<Arc<dyn Discovery>> {
+pub(super) fn discovery(shared: &OpenJournal, wanted: bool) -> Option<Arc<dyn Discovery>> {
     wanted.then(|| shared.finder.discovery(&mut shared.entropy.clone())).flatten()
 }
 
 /// The other members of the journal.
-pub(super) fn others(shared: &Shared) -> Result<BTreeSet<DeviceId>> {
+pub(super) fn others(shared: &OpenJournal) -> Result<BTreeSet<DeviceId>> {
     let set = shared.store.read(|tx| rules::statements(tx))?;
     let this = shared.identity.device();
     Ok(set.state().members().map(|member| member.id).filter(|id| *id != this).collect())
 }
 
 /// Whether the statements held here took this device out.
-pub(super) fn is_removed(shared: &Shared, device: &DeviceId) -> Result<bool> {
+pub(super) fn is_removed(shared: &OpenJournal, device: &DeviceId) -> Result<bool> {
     shared.store.read(|tx| Ok(rules::standing(tx, &shared.identity, device)? == rules::Standing::Removed))
 }
 
 /// The name a device was added under, or the beginning of its id.
-pub(super) fn name_of(shared: &Shared, device: &DeviceId) -> String {
+pub(super) fn name_of(shared: &OpenJournal, device: &DeviceId) -> String {
     let named = shared.store.read(|tx| rules::statements(tx)).ok().and_then(|set| {
         let state = set.state();
         state.member(device).or_else(|| state.removed().find(|gone| gone.id == *device)).map(|m| m.name.clone())
@@ -78,7 +82,7 @@ pub(super) struct Candidate {
 }
 
 /// Addresses that worked before, of devices that are still members.
-pub(super) fn remembered(shared: &Shared) -> Result<Vec<Candidate>> {
+pub(super) fn remembered(shared: &OpenJournal) -> Result<Vec<Candidate>> {
     let members = others(shared)?;
     let peers = shared.store.peers()?;
     let kept = peers.into_iter().filter(|peer| members.contains(&peer.device));
@@ -87,7 +91,7 @@ pub(super) fn remembered(shared: &Shared) -> Result<Vec<Candidate>> {
 
 /// Members that are seen within `patience`; stops early once it has seen all of them.
 pub(super) async fn look_around(
-    shared: &Shared,
+    shared: &OpenJournal,
     discovery: &Arc<dyn Discovery>,
     patience: Duration,
 ) -> Result<Vec<Candidate>> {

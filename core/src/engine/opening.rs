@@ -11,7 +11,7 @@ use std::fs::{File, TryLockError};
 use std::sync::MutexGuard;
 use std::time::{Duration, Instant};
 
-use super::shared::{Shared, lock};
+use super::open_journal::{OpenJournal, lock};
 use crate::error::{Advice, Code, Error, Result};
 use crate::fault::Fault;
 use crate::id::EntryId;
@@ -23,9 +23,9 @@ pub(super) const LARGE: u64 = 3 << 16;
 /// After so many openings that never ended a document is left out.
 const MAX_DEATHS: u64 = 2;
 /// Whoever waits for another process longer than this goes on without: it may be stopped.
-const PATIENCE: Duration = Duration::from_secs(60);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(60);
 /// How often it looks.
-const LOOK: Duration = Duration::from_millis(5);
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 /// The file in the home folder whose lock is the right to open a large document.
 const LOCK: &str = "opening";
 /// What a note says of who made it.
@@ -34,7 +34,7 @@ const PROGRAM: &str = env!("CARGO_PKG_VERSION");
 /// The right to have this document open. The note of it goes with it.
 #[derive(Debug)]
 pub(super) struct Opening<'s> {
-    shared: &'s Shared,
+    shared: &'s OpenJournal,
     entry: EntryId,
     _file: Option<File>,
     _alone: MutexGuard<'s, ()>,
@@ -49,7 +49,7 @@ impl Drop for Opening<'_> {
 
 /// Asks for the right to open `entry`'s document; nothing has to be held for a small one. Outside any transaction, and by
 /// nobody who holds another. `Refused` where it is too large for this device.
-pub(super) fn opening(shared: &Shared, entry: EntryId) -> Result<Option<Opening<'_>>> {
+pub(super) fn opening(shared: &OpenJournal, entry: EntryId) -> Result<Option<Opening<'_>>> {
     if shared.store.read_sql(|tx| derived::operations(tx, entry))? <= LARGE {
         return Ok(None);
     }
@@ -67,7 +67,7 @@ pub(super) fn opening(shared: &Shared, entry: EntryId) -> Result<Option<Opening<
 }
 
 /// Entries that are left out on this device.
-pub(super) fn left_out(shared: &Shared) -> Result<BTreeSet<EntryId>> {
+pub(super) fn left_out(shared: &OpenJournal) -> Result<BTreeSet<EntryId>> {
     Ok(shared.store.read_sql(|tx| tx.never_opened(PROGRAM, MAX_DEATHS))?.into_iter().collect())
 }
 
@@ -88,13 +88,13 @@ pub(super) fn is_too_large(error: &Error) -> bool {
 
 /// A lock that the system takes back from a process that dies: whoever holds it knows that no note is of a living one.
 /// Nothing where there can be none (a full disk, a file system without locks).
-fn only_one(shared: &Shared) -> Option<File> {
+fn only_one(shared: &OpenJournal) -> Option<File> {
     let file = shared.home.lock_file(LOCK).ok()?;
     let begun = Instant::now();
     loop {
         match file.try_lock() {
             Ok(()) => return Some(file),
-            Err(TryLockError::WouldBlock) if begun.elapsed() < PATIENCE => std::thread::sleep(LOOK),
+            Err(TryLockError::WouldBlock) if begun.elapsed() < WAIT_TIMEOUT => std::thread::sleep(POLL_INTERVAL),
             Err(_) => return None,
         }
     }

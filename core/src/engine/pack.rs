@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Engine;
 use super::deriving::vacuum_some;
-use super::shared::Shared;
+use super::open_journal::OpenJournal;
 use crate::error::Result;
 use crate::replication::StorageExt;
 use crate::replication::rules::{self, Packing};
@@ -20,7 +20,7 @@ impl Engine {
 }
 
 /// See [`Engine::pack`].
-pub(super) fn pack(shared: &Shared, budget: Duration) -> Result<u64> {
+pub(super) fn pack(shared: &OpenJournal, budget: Duration) -> Result<u64> {
     let (started, mut all) = (Instant::now(), 0);
     while started.elapsed() < budget {
         let packed = pack_some(shared)?;
@@ -37,6 +37,6 @@ pub(super) fn pack(shared: &Shared, budget: Duration) -> Result<u64> {
 }
 
 /// One transaction of it. Answers how many operations were packed; none where there is nothing left to pack.
-pub(super) fn pack_some(shared: &Shared) -> Result<u64> {
+pub(super) fn pack_some(shared: &OpenJournal) -> Result<u64> {
     shared.store.write(|tx| rules::pack(tx, &shared.identity, &Packing::default()))
 }

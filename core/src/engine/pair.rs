@@ -17,8 +17,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::adopt::adopt;
-use super::driver::{self, Outcome, Told};
-use super::home::{self, Device, Environment, found};
+use super::home::{self, Device, Environment, create_store};
+use super::session_driver::{self, SessionEvent, SessionReport};
 use super::{Engine, network, runtime};
 use crate::crypto::Secret;
 use crate::error::{Advice, Code, Error, Result};
@@ -37,7 +37,7 @@ use crate::vault::{Founding, SystemFiles, Unlock};
 const MAX_OFFER: usize = 1 << 10;
 const MAX_NEWCOMER: usize = 1 << 10;
 /// How long the host waits for a guest that is not connected, before it leaves it to sync later.
-const PATIENCE: Duration = Duration::from_secs(45);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(45);
 /// How long it waits for one that is connected and moves nothing.
 const MAX_QUIET: Duration = Duration::from_secs(120);
 
@@ -64,7 +64,7 @@ pub enum HostEvent {
         name: String,
     },
     /// Progress of the first sync.
-    Progress(Told),
+    Progress(SessionEvent),
 }
 
 /// Who joined whom.
@@ -227,21 +227,21 @@ impl Engine {
         let mut heard = Instant::now();
         let outcome = loop {
             let lonely = sessions.is_empty();
-            let patience = if lonely { PATIENCE } else { MAX_QUIET };
+            let patience = if lonely { CONNECT_TIMEOUT } else { MAX_QUIET };
             tokio::select! {
                 done = &mut last_word => break done.map_err(|_| gone()),
                 Some(connection) = members.accept() => {
                     if connection.peer() == guest {
                         heard = Instant::now();
                         let (news, stop) = (self.shared.news(), stop.clone());
-                        sessions.spawn(driver::run(
+                        sessions.spawn(session_driver::run(
                             self.shared.clone(), connection, Mode::Live, news, stop, tell.clone(),
                         ));
                     }
                 }
                 Some(ended) = sessions.join_next(), if !lonely => {
                     heard = Instant::now();
-                    if let Ok(Outcome { error: Some(error), equal: None, .. }) = ended {
+                    if let Ok(SessionReport { error: Some(error), equal: None, .. }) = ended {
                         tracing::debug!(code = error.code.as_str(), "a first sync broke off");
                     }
                 }
@@ -266,7 +266,7 @@ impl Engine {
         unlock: Unlock<'_>,
         environment: Environment,
         old: Option<Self>,
-        mut told: impl FnMut(Told) + Send,
+        mut told: impl FnMut(SessionEvent) + Send,
     ) -> Result<(Self, Joined)> {
         let invitation = Invitation::parse(code)?;
         let home = Home::new(root);
@@ -313,7 +313,7 @@ async fn join(
     unlock: Unlock<'_>,
     environment: &Environment,
     old: Option<&Engine>,
-    told: &mut (dyn FnMut(Told) + Send),
+    told: &mut (dyn FnMut(SessionEvent) + Send),
 ) -> Result<(Engine, Joined)> {
     let mut entropy = environment.entropy.clone();
     let device = Device::generate(&mut entropy);
@@ -327,7 +327,8 @@ async fn join(
     channel.send(&encode(&device.newcomer(&offer.journal, &options.name)?)?).await?;
     let welcome = welcome::hear(&mut channel).await?;
     let (statements, host_name) = check_statements(&welcome.statements, &offer.journal, &device.key.id(), &host)?;
-    let engine = found(&founding.new_home(), unlock, &device, &welcome.secret, &statements, environment.clone())?;
+    let engine =
+        create_store(&founding.new_home(), unlock, &device, &welcome.secret, &statements, environment.clone())?;
 
     let members = network::endpoint(&engine.shared, None, None)?;
     let address = SocketAddr::new(address.ip(), welcome.port);
@@ -371,12 +372,13 @@ async fn session(
     members: &Endpoint,
     address: SocketAddr,
     host: DeviceId,
-    told: &mut (dyn FnMut(Told) + Send),
+    told: &mut (dyn FnMut(SessionEvent) + Send),
 ) -> Result<()> {
     let connection = members.connect(address, host).await?;
     let (_stop, stopped) = watch::channel(false);
     let (tell, mut hear) = mpsc::unbounded_channel();
-    let running = driver::run(engine.shared.clone(), connection, Mode::Once, engine.shared.news(), stopped, tell);
+    let running =
+        session_driver::run(engine.shared.clone(), connection, Mode::Once, engine.shared.news(), stopped, tell);
     tokio::pin!(running);
     let outcome = loop {
         tokio::select! {

@@ -11,20 +11,20 @@ use tokio::sync::{mpsc, watch};
 
 use super::Engine;
 use super::alarms::Alarm;
-use super::clear::sweep_unwanted;
 use super::deriving::derive;
 use super::device_news;
-use super::driver::{self, Outcome, Told};
 use super::network::{self, Candidate};
+use super::open_journal::{OpenJournal, lock};
 use super::pack::pack_some;
-use super::shared::{Shared, lock};
+use super::session_driver::{self, SessionEvent, SessionReport};
+use super::sweep::sweep_unwanted;
 use crate::error::{Code, Error, Result};
 use crate::id::DeviceId;
 use crate::sync::{Event, Mode};
 use crate::transport::{Beacon, Connection, Discovery, Endpoint, NetworkWatcher, dialable};
 
 /// How often another process's commits are looked for.
-const LOOK: Duration = Duration::from_millis(200);
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 /// How often members that are not connected are looked for.
 const SEEK: Duration = Duration::from_secs(20);
 /// The first pause after a failed dial; doubled each time.
@@ -59,7 +59,7 @@ pub enum ServeEvent {
         /// Its name.
         name: String,
         /// What the session came to.
-        outcome: Box<Outcome>,
+        outcome: Box<SessionReport>,
         /// What is derived.
         derived: super::Deriving,
     },
@@ -84,7 +84,7 @@ struct Table {
 }
 
 struct Server {
-    shared: Arc<Shared>,
+    shared: Arc<OpenJournal>,
     endpoint: Endpoint,
     table: Mutex<Table>,
     tell: Tell,
@@ -121,7 +121,7 @@ impl Engine {
     }
 }
 
-async fn serve(shared: Arc<Shared>, options: ServeOptions, tell: Tell, stop: watch::Receiver<bool>) -> Result<()> {
+async fn serve(shared: Arc<OpenJournal>, options: ServeOptions, tell: Tell, stop: watch::Receiver<bool>) -> Result<()> {
     let endpoint = network::endpoint(&shared, Some(options.listen), Some(KEEP_ALIVE))?;
     let address = endpoint.local_addr().ok_or_else(|| Error::internal("a bound socket has no address"))?;
     let _ = tell.send(ServeEvent::Listening(dialable(address)));
@@ -167,12 +167,12 @@ async fn serve(shared: Arc<Shared>, options: ServeOptions, tell: Tell, stop: wat
 }
 
 /// Runs one live session and tells each time it settles.
-async fn stay(server: Arc<Server>, connection: Connection, dialed: Option<SocketAddr>) -> Outcome {
+async fn stay(server: Arc<Server>, connection: Connection, dialed: Option<SocketAddr>) -> SessionReport {
     let device = connection.peer();
     *lock(&server.table).live.entry(device).or_default() += 1;
     let (tell, mut hear) = mpsc::unbounded_channel();
     let shared = server.shared.clone();
-    let session = driver::run(shared.clone(), connection, Mode::Live, shared.news(), server.stop.clone(), tell);
+    let session = session_driver::run(shared.clone(), connection, Mode::Live, shared.news(), server.stop.clone(), tell);
     tokio::pin!(session);
     // Whether the last thing told of this session is still all there is to tell.
     let mut said = false;
@@ -202,7 +202,7 @@ async fn stay(server: Arc<Server>, connection: Connection, dialed: Option<Socket
     outcome
 }
 
-fn synced(server: &Server, device: DeviceId, mut outcome: Outcome) {
+fn synced(server: &Server, device: DeviceId, mut outcome: SessionReport) {
     if outcome.equal.is_some() {
         outcome.error = outcome.error.filter(|error| error.code != Code::Unreachable && error.code != Code::Cancelled);
     }
@@ -211,21 +211,21 @@ fn synced(server: &Server, device: DeviceId, mut outcome: Outcome) {
     let _ = server.tell.send(event);
 }
 
-fn heard(server: &Server, device: DeviceId, told: Told, said: &mut bool) {
+fn heard(server: &Server, device: DeviceId, told: SessionEvent, said: &mut bool) {
     match &told {
-        Told::Settled(_) => *said = true,
-        Told::Event(Event::Stored { .. }) => *said = false,
+        SessionEvent::Settled(_) => *said = true,
+        SessionEvent::Event(Event::Stored { .. }) => *said = false,
         _ => {}
     }
     match told {
         // Said once, however many things of a later version come.
-        Told::Event(Event::Newer) if server.newer.swap(true, Ordering::Relaxed) => {}
-        Told::Event(event) => {
+        SessionEvent::Event(Event::Newer) if server.newer.swap(true, Ordering::Relaxed) => {}
+        SessionEvent::Event(event) => {
             if let Some(alarm) = Alarm::of(&event, || network::name_of(&server.shared, &device)) {
                 let _ = server.tell.send(ServeEvent::Alarm(alarm));
             }
         }
-        Told::Settled(outcome) => synced(server, device, *outcome),
+        SessionEvent::Settled(outcome) => synced(server, device, *outcome),
         _ => {}
     }
 }
@@ -256,7 +256,7 @@ async fn tell_device_news(server: Arc<Server>) {
 /// Another process wrote to this journal: sessions push it within the second.
 async fn watch_the_store(server: Arc<Server>) {
     let mut last = None;
-    let mut tick = tokio::time::interval(LOOK);
+    let mut tick = tokio::time::interval(POLL_INTERVAL);
     loop {
         tick.tick().await;
         let shared = server.shared.clone();

@@ -9,12 +9,12 @@ use tokio::sync::{mpsc, watch};
 
 use super::Engine;
 use super::alarms::Alarm;
-use super::clear::sweep_unwanted;
 use super::deriving::{Deriving, derive};
-use super::driver::{self, Outcome, Told};
 use super::network::{self, Candidate};
+use super::open_journal::OpenJournal;
 use super::pack::pack;
-use super::shared::Shared;
+use super::session_driver::{self, SessionEvent, SessionReport};
+use super::sweep::sweep_unwanted;
 use crate::error::{Advice, Code, Error, Result};
 use crate::id::DeviceId;
 use crate::replication::StorageExt;
@@ -70,7 +70,7 @@ pub struct PeerReport {
     /// Its name, or the address that was tried.
     pub name: String,
     /// The session, if there was one.
-    pub outcome: Option<Outcome>,
+    pub outcome: Option<SessionReport>,
     /// What was derived after it.
     pub derived: Deriving,
     /// Why it did not go well.
@@ -99,11 +99,11 @@ pub struct SyncReport {
 
 impl Engine {
     /// Syncs once with every device that can be reached. `told` hears of progress.
-    pub fn sync(&self, options: &SyncOptions, mut told: impl FnMut(&str, Told) + Send) -> Result<SyncReport> {
+    pub fn sync(&self, options: &SyncOptions, mut told: impl FnMut(&str, SessionEvent) + Send) -> Result<SyncReport> {
         let shared = self.shared.clone();
         let mut alarms = Vec::new();
-        let mut hear = |name: &str, news: Told| {
-            if let Told::Event(event) = &news {
+        let mut hear = |name: &str, news: SessionEvent| {
+            if let SessionEvent::Event(event) = &news {
                 let alarm = Alarm::of(event, || name.to_owned());
                 if let Some(alarm) = alarm.filter(|alarm| !alarms.contains(alarm)) {
                     alarms.push(alarm);
@@ -120,9 +120,9 @@ impl Engine {
 }
 
 async fn sync(
-    shared: &Arc<Shared>,
+    shared: &Arc<OpenJournal>,
     options: &SyncOptions,
-    told: &mut (dyn FnMut(&str, Told) + Send),
+    told: &mut (dyn FnMut(&str, SessionEvent) + Send),
 ) -> Result<SyncReport> {
     let mut report = SyncReport { peers: Vec::new(), equal: true, wanted_blobs: 0, alarms: Vec::new() };
     let members = network::others(shared)?;
@@ -213,12 +213,12 @@ fn not_found() -> Error {
 
 /// Dials one address and syncs with whoever is there, unless that was done already.
 async fn try_one(
-    shared: &Arc<Shared>,
+    shared: &Arc<OpenJournal>,
     endpoint: &Endpoint,
     candidate: Candidate,
     until: Until,
     done: &mut BTreeSet<DeviceId>,
-    told: &mut (dyn FnMut(&str, Told) + Send),
+    told: &mut (dyn FnMut(&str, SessionEvent) + Send),
 ) -> Option<PeerReport> {
     if candidate.device.is_some_and(|device| done.contains(&device)) {
         return None;
@@ -239,12 +239,12 @@ async fn try_one(
     let peer = connection.peer();
     let name = network::name_of(shared, &peer);
     if network::is_removed(shared, &peer).ok()? {
-        let error = Some(driver::turn_away(connection).await);
+        let error = Some(session_driver::turn_away(connection).await);
         return Some(PeerReport { device: Some(peer), name, outcome: None, derived: Deriving::default(), error });
     }
     let (stop, stopped) = watch::channel(false);
     let (tell, mut hear) = mpsc::unbounded_channel();
-    let session = driver::run(shared.clone(), connection, Mode::Once, shared.news(), stopped, tell);
+    let session = session_driver::run(shared.clone(), connection, Mode::Once, shared.news(), stopped, tell);
     tokio::pin!(session);
     let deadline = tokio::time::sleep(timeout);
     tokio::pin!(deadline);
@@ -278,15 +278,15 @@ async fn try_one(
 
 /// Derives what a session brought, and tells how far it is.
 pub(super) async fn derive_after(
-    shared: &Arc<Shared>,
+    shared: &Arc<OpenJournal>,
     budget: Duration,
-    told: &mut (dyn FnMut(Told) + Send),
+    told: &mut (dyn FnMut(SessionEvent) + Send),
 ) -> Deriving {
     let shared = shared.clone();
     let (tell, mut hear) = mpsc::unbounded_channel();
     let deriving = tokio::task::spawn_blocking(move || {
         // What can't be derived or packed now is by whoever lists, searches or serves next.
-        let told = &mut |done, left| drop(tell.send(Told::Deriving { done, left }));
+        let told = &mut |done, left| drop(tell.send(SessionEvent::Deriving { done, left }));
         let begun = Instant::now();
         let deriving = derive(&shared, budget, told).unwrap_or_default();
         let _ = pack(&shared, budget.saturating_sub(begun.elapsed()).min(PACK));

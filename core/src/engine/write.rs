@@ -7,12 +7,12 @@
 use std::collections::BTreeMap;
 
 use super::Engine;
-use super::clear::sweep_unwanted;
 use super::deriving::derive_soon;
+use super::document_cache::{self, OpenDocument};
 use super::entries::no_such;
+use super::open_journal::OpenJournal;
 use super::opening::opening;
-use super::shared::Shared;
-use super::warm::{self, Kept};
+use super::sweep::sweep_unwanted;
 use crate::document::{Actor, Applied, EntryDocument, MAX_TEXT};
 use crate::error::{Error, Result};
 use crate::id::{BlobId, ChangeHash, EntryId, Incarnation, LogId};
@@ -50,13 +50,13 @@ pub(super) struct Files {
 
 /// One unit of work on one entry, inside a transaction.
 pub(super) struct Write<'w, 't> {
-    shared: &'w Shared,
+    shared: &'w OpenJournal,
     tx: &'w mut SqliteTx<'t>,
     id: EntryId,
     /// When its changes are made.
     at: Timestamp,
     people: People,
-    open: Option<Kept>,
+    open: Option<OpenDocument>,
     parts: Vec<Part>,
     /// Everything derived of the entry is written already.
     derived: bool,
@@ -131,7 +131,7 @@ impl Engine {
         &self,
         id: EntryId,
         work: impl FnOnce(&mut Write<'_, '_>) -> Result<R>,
-    ) -> Result<(R, Edited, Kept)> {
+    ) -> Result<(R, Edited, OpenDocument)> {
         self.commit(|shared, tx| {
             let (people, at) = (derived::people(tx)?, shared.clock.now());
             let mut write = Write { shared, tx, id, at, people, open: None, parts: Vec::new(), derived: false };
@@ -142,7 +142,7 @@ impl Engine {
     }
 
     /// One committed write. A commit that failed may have numbered a change, so the next one has a new actor.
-    pub(super) fn commit<R>(&self, f: impl FnOnce(&Shared, &mut SqliteTx<'_>) -> Result<R>) -> Result<R> {
+    pub(super) fn commit<R>(&self, f: impl FnOnce(&OpenJournal, &mut SqliteTx<'_>) -> Result<R>) -> Result<R> {
         let out = self.shared.store.write_sql(|tx| f(&self.shared, tx));
         match &out {
             Ok(_) => {
@@ -177,7 +177,7 @@ impl Write<'_, '_> {
     }
 
     fn made(&mut self, document: EntryDocument) -> Result<()> {
-        let kept = Kept::made(self.shared, self.tx, document.by(self.shared.actor()))?;
+        let kept = OpenDocument::made(self.shared, self.tx, document.by(self.shared.actor()))?;
         let sections = kept.entry.sections.iter().filter(|section| section.id != MAIN_SECTION);
         self.parts.extend(sections.map(|section| Part::Section(section.id)));
         self.open = Some(kept);
@@ -193,11 +193,11 @@ impl Write<'_, '_> {
     pub(super) fn edit(&mut self, edits: &[Edit], mut files: Files) -> Result<Vec<String>> {
         let mut kept = match self.open.take() {
             Some(kept) => kept,
-            None => warm::open(self.shared, self.tx, self.id)?,
+            None => document_cache::open(self.shared, self.tx, self.id)?,
         };
         let edits = with_tokens(&kept, &self.people, edits)?;
         check_files(&kept.entry, &edits, &mut files)?;
-        let Kept { document, entry, .. } = &mut kept;
+        let OpenDocument { document, entry, .. } = &mut kept;
         let Applied { parts, texts, changes } =
             document.edit_read(entry, self.at, &mut self.shared.entropy.clone(), &edits)?;
         if !changes.is_empty() {
@@ -226,11 +226,11 @@ impl Write<'_, '_> {
 
     /// Writes the list row. The text and the search row follow soon: cutting five hundred words and putting them into
     /// the index takes longer than the rest of a save.
-    fn end(self) -> Result<(Edited, Kept)> {
+    fn end(self) -> Result<(Edited, OpenDocument)> {
         let Self { shared, tx, id, open, parts, derived, .. } = self;
         let kept = match open {
             Some(kept) => kept,
-            None => warm::open(shared, tx, id)?,
+            None => document_cache::open(shared, tx, id)?,
         };
         let entry = &kept.entry;
         if !derived {
@@ -255,7 +255,7 @@ pub(super) fn is_base(base: &[ChangeHash], done: &str) -> Result<()> {
 }
 
 /// Returns the edits as they are stored: `@Name`s of what the writer changed are tokens.
-fn with_tokens(kept: &Kept, people: &People, edits: &[Edit]) -> Result<Vec<Edit>> {
+fn with_tokens(kept: &OpenDocument, people: &People, edits: &[Edit]) -> Result<Vec<Edit>> {
     let mut earlier: BTreeMap<&[ChangeHash], Entry> = BTreeMap::new();
     let mut stored = Vec::with_capacity(edits.len());
     for edit in edits {
@@ -300,7 +300,7 @@ fn check_files(entry: &Entry, edits: &[Edit], files: &mut Files) -> Result<()> {
 
 /// Appends the changes of one edit. The first of them brings and ends these blobs.
 pub(super) fn append_changes(
-    shared: &Shared,
+    shared: &OpenJournal,
     tx: &mut SqliteTx<'_>,
     id: EntryId,
     chunks: Vec<Vec<u8>>,
@@ -310,7 +310,7 @@ pub(super) fn append_changes(
 }
 
 pub(super) fn append_change(
-    shared: &Shared,
+    shared: &OpenJournal,
     tx: &mut SqliteTx<'_>,
     id: EntryId,
     chunk: Vec<u8>,

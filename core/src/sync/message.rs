@@ -8,7 +8,7 @@ use crate::blobs::CHUNK;
 use crate::id::{BlobId, EntryId, LogId};
 use crate::log::{Batch, Certificate, codec};
 use crate::replication::ListRow;
-use crate::replication::rules::{self, ChainPoint, Claim, MOST_ROWS, UnfilledBlob};
+use crate::replication::rules::{self, ChainPoint, Claim, MAX_ROWS, UnfilledBlob};
 
 /// The protocol's version, in [`Message::Hello`].
 pub const PROTOCOL: u16 = 1;
@@ -190,7 +190,7 @@ impl Message {
 mod rows {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    use super::{ListRow, MOST_ROWS, codec};
+    use super::{ListRow, MAX_ROWS, codec};
 
     #[derive(Serialize, Deserialize)]
     struct Row(#[serde(with = "codec::bytes")] Vec<u8>);
@@ -200,7 +200,7 @@ mod rows {
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<ListRow>, D::Error> {
-        let rows = codec::at_most::<MOST_ROWS, Row, _>(deserializer)?;
+        let rows = codec::at_most::<MAX_ROWS, Row, _>(deserializer)?;
         // Fields behind those known here are a later version's.
         let read = rows.iter().filter_map(|row| postcard::take_from_bytes::<ListRow>(&row.0).ok());
         Ok(read.map(|(row, _)| row).collect())

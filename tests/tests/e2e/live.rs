@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use afterword_core::engine::{Engine, Outcome, ServeEvent, ServeOptions, SyncOptions};
+use afterword_core::engine::{Engine, ServeEvent, ServeOptions, SessionReport, SyncOptions};
 use afterword_core::id::EntryId;
 use afterword_core::journal::edit::{Edit, TextField};
 use afterword_core::vault::Unlock;
@@ -34,7 +34,7 @@ fn serve(
     engine: &Engine,
     stop: watch::Receiver<bool>,
     address: mpsc::Sender<SocketAddr>,
-    synced: mpsc::Sender<Outcome>,
+    synced: mpsc::Sender<SessionReport>,
 ) {
     let options = ServeOptions { listen: loopback(), discover: false };
     let told = |event| match event {
@@ -47,7 +47,7 @@ fn serve(
 }
 
 /// Waits until a session told that so many operations came in it, and that both hold the same.
-fn settled(synced: &mpsc::Receiver<Outcome>, operations: u64) -> Outcome {
+fn settled(synced: &mpsc::Receiver<SessionReport>, operations: u64) -> SessionReport {
     loop {
         let outcome = synced.recv_timeout(SOON).expect("the session settles");
         if outcome.costs.received_operations == operations && outcome.equal == Some(true) {
@@ -94,8 +94,8 @@ fn a_live_edit_costs_its_change_its_signature_and_little_else() {
         let after = settled(&settling, EDITS);
         let _ = stop.send(true);
 
-        let wire = |outcome: &Outcome| outcome.wire.sent_bytes + outcome.wire.received_bytes;
-        let datagrams = |outcome: &Outcome| outcome.wire.sent_datagrams + outcome.wire.received_datagrams;
+        let wire = |outcome: &SessionReport| outcome.wire.sent_bytes + outcome.wire.received_bytes;
+        let datagrams = |outcome: &SessionReport| outcome.wire.sent_datagrams + outcome.wire.received_datagrams;
         let bytes = (wire(&after) - wire(&before)) / EDITS;
         took.sort();
         println!(

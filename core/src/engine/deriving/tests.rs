@@ -412,7 +412,7 @@ fn the_index_is_put_in_order_while_nobody_waits() {
     assert!(apart());
     bring(&engine, 5..6);
     let none = &mut |_, _| {};
-    let mut work = Work { is_waited_for: true, ..Work::new(&engine.shared, LONG, none) };
+    let mut work = DeriveRun { is_waited_for: true, ..DeriveRun::new(&engine.shared, LONG, none) };
     work.all().unwrap();
     work.is_waited_for = false;
     bring(&engine, 6..7);

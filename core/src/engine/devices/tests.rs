@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use super::*;
 use crate::crypto::{RecoveryPhrase, Secret};
 use crate::engine::alone::{PASSPHRASE, environment};
-use crate::engine::home::{Device, found};
+use crate::engine::home::{Device, create_store};
 use crate::engine::{Engine, ServeEvent, ServeOptions};
 use crate::fault::Fault;
 use crate::files::Home;
@@ -38,7 +38,7 @@ pub(in crate::engine) fn devices<const N: usize>(folder: &Path) -> [Engine; N] {
     let secret = Secret::generate(&mut entropy);
     std::array::from_fn(|at| {
         let (root, unlock) = (folder.join(at.to_string()), Unlock::Passphrase(PASSPHRASE));
-        found(&Home::new(root), unlock, &made[at], &secret, &statements, environment(at as u64 + 1)).unwrap()
+        create_store(&Home::new(root), unlock, &made[at], &secret, &statements, environment(at as u64 + 1)).unwrap()
     })
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::*;
 use crate::crypto::Secret;
 use crate::engine::alone::set_text;
-use crate::engine::home::{Device, found};
+use crate::engine::home::{Device, create_store};
 use crate::engine::{Environment, NewFile, SharedEntropy};
 use crate::files::Home;
 use crate::id::{ChangeHash, EntryId};
@@ -103,7 +103,8 @@ impl World {
         let made = [0, 1].map(|at| {
             let root = folder.path().join(SIDES[at]);
             let unlock = Unlock::NewPassphrase { passphrase: "opened by a test", costs: Costs::LEAST };
-            found(&Home::new(root), unlock, &devices[at], &secret, &statements, environment(at as u64 + 1)).unwrap()
+            create_store(&Home::new(root), unlock, &devices[at], &secret, &statements, environment(at as u64 + 1))
+                .unwrap()
         });
         let [a, b] = &made;
         let aliases = ["E.".to_owned()].into();

@@ -154,8 +154,14 @@ fn beside(root: &Path, keyring: &Keyring, files: Arc<Stops>) -> Result<()> {
     let newcomer = device.newcomer(&genesis.journal(), "the new one")?;
     let signer = Signer::Recovery(&phrase.signing_key());
     let add = Statement::add(signer, &genesis.journal(), &[genesis.id()], newcomer, Timestamp(1))?;
-    let engine =
-        found(&founding.new_home(), Unlock::Platform(keyring), &device, &secret, &[genesis, add], environment(8))?;
+    let engine = create_store(
+        &founding.new_home(),
+        Unlock::Platform(keyring),
+        &device,
+        &secret,
+        &[genesis, add],
+        environment(8),
+    )?;
     engine.create_entry(note("in the new one"))?;
     engine.close()?;
     founding.put_in_place().map(drop)?;

@@ -12,15 +12,15 @@ use crate::replication::ListRow;
 use crate::replication::tx::Tx;
 
 /// Rows in one listing.
-pub const MOST_ROWS: usize = 200;
+pub const MAX_ROWS: usize = 200;
 /// Bytes of one title in a listing; a longer one is cut.
-const MOST_TITLE: usize = 256;
+const MAX_TITLE: usize = 256;
 /// States in one row: there are no more different ones.
-const MOST_STATES: usize = 8;
+const MAX_STATES: usize = 8;
 
 /// The newest rows, as a listing says them.
 pub fn listing(tx: &mut dyn Tx) -> Result<Vec<ListRow>> {
-    let mut rows = tx.newest(MOST_ROWS)?;
+    let mut rows = tx.newest(MAX_ROWS)?;
     for row in &mut rows {
         shorten(&mut row.title);
     }
@@ -30,8 +30,8 @@ pub fn listing(tx: &mut dyn Tx) -> Result<Vec<ListRow>> {
 /// Cuts a title to what a listing may say of it.
 fn shorten(title: &mut String) {
     const CUT: &str = "…";
-    if title.len() > MOST_TITLE {
-        let end = (0..=MOST_TITLE - CUT.len()).rev().find(|end| title.is_char_boundary(*end));
+    if title.len() > MAX_TITLE {
+        let end = (0..=MAX_TITLE - CUT.len()).rev().find(|end| title.is_char_boundary(*end));
         title.truncate(end.unwrap_or_default());
         title.push_str(CUT);
     }
@@ -43,7 +43,7 @@ fn is_proper(row: &ListRow) -> bool {
         Some(Boxed::Until(day)) => day.is_proper(),
         Some(Boxed::ByHand) | None => true,
     };
-    row.title.len() <= MOST_TITLE && row.states.len() <= MOST_STATES && row.day.is_proper() && until
+    row.title.len() <= MAX_TITLE && row.states.len() <= MAX_STATES && row.day.is_proper() && until
 }
 
 /// Takes in what `from` announced: rows of entries that were never heard of here, and that nobody erased. Answers how

@@ -17,7 +17,7 @@ pub use append::{append, current_log, retire_incarnation};
 pub use documents::{leave_digest, link_all, recompute_all, relink};
 pub use erase::{apply_certificate, erase, recount_certificates};
 pub use identity::Identity;
-pub use listing::{MOST_ROWS, announced, listing};
+pub use listing::{MAX_ROWS, announced, listing};
 pub use members::{Standing, add_statements, sign_keeps, standing, standing_under, state, statements};
 pub use pack::{Packing, pack};
 pub use receive::{MAX_DEVICE_LOGS, MAX_LOGS, Received, log_again, receive};

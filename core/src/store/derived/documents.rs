@@ -16,7 +16,7 @@ use crate::store::sqlite::SqliteTx;
 /// How many documents keep a snapshot; the least recently used goes first.
 const SNAPSHOTS: i64 = 256;
 /// Most operations of a document that keeps one: Automerge unfolds all of a snapshot at once, 80 bytes for each.
-const MOST_IN_A_SNAPSHOT: u64 = 1 << 21;
+const MAX_SNAPSHOT: u64 = 1 << 21;
 /// Shorter histories open as fast from their changes.
 const WORTH_A_SNAPSHOT: usize = 3;
 
@@ -208,7 +208,7 @@ pub fn operations(tx: &mut SqliteTx<'_>, entry: EntryId) -> Result<u64> {
 
 /// Whether a document of so many changes and operations opens faster from a snapshot, in memory that is not more.
 pub fn is_worth_a_snapshot(changes: usize, operations: u64) -> bool {
-    changes >= WORTH_A_SNAPSHOT && operations <= MOST_IN_A_SNAPSHOT
+    changes >= WORTH_A_SNAPSHOT && operations <= MAX_SNAPSHOT
 }
 
 /// Keeps a snapshot of a document that is likely to be opened again, if the log is still at `version`.

@@ -79,7 +79,7 @@ pub fn find(tx: &mut SqliteTx<'_>, text: &str, limit: usize, today: Day) -> Resu
     let conn = tx.conn()?;
     let query = Query::parse(text);
     let prepare = |text: &str| conn.prepare_cached(text).map_err(sql);
-    let mut finder = Finder {
+    let mut scan = Scan {
         matcher: Matcher::new(&query),
         rows: prepare("SELECT row FROM entries WHERE document = ?1")?,
         texts: prepare("SELECT projection FROM texts WHERE document = ?1")?,
@@ -90,12 +90,12 @@ pub fn find(tx: &mut SqliteTx<'_>, text: &str, limit: usize, today: Day) -> Resu
     let hidden = search::hidden(conn, today)?;
     let (total, more) = if query.needs_text() {
         let mut compared = Compared::default();
-        search::newest(conn, (&query, true), &hidden, 0, |candidate| finder.compare(&mut compared, candidate, true))?;
-        search::newest(conn, (&query, false), &hidden, 0, |candidate| finder.compare(&mut compared, candidate, false))?;
+        search::newest(conn, (&query, true), &hidden, 0, |candidate| scan.compare(&mut compared, candidate, true))?;
+        search::newest(conn, (&query, false), &hidden, 0, |candidate| scan.compare(&mut compared, candidate, false))?;
         for candidate in std::mem::take(&mut compared.elsewhere) {
             if compared.titles.contains_key(&candidate.document) {
                 compared.total += 1;
-                finder.show(candidate)?;
+                scan.show(candidate)?;
             }
         }
         (compared.total, compared.more)
@@ -104,19 +104,19 @@ pub fn find(tx: &mut SqliteTx<'_>, text: &str, limit: usize, today: Day) -> Resu
         if limit > 0 {
             search::newest(conn, (&query, true), &hidden, 0, |candidate| {
                 titles.push(candidate.document);
-                finder.show(candidate)
+                scan.show(candidate)
             })?;
         }
         titles.sort_unstable();
         let count = search::newest(conn, (&query, false), &hidden, COUNTED + 1, |candidate| {
-            if finder.is_full() {
+            if scan.is_full() {
                 return Ok(false);
             }
-            if titles.binary_search(&candidate.document).is_ok() { Ok(true) } else { finder.show(candidate) }
+            if titles.binary_search(&candidate.document).is_ok() { Ok(true) } else { scan.show(candidate) }
         })?;
         (count.min(COUNTED), count > COUNTED)
     };
-    Ok(Found { total, more, hits: finder.hits()? })
+    Ok(Found { total, more, hits: scan.hits()? })
 }
 
 /// Which texts a search has read.
@@ -132,7 +132,7 @@ struct Compared {
     more: bool,
 }
 
-struct Finder<'c, 'q> {
+struct Scan<'c, 'q> {
     matcher: Matcher<'q>,
     rows: CachedStatement<'c>,
     texts: CachedStatement<'c>,
@@ -141,7 +141,7 @@ struct Finder<'c, 'q> {
     page: Vec<(i64, ListRow)>,
 }
 
-impl Finder<'_, '_> {
+impl Scan<'_, '_> {
     fn is_full(&self) -> bool {
         self.page.len() >= self.limit
     }

@@ -22,7 +22,7 @@ pub const APPLICATION_ID: i32 = 0x4146_5457;
 /// How long a connection waits for another process's write lock.
 pub const BUSY: Duration = Duration::from_secs(10);
 /// How often it looks whether the lock is free.
-const LOOK: Duration = Duration::from_millis(1);
+const POLL_INTERVAL: Duration = Duration::from_millis(1);
 /// How long a process that had the lock leaves it to writers of other processes before it takes it again, if it had it
 /// for longer than this.
 pub(super) const GAP: Duration = Duration::from_millis(3);
@@ -126,8 +126,8 @@ fn format_of(connection: &Connection, schema: Schema) -> StoreResult<u32> {
 /// SQLite's own handler sleeps up to a tenth of a second between two looks, and bulk work of another process leaves the
 /// lock free for [`GAP`] only: whoever looks each millisecond gets in after one slice of it.
 fn wait_for_the_other_process(looks: i32) -> bool {
-    std::thread::sleep(LOOK);
-    u128::try_from(looks).unwrap_or_default() * LOOK.as_millis() < BUSY.as_millis()
+    std::thread::sleep(POLL_INTERVAL);
+    u128::try_from(looks).unwrap_or_default() * POLL_INTERVAL.as_millis() < BUSY.as_millis()
 }
 
 fn set_up(connection: &mut Connection, key: &Secret, role: Role) -> rusqlite::Result<()> {

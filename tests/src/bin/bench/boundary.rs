@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use afterword_core::crypto::Secret;
-use afterword_core::engine::{Event as CoreEvent, Keeper, Listener, NotHeard};
+use afterword_core::engine::{Event as CoreEvent, JournalHandle, Listener, NotHeard};
 use afterword_core::error::Error;
 use afterword_core::files::StoreResult;
 use afterword_core::journal::edit::{Edit as CoreEdit, TextField as CoreField};
@@ -139,7 +139,7 @@ fn copied(from: &Path, to: &Path) -> std::io::Result<()> {
 }
 
 fn core(home: &Path, vault: &Path) -> Result<(), Error> {
-    let keeper = Keeper::open(home, Arc::new(Files(vault.to_owned())), environment(3))?;
+    let keeper = JournalHandle::open(home, Arc::new(Files(vault.to_owned())), environment(3))?;
     let list = |limit| keeper.with(|engine| engine.list(&Filter::default(), limit, None));
     measure("core", "list", |_| {
         list(ENTRIES as usize).map(|listed| assert_eq!(listed.entries.len(), ENTRIES as usize))

@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use afterword_core::engine::{
-    Engine, HostEvent, JoinOptions, Outcome, PeerReport, ServeEvent, ServeOptions, SyncOptions,
+    Engine, HostEvent, JoinOptions, PeerReport, ServeEvent, ServeOptions, SessionReport, SyncOptions,
 };
 use afterword_core::error::{Error, Result};
 use afterword_core::journal::edit::{Edit, TextField};
@@ -60,9 +60,10 @@ fn pair_of(plan: &Plan, size: usize, parts: &Parts, table: &mut Table) -> Result
         waits::promise(table, "sending, packing and deriving", size, &waits_there);
 
         // Nothing changed since: everything but the handshake is what the two had to say.
-        let runs: Vec<Outcome> = (0..7).map(|_| Ok(sync(&guest, address)?.1)).collect::<Result<_>>()?;
-        let bytes =
-            |outcome: &Outcome| outcome.wire.sent_bytes + outcome.wire.received_bytes - outcome.wire.handshake_bytes;
+        let runs: Vec<SessionReport> = (0..7).map(|_| Ok(sync(&guest, address)?.1)).collect::<Result<_>>()?;
+        let bytes = |outcome: &SessionReport| {
+            outcome.wire.sent_bytes + outcome.wire.received_bytes - outcome.wire.handshake_bytes
+        };
         let mut all: Vec<u64> = runs.iter().map(bytes).collect();
         all.sort_unstable();
         eprintln!("bytes after the handshake: {all:?}");
@@ -100,7 +101,7 @@ fn pair_of(plan: &Plan, size: usize, parts: &Parts, table: &mut Table) -> Result
     Ok(quiet)
 }
 
-fn first_sync(plan: &Plan, size: usize, first: &(PeerReport, Outcome), table: &mut Table) -> Result<()> {
+fn first_sync(plan: &Plan, size: usize, first: &(PeerReport, SessionReport), table: &mut Table) -> Result<()> {
     let (report, outcome) = first;
     let costs = &outcome.costs;
     if costs.received_operations != size as u64 {
@@ -175,7 +176,7 @@ pub(crate) fn serving<R>(host: &Engine, work: impl FnOnce(SocketAddr) -> Result<
     })
 }
 
-pub(crate) fn sync(guest: &Engine, address: SocketAddr) -> Result<(PeerReport, Outcome)> {
+pub(crate) fn sync(guest: &Engine, address: SocketAddr) -> Result<(PeerReport, SessionReport)> {
     let options = SyncOptions { peer: Some(address), timeout: LIMIT, discover: None, within: None };
     let report = guest.sync(&options, |_, _| {})?;
     let peer = report.peers.into_iter().next().ok_or_else(|| Error::internal("nobody was synced with"))?;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
-use afterword_core::engine::{Engine, Outcome, ServeEvent, ServeOptions};
+use afterword_core::engine::{Engine, ServeEvent, ServeOptions, SessionReport};
 use afterword_core::error::{Error, Result};
 use afterword_core::id::{ChangeHash, EntryId};
 use afterword_core::replication::StorageExt;
@@ -38,7 +38,7 @@ pub(crate) fn serving<R>(engine: &Engine, work: impl FnOnce(SocketAddr) -> Resul
 /// The same, with what is told meanwhile.
 fn serving_and_hearing<R>(
     engine: &Engine,
-    work: impl FnOnce(SocketAddr, &Receiver<Outcome>) -> Result<R>,
+    work: impl FnOnce(SocketAddr, &Receiver<SessionReport>) -> Result<R>,
 ) -> Result<R> {
     let (stop, stopped) = watch::channel(false);
     let ((tell, listening), (settle, settled)) = (mpsc::channel(), mpsc::channel());
@@ -76,16 +76,23 @@ pub(crate) fn measure(run: &Run, host: &Device, guest: &Device, filled: &Filled)
     b.close()
 }
 
-fn edits(run: &Run, a: &Engine, b: &Engine, guest: &Device, id: EntryId, settled: &Receiver<Outcome>) -> Result<()> {
+fn edits(
+    run: &Run,
+    a: &Engine,
+    b: &Engine,
+    guest: &Device,
+    id: EntryId,
+    settled: &Receiver<SessionReport>,
+) -> Result<()> {
     let store = guest.look()?;
     let mut first = None;
-    let mut last: Option<Outcome> = None;
+    let mut last: Option<SessionReport> = None;
     let mut counted = 0_u32;
     for number in 0..=EDITS {
         // A session tells what it cost when it has been quiet: once after the edit that warms up, and once at the end.
         std::thread::sleep(if number == 1 { QUIET } else { PAUSE });
         last = settled.try_iter().last().or(last);
-        let bytes = |outcome: &Outcome| outcome.wire.sent_bytes + outcome.wire.received_bytes;
+        let bytes = |outcome: &SessionReport| outcome.wire.sent_bytes + outcome.wire.received_bytes;
         if number == 1 {
             // The first edit warms up.
             first = last.as_ref().map(bytes);

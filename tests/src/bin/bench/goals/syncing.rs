@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use afterword_core::engine::{Engine, Outcome, PeerReport, SyncOptions};
+use afterword_core::engine::{Engine, PeerReport, SessionReport, SyncOptions};
 use afterword_core::error::{Error, Result};
 use bench_common::{Run, timed};
 
@@ -70,7 +70,7 @@ pub(crate) fn measure(run: &Run, host: &Device, guest: &Device, filled: &Filled)
 }
 
 /// UDP payload of both directions after the handshake.
-pub(crate) fn bytes(outcome: &Outcome) -> f64 {
+pub(crate) fn bytes(outcome: &SessionReport) -> f64 {
     let wire = outcome.wire;
     (wire.sent_bytes + wire.received_bytes).saturating_sub(wire.handshake_bytes) as f64
 }
@@ -88,6 +88,6 @@ pub(crate) fn sync_once(engine: &Engine, address: SocketAddr) -> Result<PeerRepo
 }
 
 /// The session of a sync.
-pub(crate) fn session(report: &PeerReport) -> Result<Outcome> {
+pub(crate) fn session(report: &PeerReport) -> Result<SessionReport> {
     report.outcome.clone().ok_or_else(|| Error::internal("there was no session"))
 }

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::watch;
 
 use super::arriving::Arriving;
-use super::deriving::Deriver;
+use super::deriving::DeriveQueue;
+use super::document_cache::DocumentCache;
 use super::events::Bus;
-use super::warm::Warm;
 use crate::blobs::BlobStore;
 use crate::document::Actor;
 use crate::error::Result;
@@ -38,7 +38,7 @@ impl Entropy for SharedEntropy {
 
 /// An open journal's parts.
 #[derive(Debug)]
-pub(crate) struct Shared {
+pub(crate) struct OpenJournal {
     pub(crate) home: Home,
     pub(crate) store: SqliteStore,
     pub(crate) blobs: BlobStore,
@@ -55,11 +55,11 @@ pub(crate) struct Shared {
     /// Erase certificates after which the database's log file was emptied.
     pub(crate) cleared: AtomicU64,
     /// Documents that stay open between edits.
-    pub(crate) warm: Warm,
+    pub(crate) warm: DocumentCache,
     /// Sessions that bring what they announced.
     pub(crate) arriving: Arriving,
     /// How much is derived at a time.
-    pub(crate) deriver: Deriver,
+    pub(crate) deriver: DeriveQueue,
     /// Held while a large document is open: one at a time.
     pub(crate) opening: Mutex<()>,
     /// Counts what the store holds newly, for sessions that stay.
@@ -72,7 +72,7 @@ pub(crate) struct Shared {
     lock: Mutex<Option<HomeLock>>,
 }
 
-impl Shared {
+impl OpenJournal {
     pub(crate) fn new(
         home: Home,
         store: SqliteStore,
@@ -97,9 +97,9 @@ impl Shared {
             opened: AtomicU64::new(0),
             imported: AtomicU64::new(0),
             cleared: AtomicU64::new(0),
-            warm: Warm::default(),
+            warm: DocumentCache::default(),
             arriving: Arriving::default(),
-            deriver: Deriver::default(),
+            deriver: DeriveQueue::default(),
             opening: Mutex::default(),
             news,
             network,
@@ -120,7 +120,7 @@ impl Shared {
         Ok(paused?)
     }
 
-    /// Opens the files again after [`Shared::pause`].
+    /// Opens the files again after [`OpenJournal::pause`].
     pub(super) fn resume(&self) -> Result<()> {
         let share = vault::enter(&self.home, &SystemFiles)?;
         self.store.resume()?;

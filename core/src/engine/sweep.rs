@@ -4,14 +4,14 @@
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
-use super::shared::Shared;
+use super::open_journal::OpenJournal;
 use crate::blobs::{LEFTOVER_AGE_MS, file_name};
 use crate::error::Result;
 use crate::replication::{Setting, StorageExt, Tx};
 
 /// Removes the bytes of blobs that no log wants any more; and after an erase, here or received, empties the database's
 /// log file, in which older pages still hold the words. A reader may be in the way: then the next call tries again.
-pub(super) fn sweep_unwanted(shared: &Shared) -> Result<()> {
+pub(super) fn sweep_unwanted(shared: &OpenJournal) -> Result<()> {
     let (unwanted, certificates) =
         shared.store.read(|tx| Ok((tx.unwanted_blobs()?, tx.certificates()?.len() as u64)))?;
     for (entry, blob) in unwanted {
@@ -29,7 +29,7 @@ pub(super) fn sweep_unwanted(shared: &Shared) -> Result<()> {
 
 /// Removes sealed bytes that no log names, a day after they were written: their program was killed before the commit
 /// that would have. Looked for once a day, so that opening a journal costs the same however many attachments it has.
-pub(super) fn sweep_orphans(shared: &Shared) -> Result<()> {
+pub(super) fn sweep_orphans(shared: &OpenJournal) -> Result<()> {
     let now = shared.clock.now();
     let swept = shared.store.read(|tx| tx.setting(Setting::BlobsSwept))?;
     let swept = swept.and_then(|bytes| bytes.try_into().ok()).map(i64::from_le_bytes);

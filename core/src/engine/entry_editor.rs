@@ -10,7 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use super::deriving::derive_soon;
-use super::shared::lock;
+use super::open_journal::lock;
 use super::write::{Edited, Files, is_base};
 use super::{Engine, StoredEntry};
 use crate::error::{Code, Error, Result};
@@ -22,7 +22,7 @@ use crate::store::sqlite::Draft;
 /// How long what was typed is only in memory.
 const DURABLE: Duration = Duration::from_millis(400);
 /// A rest this long ends a stretch of typing.
-const REST: Duration = Duration::from_secs(2);
+const IDLE_DELAY: Duration = Duration::from_secs(2);
 
 /// One text as its writer sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -295,7 +295,7 @@ impl Desk {
 
     /// When the writer has rested from every text.
     fn rested(&self) -> Option<Instant> {
-        self.typed.values().map(|typed| typed.at + REST).max()
+        self.typed.values().map(|typed| typed.at + IDLE_DELAY).max()
     }
 }
 

@@ -181,8 +181,8 @@ fn the_thread_waits_for_what_is_due_and_ends_with_it() {
             (typed.at, typed.is_durable) = (began, true);
         }
         let title = desk.typed.get_mut(&TextField::Title).unwrap();
-        title.at -= REST;
-        assert_eq!(desk.due(), Some(began + REST), "nothing is due before the last letter is old");
+        title.at -= IDLE_DELAY;
+        assert_eq!(desk.due(), Some(began + IDLE_DELAY), "nothing is due before the last letter is old");
         desk.typed.get_mut(&TextField::Body).unwrap().is_durable = false;
         assert_eq!(desk.due(), Some(began + DURABLE));
     }

@@ -44,13 +44,13 @@ fn note(body: &str) -> NewEntry {
     NewEntry { kind: Kind::Note, title: "Rain".into(), body: body.into(), sections: Vec::new(), happened: None }
 }
 
-fn made() -> (tempfile::TempDir, Arc<Vault>, Arc<Keeper>) {
+fn made() -> (tempfile::TempDir, Arc<Vault>, Arc<JournalHandle>) {
     let (folder, vault) = (tempfile::tempdir().unwrap(), Arc::<Vault>::default());
-    let (keeper, _) = Keeper::create(folder.path(), "a phone", vault.clone(), environment(1)).unwrap();
+    let (keeper, _) = JournalHandle::create(folder.path(), "a phone", vault.clone(), environment(1)).unwrap();
     (folder, vault, keeper)
 }
 
-fn listed(keeper: &Keeper) -> usize {
+fn listed(keeper: &JournalHandle) -> usize {
     keeper.with(|engine| engine.list(&Filter::default(), 50, None)).unwrap().entries.len()
 }
 
@@ -59,7 +59,7 @@ fn a_vault_that_is_shut_is_a_state_and_what_is_written_meanwhile_is_there_later(
     let (folder, vault, keeper) = made();
     keeper.shutdown().unwrap();
     vault.is_shut.store(true, Ordering::Relaxed);
-    let keeper = Keeper::open(folder.path(), vault.clone(), environment(2)).unwrap();
+    let keeper = JournalHandle::open(folder.path(), vault.clone(), environment(2)).unwrap();
     assert_eq!(keeper.state(), LockState::Locked);
     assert_eq!(keeper.engine().unwrap_err().code, Code::Locked);
     assert_eq!(keeper.resume().unwrap_err().code, Code::Locked);
@@ -75,20 +75,20 @@ fn a_vault_that_is_shut_is_a_state_and_what_is_written_meanwhile_is_there_later(
 #[test]
 fn a_lost_key_and_a_wrong_one_say_so_and_the_phrase_mends_it() {
     let (folder, vault) = (tempfile::tempdir().unwrap(), Arc::<Vault>::default());
-    let (keeper, phrase) = Keeper::create(folder.path(), "a phone", vault.clone(), environment(1)).unwrap();
+    let (keeper, phrase) = JournalHandle::create(folder.path(), "a phone", vault.clone(), environment(1)).unwrap();
     keeper.with(|engine| engine.create_entry(note("here"))).unwrap();
     drop(keeper);
     for held in lock(&vault.held).values_mut() {
         *held = Secret::from_bytes([9; 32]);
     }
-    let code = |opened: Result<Arc<Keeper>>| opened.map(drop).unwrap_err().code;
-    assert_eq!(code(Keeper::open(folder.path(), vault.clone(), environment(2))), Code::WrongKey);
+    let code = |opened: Result<Arc<JournalHandle>>| opened.map(drop).unwrap_err().code;
+    assert_eq!(code(JournalHandle::open(folder.path(), vault.clone(), environment(2))), Code::WrongKey);
     lock(&vault.held).clear();
-    assert_eq!(code(Keeper::open(folder.path(), vault.clone(), environment(3))), Code::KeyGone);
-    let keeper = Keeper::recover(folder.path(), &phrase, vault.clone(), environment(4)).unwrap();
+    assert_eq!(code(JournalHandle::open(folder.path(), vault.clone(), environment(3))), Code::KeyGone);
+    let keeper = JournalHandle::recover(folder.path(), &phrase, vault.clone(), environment(4)).unwrap();
     assert_eq!(listed(&keeper), 1);
     drop(keeper);
-    assert_eq!(listed(&Keeper::open(folder.path(), vault, environment(5)).unwrap()), 1);
+    assert_eq!(listed(&JournalHandle::open(folder.path(), vault, environment(5)).unwrap()), 1);
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn after_a_panic_every_call_says_so_and_nothing_saved_is_gone() {
     assert_eq!(keeper.with(|engine| engine.create_entry(note("no"))).unwrap_err(), failed);
     assert_eq!(keeper.resume().unwrap_err(), failed);
     keeper.shutdown().unwrap();
-    assert_eq!(listed(&Keeper::open(folder.path(), vault, environment(2)).unwrap()), 1);
+    assert_eq!(listed(&JournalHandle::open(folder.path(), vault, environment(2)).unwrap()), 1);
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn everything_from_every_thread_in_any_order() {
     let all = keeper.with(|engine| engine.entry_ids()).unwrap().len();
     assert!(all >= 20, "every capture is here: {all}");
     keeper.shutdown().unwrap();
-    let keeper = Keeper::open(folder.path(), vault, environment(2)).unwrap();
+    let keeper = JournalHandle::open(folder.path(), vault, environment(2)).unwrap();
     assert_eq!(keeper.with(|engine| engine.entry_ids()).unwrap().len(), all);
 }
 

@@ -16,10 +16,10 @@ use tokio::sync::watch;
 use super::alarms::{Alarm, AlarmCode};
 use super::events::{Bus, Event, Listener, LockState, PairingStep, Subscription, SyncState};
 use super::inbox::{self, Capture};
-use super::shared::lock;
+use super::open_journal::lock;
 use super::{
-    Engine, Environment, Health, HostEvent, JoinOptions, Joined, Outcome, Seen, ServeEvent, ServeOptions, SyncOptions,
-    SyncReport, Told,
+    Engine, Environment, Health, HostEvent, JoinOptions, Joined, Seen, ServeEvent, ServeOptions, SessionEvent,
+    SessionReport, SyncOptions, SyncReport,
 };
 use crate::crypto::RecoveryPhrase;
 use crate::error::{Code, Error, Result};
@@ -30,11 +30,11 @@ use crate::vault::{PlatformVault, Unlock};
 /// Of a deadline, what is kept for putting things away.
 const MARGIN: Duration = Duration::from_millis(300);
 /// How long devices are looked for on the network.
-const LOOK: Duration = Duration::from_secs(5);
+const DISCOVERY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A journal that an app holds.
 #[derive(Debug)]
-pub struct Keeper {
+pub struct JournalHandle {
     root: PathBuf,
     vault: Arc<dyn PlatformVault>,
     environment: Environment,
@@ -131,7 +131,7 @@ fn not_open(state: LockState) -> Error {
     Error::new(code, message, hint).about(about)
 }
 
-impl Keeper {
+impl JournalHandle {
     fn locked(root: &Path, vault: Arc<dyn PlatformVault>, environment: Environment) -> Self {
         Self {
             root: root.to_owned(),
@@ -193,7 +193,7 @@ impl Keeper {
         mut told: impl FnMut(PairingStep) + Send,
     ) -> Result<(Arc<Self>, Joined)> {
         let unlock = Unlock::Platform(vault.as_ref());
-        let progress = |news: Told| step_of(&news).map(&mut told).unwrap_or_default();
+        let progress = |news: SessionEvent| step_of(&news).map(&mut told).unwrap_or_default();
         let (engine, joined) = Engine::join(root, code, options, unlock, environment.clone(), None, progress)?;
         Ok((Self::holding(root, vault, environment, engine), joined))
     }
@@ -232,7 +232,7 @@ impl Keeper {
 
     /// A full disk keeps what was captured where it is; the journal opens all the same.
     fn take_in(&self, engine: &Engine) {
-        match engine.take_in_inbox() {
+        match engine.drain_inbox() {
             Ok(taken) => {
                 let foreign = taken.foreign_key.then_some(AlarmCode::InboxKey);
                 let unreadable = (taken.unreadable > 0).then_some(AlarmCode::InboxUnreadable);
@@ -483,16 +483,16 @@ impl Keeper {
     }
 }
 
-impl Drop for Keeper {
+impl Drop for JournalHandle {
     fn drop(&mut self) {
         let _ = self.shutdown();
     }
 }
 
 /// What of a session's progress is a step of a pairing.
-fn step_of(news: &Told) -> Option<PairingStep> {
+fn step_of(news: &SessionEvent) -> Option<PairingStep> {
     match news {
-        Told::Progress(costs) => Some(PairingStep::Syncing { operations: costs.operations() }),
+        SessionEvent::Progress(costs) => Some(PairingStep::Syncing { operations: costs.operations() }),
         _ => None,
     }
 }
@@ -518,14 +518,19 @@ fn tell_device_news(bus: &Bus, engine: &Engine) {
     bus.unseen(alarms.iter().map(Alarm::code).collect());
 }
 
-fn met(bus: &Bus, device: DeviceId, outcome: &Outcome) {
+fn met(bus: &Bus, device: DeviceId, outcome: &SessionReport) {
     tracing::info!(equal = ?outcome.equal, operations = outcome.costs.operations(), "a device was met");
     bus.tell(Event::SyncChanged(SyncState::Met { device, equal: outcome.equal == Some(true) }));
 }
 
 /// A sync that is over when `left` is.
 fn bounded(peer: Option<SocketAddr>, left: Duration) -> SyncOptions {
-    SyncOptions { peer, timeout: left, discover: peer.is_none().then_some(left.min(LOOK)), within: Some(left) }
+    SyncOptions {
+        peer,
+        timeout: left,
+        discover: peer.is_none().then_some(left.min(DISCOVERY_TIMEOUT)),
+        within: Some(left),
+    }
 }
 
 fn counted(report: &SyncReport) -> SyncedOnce {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 
 use super::arriving;
-use super::shared::Shared;
+use super::open_journal::OpenJournal;
 use crate::error::{Advice, Code, Error, Result};
 use crate::id::DeviceId;
 use crate::replication::rules::Standing;
@@ -29,7 +29,7 @@ const SHORT_TICK: Duration = Duration::from_millis(50);
 
 /// How a session ended, and what it cost.
 #[derive(Debug, Clone)]
-pub struct Outcome {
+pub struct SessionReport {
     /// The other device.
     pub peer: DeviceId,
     /// Whether both sides last said that they hold the same; nothing where it did not come to that.
@@ -52,13 +52,13 @@ pub struct Outcome {
 
 /// Something a running session tells.
 #[derive(Debug, Clone)]
-pub enum Told {
+pub enum SessionEvent {
     /// An event of the session.
     Event(Event),
     /// Where the session stands, for progress.
     Progress(Costs),
     /// A session that stays has settled: what it came to until now.
-    Settled(Box<Outcome>),
+    Settled(Box<SessionReport>),
     /// What came is being derived.
     Deriving {
         /// Documents derived.
@@ -70,13 +70,13 @@ pub enum Told {
 
 /// Runs a session until it ends, the connection does, or `stop` turns true.
 pub(super) async fn run(
-    shared: Arc<Shared>,
+    shared: Arc<OpenJournal>,
     connection: Connection,
     mode: Mode,
     mut news: watch::Receiver<u64>,
     mut stop: watch::Receiver<bool>,
-    tell: mpsc::UnboundedSender<Told>,
-) -> Outcome {
+    tell: mpsc::UnboundedSender<SessionEvent>,
+) -> SessionReport {
     let begun = Instant::now();
     let cpu = shared.clock.cpu_ms();
     let mut session = Session::new(Config::new(mode));
@@ -136,7 +136,7 @@ pub(super) async fn run(
 }
 
 /// What the peer announced is here, or will not come any more.
-async fn end_arriving(shared: &Arc<Shared>, peer: DeviceId) {
+async fn end_arriving(shared: &Arc<OpenJournal>, peer: DeviceId) {
     let shared = shared.clone();
     // Rows that can't be forgotten now are no longer shown; whoever derives next forgets them.
     let _ = tokio::task::spawn_blocking(move || arriving::end(&shared, peer)).await;
@@ -144,7 +144,7 @@ async fn end_arriving(shared: &Arc<Shared>, peer: DeviceId) {
 
 /// Stores what came of blobs before the end, so that no more of them is sent again than was on its way.
 async fn salvage(
-    shared: &Arc<Shared>,
+    shared: &Arc<OpenJournal>,
     peer: DeviceId,
     session: &mut Session,
     chunks_in: Option<mpsc::Receiver<Vec<u8>>>,
@@ -167,15 +167,15 @@ async fn salvage(
 
 /// What the session came to until now.
 fn outcome(
-    shared: &Shared,
+    shared: &OpenJournal,
     connection: &Connection,
     session: &Session,
     begun: Instant,
     cpu: u64,
     equal: Option<bool>,
     wire: ConnectionStats,
-) -> Outcome {
-    Outcome {
+) -> SessionReport {
+    SessionReport {
         peer: connection.peer(),
         equal: equal.or(session.settled()),
         costs: *session.costs(),
@@ -231,7 +231,12 @@ fn inlet(mut stream: RecvStream) -> mpsc::Receiver<Vec<u8>> {
 }
 
 /// Puts the session's next request to the store, on a thread that may block.
-fn ask(shared: &Arc<Shared>, session: &mut Session, connection: &Connection, answer: &mpsc::Sender<Result<Reply>>) {
+fn ask(
+    shared: &Arc<OpenJournal>,
+    session: &mut Session,
+    connection: &Connection,
+    answer: &mpsc::Sender<Result<Reply>>,
+) {
     let Some(request) = session.poll_request() else { return };
     let (shared, answer, peer) = (shared.clone(), answer.clone(), connection.peer());
     tokio::task::spawn_blocking(move || {
@@ -247,14 +252,14 @@ fn ask(shared: &Arc<Shared>, session: &mut Session, connection: &Connection, ans
 
 #[allow(clippy::too_many_arguments, reason = "the one loop that everything meets in")]
 async fn drive(
-    shared: &Arc<Shared>,
+    shared: &Arc<OpenJournal>,
     connection: &Connection,
     session: &mut Session,
     mode: Mode,
     (begun, cpu): (Instant, u64),
     news: &mut watch::Receiver<u64>,
     stop: &mut watch::Receiver<bool>,
-    tell: &mpsc::UnboundedSender<Told>,
+    tell: &mpsc::UnboundedSender<SessionEvent>,
     chunks_in: &mut Option<mpsc::Receiver<Vec<u8>>>,
 ) -> Result<Ended> {
     let (answer, mut answers) = mpsc::channel::<Result<Reply>>(1);
@@ -308,10 +313,10 @@ async fn drive(
             if matches!(event, Event::Settled { .. }) && mode == Mode::Live {
                 end_arriving(shared, connection.peer()).await;
                 let outcome = outcome(shared, connection, session, begun, cpu, None, connection.wire());
-                let _ = tell.send(Told::Settled(Box::new(outcome)));
+                let _ = tell.send(SessionEvent::Settled(Box::new(outcome)));
             }
             // The listener may have gone; the session does not need it.
-            let _ = tell.send(Told::Event(event));
+            let _ = tell.send(SessionEvent::Event(event));
         }
         ask(shared, session, connection, &answer);
         if control_out.held.is_none() {
@@ -342,7 +347,7 @@ async fn drive(
                     }
                     session.progress(begun.elapsed().as_millis() as u64);
                     session.reply(reply?);
-                    let _ = tell.send(Told::Progress(*session.costs()));
+                    let _ = tell.send(SessionEvent::Progress(*session.costs()));
                 }
             }
             permit = control_out.queue.reserve(), if control_out.held.is_some() => {

@@ -33,7 +33,7 @@ fn who_writes_on_opens_nothing() {
     assert_eq!(next.documents_opened(), 1);
     assert_eq!(body(&next, id).split(' ').count(), 61);
     // More than are kept: the one that was used longest ago is opened again.
-    let others: Vec<_> = (0..MOST).map(|_| write(&next, "b")).collect();
+    let others: Vec<_> = (0..MAX_OPEN).map(|_| write(&next, "b")).collect();
     append(&next, others[0], " c");
     append(&next, id, " d");
     assert_eq!(next.documents_opened(), 2);

@@ -7,7 +7,7 @@
 use std::sync::Mutex;
 
 use super::entries;
-use super::shared::{Shared, lock};
+use super::open_journal::{OpenJournal, lock};
 use crate::document::{Actor, EntryDocument};
 use crate::error::Result;
 use crate::id::EntryId;
@@ -16,15 +16,15 @@ use crate::store::derived::{self, Opened};
 use crate::store::sqlite::SqliteTx;
 
 /// How many are kept: who edits goes back and forth between a few entries.
-const MOST: usize = 4;
+const MAX_OPEN: usize = 4;
 
 /// The documents that are open, the last one used last.
 #[derive(Debug, Default)]
-pub(crate) struct Warm(Mutex<Vec<Kept>>);
+pub(crate) struct DocumentCache(Mutex<Vec<OpenDocument>>);
 
 /// A document that is open.
 #[derive(Debug)]
-pub(super) struct Kept {
+pub(super) struct OpenDocument {
     pub(super) document: EntryDocument,
     /// How it reads.
     pub(super) entry: Entry,
@@ -35,9 +35,9 @@ pub(super) struct Kept {
     pub(super) changes: usize,
 }
 
-impl Kept {
+impl OpenDocument {
     /// A document that was just made, whose first change is in the log.
-    pub(super) fn made(shared: &Shared, tx: &mut SqliteTx<'_>, document: EntryDocument) -> Result<Self> {
+    pub(super) fn made(shared: &OpenJournal, tx: &mut SqliteTx<'_>, document: EntryDocument) -> Result<Self> {
         let entry = document.entry()?;
         let version = derived::version(tx, entry.id)?.unwrap_or_default();
         Ok(Self { document, entry, actor: shared.actor(), version, changes: 1 })
@@ -51,7 +51,7 @@ impl Kept {
 }
 
 /// `id`'s document as the log has it now, taken out of those that are kept or opened.
-pub(super) fn open(shared: &Shared, tx: &mut SqliteTx<'_>, id: EntryId) -> Result<Kept> {
+pub(super) fn open(shared: &OpenJournal, tx: &mut SqliteTx<'_>, id: EntryId) -> Result<OpenDocument> {
     let (version, actor) = (derived::version(tx, id)?, shared.actor());
     let kept = shared.warm.take(id).filter(|kept| kept.actor == actor);
     let opened = match kept {
@@ -64,30 +64,30 @@ pub(super) fn open(shared: &Shared, tx: &mut SqliteTx<'_>, id: EntryId) -> Resul
         None => entries::open(shared, tx, id)?,
     };
     let entry = document.entry()?;
-    Ok(Kept { document, entry, actor, version: version.unwrap_or_default(), changes: replayed })
+    Ok(OpenDocument { document, entry, actor, version: version.unwrap_or_default(), changes: replayed })
 }
 
-impl Warm {
+impl DocumentCache {
     /// Whether `id`'s document is open and says what the log does.
-    pub(super) fn has(&self, shared: &Shared, id: EntryId) -> Result<bool> {
+    pub(super) fn has(&self, shared: &OpenJournal, id: EntryId) -> Result<bool> {
         let at = lock(&self.0).iter().find(|kept| kept.entry.id == id).map(|kept| (kept.version, kept.actor));
         let Some((version, actor)) = at else { return Ok(false) };
         Ok(actor == shared.actor() && shared.store.read_sql(|tx| derived::version(tx, id))? == Some(version))
     }
 
-    fn take(&self, id: EntryId) -> Option<Kept> {
+    fn take(&self, id: EntryId) -> Option<OpenDocument> {
         let mut all = lock(&self.0);
         let at = all.iter().position(|kept| kept.entry.id == id)?;
         Some(all.remove(at))
     }
 
     /// Keeps a document whose edit, if it was edited, is committed.
-    pub(super) fn keep(&self, kept: Option<Kept>) {
+    pub(super) fn keep(&self, kept: Option<OpenDocument>) {
         let Some(kept) = kept else { return };
         let mut all = lock(&self.0);
         all.retain(|other| other.entry.id != kept.entry.id);
         all.push(kept);
-        if all.len() > MOST {
+        if all.len() > MAX_OPEN {
             all.remove(0);
         }
     }
@@ -100,7 +100,7 @@ impl Warm {
 
 /// Writes snapshots of the documents that were edited, off the way of whoever saved: the next program opens them from
 /// these.
-pub(super) fn save(shared: &Shared) -> Result<()> {
+pub(super) fn save(shared: &OpenJournal) -> Result<()> {
     // Never both the writer and the kept documents at once: an edit takes them in the other order.
     let saved: Vec<_> = lock(&shared.warm.0)
         .iter_mut()
