@@ -98,7 +98,7 @@ impl fmt::Display for Advice {
             Self::MakeJournal => "make a journal, or pair with a device that has one",
             Self::CheckFolder => "check the name of the folder",
             Self::OpenWithPhrase => "open the journal with its 24 words, or pair this device anew with another one",
-            Self::TryPassphrase => "try again; if it is forgotten, open the journal with its 24 words",
+            Self::TryPassphrase => "look again at what was typed, or open the journal with its 24 words",
             Self::SetPassphrase => "set the passphrase anew",
         })
     }

@@ -26,7 +26,7 @@ extension Scenarios {
                 .notFound(
                     why(
                         "there is no journal in \(home.path)",
-                        "look again at what is there, and choose from that"))
+                        "make a journal, or pair with a device that has one"))
             ) { _ = try await Journal.open(in: home, vault: vault) }
             try await place.created { journal in
                 await expect(
@@ -69,7 +69,7 @@ extension Scenarios {
                     .invalid(
                         why(
                             "an entry is named by the first characters of its id (0-9, a-f)",
-                            "change it and try again"),
+                            "look again at what is there, and choose from that"),
                         field: "entry")
                 ) { _ = try await journal.show(EntryId("no such id")) }
                 await expect(
@@ -123,7 +123,8 @@ extension Scenarios {
                             "give the heads that came with the text, so that what a sync brings stays"), field: "base")
                 ) { _ = try await journal.edit(id, .setText(.body, base: Heads(hashes: []), to: "lost?")) }
                 await expect(
-                    .notFound(why("this entry has no such item", "look again at what is there, and choose from that"))
+                    .notFound(
+                        why("this entry has no such item", "look again at what the entry has, and choose from that"))
                 ) {
                     try await journal.edit(id, .retireItem(ItemId(String(repeating: "0", count: 32))))
                 }
@@ -290,7 +291,12 @@ extension Scenarios {
                 try await two.laptop.removeDevice(phone)
                 let outcome = try await two.sync()
                 #expect(outcome.met == 0 && outcome.missed == 1 && !outcome.equal)
-                await expect(.invalid(why("that device is not a member", "change it and try again"), field: "device")) {
+                await expect(
+                    .invalid(
+                        why(
+                            "that device is not a member",
+                            "look again at the devices of this journal, and choose from them"), field: "device")
+                ) {
                     try await two.laptop.removeDevice(phone)
                 }
                 #expect(try await two.laptop.devices().filter(\.isRemoved).map(\.id) == [phone])

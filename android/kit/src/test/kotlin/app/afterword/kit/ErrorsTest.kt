@@ -39,7 +39,7 @@ class ErrorsTest {
 
     private suspend fun opening(place: Place) {
         failing<AfterwordException.NotFound>(
-            "there is no journal in ${place.home}; look again at what is there, and choose from that",
+            "there is no journal in ${place.home}; make a journal, or pair with a device that has one",
         ) { Journal.open(place.home, place.vault) }
         place.created { journal ->
             invalid("home", "this folder already holds a journal; open it, or choose another folder") {
@@ -66,7 +66,7 @@ class ErrorsTest {
         ) { journal.show(EntryId("$letter")) }
         invalid(
             "entry",
-            "an entry is named by the first characters of its id (0-9, a-f); change it and try again",
+            "an entry is named by the first characters of its id (0-9, a-f); look again at what is there, and choose from that",
         ) { journal.show(EntryId("no such id")) }
         failing<AfterwordException.NotFound>(
             "no entry's id begins with ${"0".repeat(32)}; look again at what is there, and choose from that",
@@ -88,7 +88,7 @@ class ErrorsTest {
             "base",
             "a text was written on no heads; give the heads that came with the text, so that what a sync brings stays",
         ) { journal.edit(id, Edit.SetText(TextField.Body, Heads(emptyList()), "lost?")) }
-        failing<AfterwordException.NotFound>("this entry has no such item; look again at what is there, and choose from that") {
+        failing<AfterwordException.NotFound>("this entry has no such item; look again at what the entry has, and choose from that") {
             journal.edit(id, Edit.RetireItem(ItemId("0".repeat(32))))
         }
         unread("day", "a day is written YYYY, YYYY-MM or YYYY-MM-DD") { journal.edit(id, Edit.SetHappened("yesterday")) }
@@ -216,7 +216,7 @@ class ErrorsTest {
             two.laptop.removeDevice(phone)
             val outcome = two.sync()
             assertEquals(SyncedOnce(0, 1, false, 0, outcome.bytes), outcome)
-            invalid("device", "that device is not a member; change it and try again") { two.laptop.removeDevice(phone) }
+            invalid("device", "that device is not a member; look again at the devices of this journal, and choose from them") { two.laptop.removeDevice(phone) }
             assertEquals(listOf(phone), two.laptop.devices().filter { it.isRemoved }.map { it.id })
             mistyped(two.laptop)
         }

@@ -146,7 +146,7 @@ class JournalTest {
         scenario { place ->
             place.created { journal ->
                 val written = journal.createEntry(note("one"))
-                failing<AfterwordException.NotFound>("this entry has no such item; look again at what is there, and choose from that") {
+                failing<AfterwordException.NotFound>("this entry has no such item; look again at what the entry has, and choose from that") {
                     journal.edit(written.id, Edit.AddItem(ItemKind.LESSON, "lost"), Edit.RetireItem(ItemId("0".repeat(32))))
                 }
                 val shown = journal.show(written.id)
