@@ -79,6 +79,8 @@ fn at(size: usize) -> Costs {
     std::thread::sleep(HEARD);
     let theirs = sync(&guest, &address);
     set_body(&guest, &held[1], "rained all day long..");
+    // What the host's own writing left to do may still be going on.
+    std::thread::sleep(HEARD);
     let ours = sync(&guest, &address);
     for entry in held.iter().step_by(held.len() / SCATTERED).take(SCATTERED) {
         set_body(&host, entry, "the sun was out today.");
