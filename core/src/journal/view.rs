@@ -218,7 +218,6 @@ impl EntryView {
     /// Returns an entry as it is shown on the day `today` to whom `names` is for. `here` are the attachments' blobs whose
     /// bytes are on this device.
     pub fn new(entry: &Entry, names: &dyn Names, today: Day, here: &[BlobId]) -> Self {
-        let Entry { sections, items, reflections, closures, .. } = entry.clone();
         let text = |stored: &String| names.text(stored);
         let group = |group: &MarkGroup| (*group, entry.marks.get(group).cloned().unwrap_or_default());
         Self {
@@ -235,9 +234,9 @@ impl EntryView {
             body: names.text(entry.body()),
             first_telling: text(&entry.first_telling),
             happened: entry.happened,
-            sections: sections.into_iter().map(|one| Section { text: text(&one.text), ..one }).collect(),
-            items: items.into_iter().map(|one| Item { text: text(&one.text), ..one }).collect(),
-            reflections: reflections.into_iter().map(|one| Reflection { text: text(&one.text), ..one }).collect(),
+            sections: entry.sections.iter().cloned().map(|one| Section { text: text(&one.text), ..one }).collect(),
+            items: entry.items.iter().cloned().map(|one| Item { text: text(&one.text), ..one }).collect(),
+            reflections: entry.reflections.iter().map(|one| Reflection { text: text(&one.text), ..*one }).collect(),
             marks: MarkGroup::ALL.iter().map(group).collect(),
             people: entry.people.iter().filter_map(|part| names.person(part)).collect(),
             links: entry.links.clone(),
@@ -246,7 +245,7 @@ impl EntryView {
                 happened: answers.happened.as_ref().map(text),
                 ..answers
             }),
-            closures: closures.into_iter().map(|one| Closure { note: text(&one.note), ..one }).collect(),
+            closures: entry.closures.iter().map(|one| Closure { note: text(&one.note), ..*one }).collect(),
             attachments: entry
                 .attachments
                 .iter()
