@@ -17,7 +17,7 @@ use crate::human::{self, Style};
 use crate::json::{Changed, Show};
 use crate::output::{Failure, Outcome};
 
-/// Answers what a write came to.
+/// Prints the entry as a write left it.
 pub(super) fn changed(context: &Context, did: &str, edited: Edited, part: Option<Part>) -> Outcome {
     let value = Changed::new(edited, part);
     context.out.answer(&value, |value| human::changed(did, value))

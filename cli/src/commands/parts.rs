@@ -93,7 +93,7 @@ fn one(context: &Context, prefix: &str, did: &str, edit: Edit) -> Outcome {
     made(context, did, edited)
 }
 
-/// Answers what a write came to, and the part that it made.
+/// Prints the entry as a write left it, and the id of the part that it made.
 fn made(context: &Context, did: &str, edited: Edited) -> Outcome {
     let part = edited.parts.first().copied();
     changed(context, did, edited, part)

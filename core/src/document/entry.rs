@@ -41,7 +41,7 @@ pub struct Applied {
 pub(super) struct Wrote {
     /// The texts that were written whole.
     texts: Vec<(TextField, String)>,
-    /// Whether nothing else was written.
+    /// Whether the edits changed texts only, so that nothing else of the entry has to be read again.
     only_texts: bool,
     pub(super) changes: Vec<Vec<u8>>,
 }
@@ -157,8 +157,8 @@ impl EntryDocument {
         Ok(Applied { parts, texts: wrote.texts, changes: wrote.changes })
     }
 
-    /// The same of a document that reads as `entry`, which is brought up to date: edits that only write texts on what
-    /// is there now read nothing again.
+    /// Carries out `edits` like [`edit`](Self::edit), and brings `entry`, which is how the document reads now, up to date.
+    /// Where the edits changed texts only, these are put into it and the document is not read again.
     pub fn edit_read(
         &mut self,
         entry: &mut Entry,
@@ -200,7 +200,7 @@ impl EntryDocument {
         Ok(())
     }
 
-    /// The same document, whose next changes are made by `actor`.
+    /// Returns this document with `actor` as the author of its next changes.
     pub fn by(mut self, actor: Actor) -> Self {
         self.replica.set_actor(actor);
         self

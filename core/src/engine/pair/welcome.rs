@@ -1,4 +1,4 @@
-//! What the host tells a newcomer once it is added: the journal's secret and its statements, in as many messages as they take.
+//! The welcome of a paired device: the journal's secret and its membership statements, in messages of bounded size.
 //!
 //! A member that turned can make any number of statements, which every device holds from then on, removed or not. So their
 //! number must not keep a newcomer out: no message grows with them.
@@ -78,7 +78,7 @@ pub(super) async fn hear(channel: &mut PairedChannel) -> Result<Welcome> {
     Ok(welcome)
 }
 
-/// The same statements in the same order, in parts of which each fits into a message with whatever else stands in it.
+/// Splits statements, in their order, into parts of which each fits into one message with its other fields.
 fn in_parts(statements: Vec<Vec<u8>>) -> Vec<Vec<Vec<u8>>> {
     let (mut parts, mut part, mut size) = (Vec::new(), Vec::new(), 0);
     for statement in statements {
