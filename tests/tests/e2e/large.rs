@@ -109,7 +109,8 @@ fn two_long_texts_written_over_in_the_editor_read_back_on_two_devices() {
 
 /// Runs every command from now on with so many KiB of address space.
 fn limit_memory(home: &mut Home, kib: u64) {
-    let words = ["sh", "-c", &format!("ulimit -v {kib}; exec \"$@\""), "sh"];
+    // With one arena: each further one reserves 64 MiB of addresses, if the thread that wants it comes in time.
+    let words = ["sh", "-c", &format!("ulimit -v {kib}; MALLOC_ARENA_MAX=1 exec \"$@\""), "sh"];
     home.set_through(words.iter().map(Into::into).collect());
 }
 
@@ -154,9 +155,12 @@ fn what_is_too_large_for_a_device_is_named_and_everything_else_goes_on() {
     limit_memory(&mut guest, least + (48 << 10));
     let id = import(&host, "Large", &(1..5).map(|seed| letters(seed, 1_048_576)).collect::<Vec<_>>());
     let (serving, address) = host.serve();
-    let died = |output: Output| assert_eq!(output.code, None, "{}{}", output.stdout, output.stderr);
-    died(guest.run(&["sync", "--peer", &address]));
-    died(guest.run(&["list"]));
+    let Output { code, stdout, stderr, .. } = guest.run(&["sync", "--peer", &address]);
+    assert_eq!(code, None, "{stdout}{stderr}");
+    // A process that ends while it opens the entry is counted, twice at most. The sync may have ended before that, over
+    // what it received.
+    let deaths = (0..3).take_while(|_| guest.run(&["list"]).code.is_none()).count();
+    assert!((1..3).contains(&deaths), "a list ended {deaths} times");
     let held = ids(&guest).len();
     let listed = guest.json(&["list"]);
     assert_eq!((&listed["too_large"], &listed["unread"]), (&json!([id]), &0.into()), "{listed}");
