@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::block::{Packer, Unpacker};
 use super::codec::{self, DecodeError};
-use super::{BlobRef, Block, ChangeHeader, Envelope, Head, MAX_CHANGE, Operation, OperationKind, Position};
+use super::{BlobRef, Block, ChangeHeader, Envelope, Head, Operation, OperationKind, Position};
 use crate::id::{BlobId, Chain, ChangeHash, EntryId, LogId};
 
 /// How many bytes of operations one transaction may commit under one head, unless a single operation is longer.
@@ -56,9 +56,8 @@ struct WireBatch {
 }
 
 impl Batch {
-    /// The longest encoding, and the most bytes of lines: one operation of the longest kind, behind what a fork may
-    /// have left of another commit.
-    pub const MAX_LEN: usize = MAX_CHANGE + (4 << 20);
+    /// The longest encoding, and the most bytes of lines: those of one block of the longest kind.
+    pub const MAX_LEN: usize = Block::MAX_LEN;
 
     /// Packs operations that come after `previous` and end at `head`.
     pub fn new(log: LogId, previous: Position, operations: &[Operation], head: Head) -> Self {

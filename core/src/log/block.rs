@@ -14,7 +14,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::codec::{self, DecodeError};
-use super::{Batch, Body, Envelope, Operation};
+use super::{Body, Envelope, MAX_CHANGE, Operation};
 
 /// How many bytes of lines a block is filled to, unless a single line is longer.
 ///
@@ -52,6 +52,10 @@ impl std::fmt::Debug for Block {
 }
 
 impl Block {
+    /// The most bytes of lines of a block: one operation of the longest kind, behind what a fork may have left of
+    /// another commit.
+    pub const MAX_LEN: usize = MAX_CHANGE + (4 << 20);
+
     /// Packs operations into as many blocks as they need.
     pub fn pack<'a>(operations: impl IntoIterator<Item = &'a Operation>) -> Vec<Self> {
         let mut packer = Packer::default();
@@ -64,7 +68,7 @@ impl Block {
     /// Whether its numbers are such as a block may have: looked at before anything is unpacked.
     pub(super) fn is_within_bounds(&self) -> bool {
         let len = self.len as usize;
-        self.operations > 0 && self.operations <= self.len && len <= Batch::MAX_LEN && self.bytes.len() <= len
+        self.operations > 0 && self.operations <= self.len && len <= Self::MAX_LEN && self.bytes.len() <= len
     }
 
     /// Its operations; every change's checksum is checked.

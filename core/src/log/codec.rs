@@ -77,10 +77,14 @@ pub(crate) fn are_extensions(rest: &[u8]) -> bool {
     (1..=MAX_EXTENSIONS).contains(&list.len()) && list.is_sorted_by(|a, b| a.0 < b.0)
 }
 
+/// The number under which the version of the feature `next-format` says what only it knows, in every format.
+#[cfg(feature = "next-format")]
+pub(crate) const NEXT_KIND: u32 = 1000;
+
 /// The list with which a version that knows one kind more shows that messages may grow.
 #[cfg(feature = "next-format")]
 pub(crate) fn next_extension() -> Vec<u8> {
-    encode(&[(super::NEXT_KIND, "next")].as_slice())
+    encode(&[(NEXT_KIND, "next")].as_slice())
 }
 
 /// For a field that is a list of at most `MAX` values: a longer one is refused by the count that stands before it, before

@@ -30,16 +30,14 @@ pub use block::{BLOCK, Block, Line, Lines, Packer, Unpacker, line};
 pub use certificate::{Certificate, CertificateSum};
 pub use change::ChangeHeader;
 pub use codec::DecodeError;
+#[cfg(feature = "next-format")]
+pub(crate) use codec::NEXT_KIND;
 pub use continuation::Tail;
 pub use head::Head;
 pub use operation::{BlobRef, Body, Envelope, MAX_BLOB, Operation, OperationKind};
 
 use crate::crypto::{Domain, Hasher};
 use crate::id::{Chain, JournalId, LogId};
-
-/// The number under which the version of the feature `next-format` says what only it knows, in every format.
-#[cfg(feature = "next-format")]
-pub(crate) const NEXT_KIND: u32 = 1000;
 
 /// How far each log is held: its last sequence number and the chain there.
 pub type Vector = BTreeMap<LogId, Position>;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use super::{Atom, MAX_TOKEN, Seen, atoms, cut, walk};
+use super::words::{Atom, MAX_TOKEN, Seen, atoms, cut, walk};
 
 /// Text after this many code points of a query is left out of it.
 const MAX_QUERY: usize = 1000;

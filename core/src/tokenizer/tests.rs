@@ -4,8 +4,11 @@ use std::collections::BTreeSet;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
 
 use super::query::Asked;
+use super::words::{MAX_TOKEN, Plain, atoms, dropped, unspaced};
 use super::*;
 
 fn find(query: &str, text: &str) -> Vec<(usize, usize)> {

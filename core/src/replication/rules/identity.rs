@@ -1,6 +1,6 @@
 //! Who this device is, as far as the rules need it: its key, its journal, and the keys that members share.
 
-use super::receive::MAX_DEVICE_LOGS;
+use super::limits::MAX_DEVICE_LOGS;
 use crate::crypto::{DeviceKey, Domain, HashKey, Secret};
 use crate::error::{Error, Result};
 use crate::fault::Faults;

@@ -7,6 +7,7 @@ mod append;
 mod documents;
 mod erase;
 mod identity;
+mod limits;
 mod listing;
 mod members;
 mod pack;
@@ -17,10 +18,11 @@ pub use append::{append, current_log, retire_incarnation};
 pub use documents::{leave_digest, link_all, recompute_all, relink};
 pub use erase::{apply_certificate, erase, recount_certificates};
 pub use identity::Identity;
+pub use limits::{MAX_DEVICE_LOGS, MAX_LOGS};
 pub use listing::{MAX_ROWS, announced, listing};
 pub use members::{Standing, add_statements, sign_keeps, standing, standing_under, state, statements};
 pub use pack::{Packing, pack};
-pub use receive::{MAX_DEVICE_LOGS, MAX_LOGS, Received, log_again, receive};
+pub use receive::{Received, log_again, receive};
 pub use summary::{
     ChainPoint, Claim, Comparison, Covered, Outgoing, Summary, UnfilledBlob, chain_points, common_point, compare,
     next_batch, summary,

@@ -6,6 +6,7 @@ use super::append::{append, retire_incarnation};
 use super::documents::{Digest, link, relink_into};
 use super::erase::{apply, erase_again, is_sound};
 use super::identity::Identity;
+use super::limits::MAX_LOGS;
 use super::members;
 use crate::error::Result;
 use crate::fault::Fault;
@@ -14,12 +15,6 @@ use crate::log::{Certificate, Envelope, MAX_BATCH, OpenBatch, Operation, Operati
 use crate::membership::{Limit, State};
 use crate::replication::tx::{Setting, Tx};
 use crate::time::Entropy;
-
-/// The most logs of one device that are held, but for those that members keep of a device that was removed. A device
-/// begins one each time that it finds itself put back to an earlier state.
-pub const MAX_DEVICE_LOGS: usize = 128;
-/// The most logs that are held in all, and so the most claims in a compare.
-pub const MAX_LOGS: usize = 1 << 17;
 
 /// What became of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,7 +138,7 @@ pub fn receive(
     Ok(Received::Stored { operations: placed.len() as u64, mended: forked || retired })
 }
 
-/// Whether another log of this device may be held: those that a member's keep names always, else [`MAX_DEVICE_LOGS`].
+/// Whether another log of this device may be held: those that a member's keep names always, else as many as [`Identity::device_logs`].
 pub(super) fn has_room(tx: &mut dyn Tx, identity: &Identity, state: &State, log: &LogId) -> Result<bool> {
     if state.is_kept(log) || identity.faults.has(Fault::TakesEveryLog) {
         return Ok(true);

@@ -189,6 +189,11 @@ pub fn open_people(tx: &mut SqliteTx<'_>, actor: Actor) -> Result<PeopleDocument
     Ok(document)
 }
 
+/// How many operations these changes have, counted in their headers.
+pub(super) fn weight(changes: &[StoredChange]) -> u64 {
+    document::weight(changes.iter().map(|change| change.chunk.as_slice()))
+}
+
 /// How many operations the changes of a document have, which is what it costs to open: as it was counted when it was
 /// derived, or by their headers.
 pub fn operations(tx: &mut SqliteTx<'_>, entry: EntryId) -> Result<u64> {
@@ -201,7 +206,7 @@ pub fn operations(tx: &mut SqliteTx<'_>, entry: EntryId) -> Result<u64> {
         .map_err(sql)?;
     match counted {
         Some((0, operations)) if !entry.is_singleton() => Ok(operations.max(0).unsigned_abs()),
-        Some(_) => Ok(super::refresh::weight(&tx.changes(entry)?)),
+        Some(_) => Ok(weight(&tx.changes(entry)?)),
         None => Ok(0),
     }
 }

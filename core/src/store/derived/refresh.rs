@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::documents::{is_snapshot_right, open_people, read, sql};
+use super::documents::{is_snapshot_right, open_people, read, sql, weight};
 use super::people::{people, store_people};
-use crate::document::{self, Actor};
+use crate::document::Actor;
 use crate::error::{Error, Result};
 use crate::fault::{Fault, Faults};
 use crate::id::{EntryId, LIBRARY, PEOPLE};
@@ -97,11 +97,6 @@ fn with_drafts(entry: &mut Entry, drafts: &[Draft], people: &People) {
 /// empty row would stand in the list under the first day of all.
 fn is_readable(changes: &[StoredChange]) -> bool {
     changes.iter().any(|change| change.ready)
-}
-
-/// How many operations these changes have, counted in their headers.
-pub(super) fn weight(changes: &[StoredChange]) -> u64 {
-    document::weight(changes.iter().map(|change| change.chunk.as_slice()))
 }
 
 fn names_people(entry: &Entry) -> bool {

@@ -5,7 +5,8 @@
 
 use rusqlite::params;
 
-use super::tx::{SqliteTx, db};
+use super::failure::db;
+use super::tx::SqliteTx;
 use crate::error::{Error, Result};
 use crate::id::{DeviceId, EntryId};
 use crate::replication::ListRow;

@@ -1,5 +1,6 @@
 //! Whether a journal holds together: its file, its logs, what is derived from them, and no row that belongs to nothing.
 
+mod check;
 mod logs;
 mod members;
 
@@ -7,9 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::params;
 
+pub use self::check::Check;
+use super::failure::db;
 use super::schema::SEQ_BITS;
 use super::store::SqliteStore;
-use super::tx::{SqliteTx, db};
+use super::tx::SqliteTx;
 use crate::crypto::Hasher;
 use crate::error::{Error, Result};
 use crate::id::{ChangeHash, EntryId, LIBRARY, PEOPLE};
@@ -17,50 +20,31 @@ use crate::log::ChangeHeader;
 use crate::replication::rules::Identity;
 use crate::replication::tx::{DocumentState, Setting, Tx};
 
-/// One thing that was looked at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Check {
-    /// What, in a word or two.
-    pub name: &'static str,
-    /// Whether it is as it should be.
-    pub ok: bool,
-    /// What was found, for a person. Never holds entry text.
-    pub detail: String,
-}
-
-impl Check {
-    fn new(name: &'static str, problems: &[String], fine: String) -> Self {
-        let detail = match problems {
-            [] => fine,
-            [one] => one.clone(),
-            [first, rest @ ..] => format!("{first} (and {} more)", rest.len()),
-        };
-        Self { name, ok: problems.is_empty(), detail }
-    }
-}
-
-pub(super) fn examine(store: &SqliteStore) -> Result<Vec<Check>> {
-    let pages = store.connections().problems()?;
-    let mut checks = vec![Check::new("database", &pages, "every page reads, every table is in order".to_owned())];
-    if !pages.is_empty() {
-        // What lies in damaged pages can't be told from what is wrong in itself.
-        return Ok(checks);
-    }
-    checks.extend(store.read_sql(|tx| {
-        let identity = Identity::load(tx)?;
-        // One that can't be made says so in its place, and the others are made all the same.
-        let failed = |name| move |error: Error| Check::new(name, &[error.message], String::new());
-        let mut checks = vec![
-            members::check_statements(tx, &identity).unwrap_or_else(failed("statements")),
-            members::check_certificates(tx, &identity).unwrap_or_else(failed("certificates")),
-            members::check_own(tx).unwrap_or_else(failed("own")),
-        ];
-        checks.extend(logs::check_logs(tx, &identity).map_or_else(|error| vec![failed("logs")(error)], Vec::from));
-        checks.extend(check_documents(tx, &identity)?);
-        checks.push(check_rows(tx)?);
+impl SqliteStore {
+    /// Looks at everything and says what is right and what is not. Reads the whole journal; changes nothing.
+    pub fn doctor(&self) -> Result<Vec<Check>> {
+        let pages = self.connections().problems()?;
+        let mut checks = vec![Check::new("database", &pages, "every page reads, every table is in order".to_owned())];
+        if !pages.is_empty() {
+            // What lies in damaged pages can't be told from what is wrong in itself.
+            return Ok(checks);
+        }
+        checks.extend(self.read_sql(|tx| {
+            let identity = Identity::load(tx)?;
+            // One that can't be made says so in its place, and the others are made all the same.
+            let failed = |name| move |error: Error| Check::new(name, &[error.message], String::new());
+            let mut checks = vec![
+                members::check_statements(tx, &identity).unwrap_or_else(failed("statements")),
+                members::check_certificates(tx, &identity).unwrap_or_else(failed("certificates")),
+                members::check_own(tx).unwrap_or_else(failed("own")),
+            ];
+            checks.extend(logs::check_logs(tx, &identity).map_or_else(|error| vec![failed("logs")(error)], Vec::from));
+            checks.extend(check_documents(tx, &identity)?);
+            checks.push(check_rows(tx)?);
+            Ok(checks)
+        })?);
         Ok(checks)
-    })?);
-    Ok(checks)
+    }
 }
 
 /// Heads and waiting changes made again from the headers, and the digest over them.

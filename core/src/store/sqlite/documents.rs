@@ -4,38 +4,16 @@ use std::collections::{HashMap, HashSet};
 
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::logs::{index_key, seq_of};
+use super::codec::{index_key, seq_of, split_heads, to_i64, to_u64};
+use super::failure::db;
 use super::projection::Projection;
+use super::rows::DocumentRow;
 use super::schema::{SEQ_BITS, STALE_ROW, STALE_TEXT};
 use super::search;
-use super::tx::{SqliteTx, db, to_i64, to_u64};
+use super::tx::SqliteTx;
 use crate::error::{Error, Result};
 use crate::id::{ChangeHash, DeviceId, EntryId, Incarnation, LogId};
 use crate::replication::tx::{DocumentState, Setting, StoredChange, Tx};
-
-/// A document as this transaction has it.
-#[derive(Debug, Clone, Default)]
-pub(super) struct DocumentRow {
-    pub(super) id: i64,
-    pub(super) state: DocumentState,
-    /// Whether `state` may be believed about which changes are held.
-    pub(super) settled: bool,
-    /// Whether there may be notes on who waits for whom.
-    pub(super) has_waits: bool,
-    /// Whether there may be changes in the log: false for a document made just now.
-    pub(super) has_changes: bool,
-    /// To be written at the end.
-    unwritten: bool,
-    /// Which flags to set when it is.
-    stale: i64,
-}
-
-pub(super) fn split(heads: &[u8]) -> Result<Vec<ChangeHash>> {
-    let (hashes, []) = heads.as_chunks::<32>() else {
-        return Err(Error::corrupt("a document's heads do not read"));
-    };
-    Ok(hashes.iter().map(|hash| ChangeHash::from_bytes(*hash)).collect())
-}
 
 impl SqliteTx<'_> {
     /// Returns an entry that is here, or was erased here, with an id between these two, both included; `None` if there is
@@ -75,7 +53,7 @@ impl SqliteTx<'_> {
                 .and_then(|mut found| found.query_row([entry.as_bytes()], read).optional())
                 .map_err(db)?;
             let Some((id, heads, pending)) = found else { return Ok(None) };
-            let state = DocumentState { heads: split(&heads.unwrap_or_default())?, pending };
+            let state = DocumentState { heads: split_heads(&heads.unwrap_or_default())?, pending };
             let has_waits = pending > 0;
             let row =
                 DocumentRow { id, state, settled: true, has_waits, has_changes: true, unwritten: false, stale: 0 };

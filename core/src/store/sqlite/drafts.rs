@@ -2,9 +2,10 @@
 
 use rusqlite::params;
 
-use super::documents::split;
+use super::codec::split_heads;
+use super::failure::db;
 use super::schema::{STALE_ROW, STALE_TEXT};
-use super::tx::{SqliteTx, db};
+use super::tx::SqliteTx;
 use crate::error::Result;
 use crate::id::{ChangeHash, EntryId};
 use crate::journal::edit::TextField;
@@ -45,7 +46,7 @@ impl SqliteTx<'_> {
         });
         let rows = rows.and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>).map_err(db)?;
         let read = |(field, base, text): (String, Vec<u8>, String)| {
-            Some(Draft { field: field.parse().ok()?, base: split(&base).ok()?, text })
+            Some(Draft { field: field.parse().ok()?, base: split_heads(&base).ok()?, text })
         };
         Ok(rows.into_iter().filter_map(read).collect())
     }

@@ -4,7 +4,13 @@ use std::io;
 
 use rusqlite::ErrorCode;
 
+use crate::error::Error;
 use crate::files::StoreError;
+
+/// SQLite's failure as ours.
+pub(super) fn db(error: rusqlite::Error) -> Error {
+    StoreError::from(error).into()
+}
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
@@ -51,7 +57,7 @@ fn ours(code: i32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::{Code, Error};
+    use crate::error::Code;
 
     #[test]
     fn sqlite_failures_become_their_codes_without_quoting_anything() {

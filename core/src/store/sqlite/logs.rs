@@ -3,44 +3,14 @@
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Rows, params};
 use serde::{Deserialize, Serialize};
 
-use super::schema::SEQ_BITS;
-use super::tx::{SqliteTx, db, to_i64, to_u64};
+use super::codec::{index_key, seq_of, to_i64, to_u64};
+use super::failure::db;
+use super::rows::LogRow;
+use super::tx::SqliteTx;
 use crate::crypto::Signature;
 use crate::error::{Error, Result};
 use crate::id::{Chain, ChangeHash, DeviceId, Incarnation, LogId, StatementId};
 use crate::log::{Batch, Envelope, Head, Operation, OperationKind, Placed, Position, codec, line};
-
-/// How far a log is held; `seq` is 0 where all of it was dropped.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct LogRow {
-    pub(super) id: i64,
-    pub(super) held: Position,
-}
-
-impl LogRow {
-    pub(super) fn position(&self) -> Option<Position> {
-        (self.held.seq > 0).then_some(self.held)
-    }
-
-    /// The key of the operation numbered `seq`, which is held or the next to be.
-    pub(super) fn key(&self, seq: u64) -> Result<i64> {
-        let seq = i64::try_from(seq).ok().filter(|seq| *seq < 1 << SEQ_BITS);
-        let log = (self.id < 1 << (62 - SEQ_BITS)).then_some(self.id);
-        log.zip(seq).map(|(log, seq)| log << SEQ_BITS | seq).ok_or_else(|| Error::internal("a log grew too long"))
-    }
-}
-
-/// The sequence number in an operation's key.
-pub(super) fn seq_of(key: i64) -> u64 {
-    (key & ((1 << SEQ_BITS) - 1)).unsigned_abs()
-}
-
-/// The first eight bytes of a hash, for the index.
-pub(super) fn index_key(hash: &[u8; 32]) -> i64 {
-    let mut first = [0; 8];
-    first.copy_from_slice(&hash[..8]);
-    i64::from_le_bytes(first)
-}
 
 /// A head, beyond its log and number.
 #[derive(Serialize, Deserialize)]

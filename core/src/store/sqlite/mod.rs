@@ -1,6 +1,7 @@
 //! The store's encrypted SQLite: one opener, one writer, a few readers, the tables, and the search table.
 
 mod arriving;
+mod codec;
 mod compress;
 pub mod connections;
 mod doctor;
@@ -17,6 +18,7 @@ mod peers;
 mod projection;
 mod rebuild;
 mod repair;
+mod rows;
 pub mod schema;
 pub mod search;
 mod space;

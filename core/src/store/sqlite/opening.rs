@@ -2,7 +2,9 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use super::tx::{SqliteTx, db, to_i64, to_u64};
+use super::codec::{to_i64, to_u64};
+use super::failure::db;
+use super::tx::SqliteTx;
 use crate::error::Result;
 use crate::id::EntryId;
 

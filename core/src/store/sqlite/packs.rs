@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::logs::{LogRow, seq_of};
-use super::tx::{SqliteTx, db, to_i64, to_u64};
+use super::codec::{seq_of, to_i64, to_u64};
+use super::failure::db;
+use super::rows::{LogRow, OpenBlock};
+use super::tx::SqliteTx;
 use crate::error::{Error, Result};
 use crate::id::{Chain, LogId};
 use crate::log::{BLOCK, Block, Line, Lines, Operation, Packer, Position, without_bodies};
@@ -16,13 +18,6 @@ struct BlockRow {
     key: i64,
     chain: Chain,
     block: Block,
-}
-
-/// The block that was unpacked last.
-pub(super) struct OpenBlock {
-    key: i64,
-    end: i64,
-    lines: Vec<u8>,
 }
 
 const COLUMNS: &str = "SELECT id, count, len, chain, bytes FROM blocks";

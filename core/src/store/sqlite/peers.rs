@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use rusqlite::params;
 
+use super::failure::db;
 use super::store::SqliteStore;
-use super::tx::db;
 use crate::error::Result;
 use crate::id::DeviceId;
 use crate::time::Timestamp;

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
+use super::failure::db;
 use super::search;
-use super::tx::{SqliteTx, db};
+use super::tx::SqliteTx;
 use crate::error::Result;
 use crate::id::{BlobId, EntryId};
 use crate::log::{Placed, Position};

@@ -4,6 +4,7 @@
 //! leaves the log for the table `aside`, so that any peer that holds the log sends that range once more, and what can
 //! still be read of it is written down again in this device's log: nobody else need have it. Why: decision 0015.
 
+mod aside;
 mod local_rows;
 mod orphans;
 
@@ -11,12 +12,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{OptionalExtension, params};
 
+pub(super) use self::aside::pieces_aside;
+use self::aside::{move_rows, quarantine};
 pub(super) use self::local_rows::{peers_that_do_not_read, settings_that_mean_nothing};
 use self::orphans::set_orphans_aside;
-use super::logs::{head_of, seq_of};
+use super::codec::seq_of;
+use super::codec::{to_i64, to_u64};
+use super::failure::db;
+use super::logs::head_of;
 use super::schema::SEQ_BITS;
 use super::store::SqliteStore;
-use super::tx::{SqliteTx, db, to_i64, to_u64};
+use super::tx::SqliteTx;
 use crate::error::{Advice, Code, Error, Result};
 use crate::fault::Fault;
 use crate::id::{ChangeHash, DeviceId, Incarnation, LogId};
@@ -86,29 +92,6 @@ fn raw(tx: &mut SqliteTx<'_>, table: &str) -> Result<Vec<(i64, Vec<u8>)>> {
     all.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).and_then(Iterator::collect).map_err(db)
 }
 
-/// Puts bytes aside under the table and key that they stood at.
-fn put_aside(tx: &SqliteTx<'_>, log: Option<LogId>, source: &str, key: i64, bytes: &[u8]) -> Result<()> {
-    let (device, incarnation) = log.map(|log| (log.device, log.incarnation)).unzip();
-    tx.conn
-        .prepare_cached("INSERT INTO aside (source, place, device, incarnation, bytes) VALUES (?1, ?2, ?3, ?4, ?5)")
-        .and_then(|mut put| {
-            put.execute(params![
-                source,
-                key,
-                device.as_ref().map(DeviceId::as_bytes),
-                incarnation.as_ref().map(Incarnation::as_bytes),
-                bytes
-            ])
-        })
-        .map(drop)
-        .map_err(db)
-}
-
-/// How many pieces are kept aside.
-pub(super) fn pieces_aside(tx: &mut SqliteTx<'_>) -> Result<u64> {
-    tx.conn()?.query_row("SELECT count(*) FROM aside", [], |row| row.get(0).map(to_u64)).map_err(db)
-}
-
 fn genesis(tx: &mut SqliteTx<'_>) -> Result<Statement> {
     let all = raw(tx, "statements")?;
     let decoded = all.iter().filter_map(|(_, bytes)| Statement::decode(bytes).ok());
@@ -131,13 +114,13 @@ fn statements(tx: &mut SqliteTx<'_>, identity: &Identity) -> Result<()> {
         match inserted {
             Some((_, Ok(Inserted::Held(_) | Inserted::Known))) => {}
             Some((id, Ok(Inserted::Waits))) => drop(waiting.insert(id)),
-            _ => put_aside(tx, None, "statements", *key, bytes)?,
+            _ => quarantine(tx, None, "statements", *key, bytes)?,
         }
     }
     for (key, bytes) in &rows {
         // What builds on a statement that is lost is sent again with it.
         if Statement::decode(bytes).is_ok_and(|lone| waiting.contains(&lone.id()) && !set.contains(&lone.id())) {
-            put_aside(tx, None, "statements", *key, bytes)?;
+            quarantine(tx, None, "statements", *key, bytes)?;
         }
     }
     tx.conn()?.execute("DELETE FROM statements", []).map_err(db)?;
@@ -155,7 +138,7 @@ fn certificates(tx: &mut SqliteTx<'_>, identity: &Identity) -> Result<()> {
             Ok(certificate) if certificate.journal == identity.journal && certificate.verifies() => {
                 tx.add_certificate(&certificate)?;
             }
-            _ => put_aside(tx, None, "certificates", key, &bytes)?,
+            _ => quarantine(tx, None, "certificates", key, &bytes)?,
         }
     }
     Ok(())
@@ -346,24 +329,10 @@ fn cut_after(tx: &mut SqliteTx<'_>, log: Option<LogId>, number: i64, end: u64) -
     }
     if let Some((key, bytes)) = straddles {
         // After the others are gone: a count that is too high reaches over them, and they would be taken for its own.
-        put_aside(tx, log, "blocks", key, &bytes)?;
+        quarantine(tx, log, "blocks", key, &bytes)?;
         tx.cut_block(first)?;
     }
     Ok(pieces_aside(tx)? > before)
-}
-
-fn move_rows(tx: &SqliteTx<'_>, log: Option<LogId>, table: &str, first: i64, last: i64) -> Result<()> {
-    let column = if table == "operations" { "line" } else { "bytes" };
-    let (device, incarnation) = log.map(|log| (log.device, log.incarnation)).unzip();
-    let copy = format!(
-        "INSERT INTO aside (source, place, device, incarnation, bytes)
-         SELECT '{table}', id, ?3, ?4, {column} FROM {table} WHERE id BETWEEN ?1 AND ?2 ORDER BY id"
-    );
-    let (device, incarnation) =
-        (device.as_ref().map(DeviceId::as_bytes), incarnation.as_ref().map(Incarnation::as_bytes));
-    tx.conn.execute(&copy, params![first, last, device, incarnation]).map_err(db)?;
-    tx.conn.execute(&format!("DELETE FROM {table} WHERE id BETWEEN ?1 AND ?2"), [first, last]).map_err(db)?;
-    Ok(())
 }
 
 /// The lines that can be read of a piece that was put aside, and whether that is all of it.

@@ -1,7 +1,8 @@
 //! The file's space: free pages given back to the disk in small steps, and what each table takes.
 
+use super::codec::to_u64;
+use super::failure::db;
 use super::store::SqliteStore;
-use super::tx::{db, to_u64};
 use crate::error::Result;
 
 /// One page in so many may be free.

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
+use super::codec::to_u64;
 use super::connections::Connections;
-use super::doctor::{self, Check};
+use super::failure::db;
 use super::open::Vouched;
 use super::schema::SCHEMA;
-use super::tx::{SqliteTx, db, to_u64};
+use super::tx::SqliteTx;
 use crate::crypto::Secret;
 use crate::error::Result;
 use crate::files::StoreResult;
@@ -103,11 +104,6 @@ impl SqliteStore {
     /// Opens the journal again after [`SqliteStore::pause`].
     pub fn resume(&self) -> StoreResult<()> {
         self.connections.resume()
-    }
-
-    /// Looks at everything and says what is right and what is not. Reads the whole journal; changes nothing.
-    pub fn doctor(&self) -> Result<Vec<Check>> {
-        doctor::examine(self)
     }
 }
 

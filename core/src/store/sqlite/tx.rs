@@ -11,32 +11,16 @@ use std::sync::Arc;
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::documents::DocumentRow;
-use super::logs::LogRow;
-use super::packs::OpenBlock;
+use super::codec::to_i64;
+use super::failure::db;
+use super::rows::{DocumentRow, LogRow, OpenBlock};
 use crate::error::{Error, Result};
-use crate::files::StoreError;
 use crate::id::{BlobId, ChangeHash, DeviceId, EntryId, LogId, StatementId};
 use crate::log::{Batch, BlobRef, Block, Certificate, Head, Operation, Placed, Position, Unpacker};
 use crate::membership::Statements;
 use crate::replication::ListRow;
 use crate::replication::statements::{Last, StatementCache, put_together};
 use crate::replication::tx::{DocumentState, Setting, StoredChange, Tx, Unpacked, WantedBlob};
-
-/// SQLite's failure as ours.
-pub(super) fn db(error: rusqlite::Error) -> Error {
-    StoreError::from(error).into()
-}
-
-/// A count as SQLite holds it. None of ours comes near the end of either.
-pub(super) fn to_i64(n: u64) -> i64 {
-    i64::try_from(n).unwrap_or(i64::MAX)
-}
-
-/// A count that SQLite held.
-pub(super) fn to_u64(n: i64) -> u64 {
-    n.max(0).unsigned_abs()
-}
 
 /// One transaction over a journal's tables.
 pub struct SqliteTx<'a> {

@@ -1,7 +1,8 @@
 //! Changes that are held and not read, for whoever looks at the journal's health.
 
+use super::codec::to_u64;
+use super::failure::db;
 use super::store::SqliteStore;
-use super::tx::{db, to_u64};
 use crate::error::Result;
 use crate::id::EntryId;
 

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use rusqlite::{OptionalExtension, params};
 
-use super::super::logs::index_key;
-use super::super::tx::{SqliteTx, db};
-use super::Check;
+use super::super::codec::index_key;
+use super::super::failure::db;
+use super::super::tx::SqliteTx;
+use super::check::Check;
 use crate::error::{Error, Result};
 use crate::id::{BlobId, Chain, EntryId, LogId};
 use crate::log::{Operation, OperationKind, Position, codec};

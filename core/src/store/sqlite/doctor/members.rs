@@ -1,8 +1,9 @@
 //! The small tables that no log gives: statements, certificates, settings, and where peers were reached.
 
+use super::super::failure::db;
 use super::super::repair::{peers_that_do_not_read, settings_that_mean_nothing};
-use super::super::tx::{SqliteTx, db};
-use super::Check;
+use super::super::tx::SqliteTx;
+use super::check::Check;
 use crate::error::Result;
 use crate::id::JournalId;
 use crate::log::{Certificate, CertificateSum};

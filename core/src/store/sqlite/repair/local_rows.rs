@@ -1,7 +1,8 @@
 //! This device's own small rows: settings, and where peers were reached.
 
-use super::super::tx::{SqliteTx, db};
-use super::put_aside;
+use super::super::failure::db;
+use super::super::tx::SqliteTx;
+use super::aside::quarantine;
 use crate::error::Result;
 use crate::id::DeviceId;
 use crate::replication::rules;
@@ -26,7 +27,7 @@ const SETTINGS: [Setting; 11] = [
 /// nobody else holds, so what stands under a damaged name is kept.
 pub(super) fn make_right(tx: &mut SqliteTx<'_>) -> Result<()> {
     for (name, value) in settings_that_mean_nothing(tx)? {
-        put_aside(tx, None, "settings", 0, &value)?;
+        quarantine(tx, None, "settings", 0, &value)?;
         tx.conn()?.execute("DELETE FROM settings WHERE CAST(key AS BLOB) = ?1", [name]).map_err(db)?;
     }
     for device in peers_that_do_not_read(tx)? {

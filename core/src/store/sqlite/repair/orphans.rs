@@ -1,9 +1,11 @@
 //! Lines behind the damage that say what nobody wrote.
 
-use super::super::logs::seq_of;
+use super::super::codec::seq_of;
+use super::super::codec::to_i64;
+use super::super::failure::db;
 use super::super::schema::SEQ_BITS;
-use super::super::tx::{SqliteTx, db, to_i64};
-use super::put_aside;
+use super::super::tx::SqliteTx;
+use super::aside::quarantine;
 use crate::error::Result;
 use crate::id::{Chain, LogId};
 use crate::log::{Line, Position};
@@ -42,7 +44,7 @@ pub(super) fn set_orphans_aside(
         }
     }
     for (key, bytes) in &misfits {
-        put_aside(tx, log, "misfits", *key, bytes)?;
+        quarantine(tx, log, "misfits", *key, bytes)?;
         tx.conn.execute("DELETE FROM operations WHERE id = ?1", [key]).map_err(db)?;
     }
     Ok(!misfits.is_empty())
