@@ -7,7 +7,7 @@ use afterword_core::id::{
     AttachmentId, ChangeHash, ClosureId, DeviceId, EntryId, ItemId, ReflectionId, SealId, SectionId,
 };
 use afterword_core::journal::{self, Happened};
-use afterword_core::store::derived::Cursor;
+use afterword_core::store::read_model::Cursor;
 use afterword_core::time::{Day, Timestamp};
 
 use crate::edits::Experiment;

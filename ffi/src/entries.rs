@@ -3,7 +3,7 @@
 use afterword_core::engine;
 use afterword_core::error::Result as CoreResult;
 use afterword_core::journal::{self, Boxed, view};
-use afterword_core::store::derived::{Cursor, Filter};
+use afterword_core::store::read_model::{Cursor, Filter};
 
 use crate::cross::{Cross, records};
 use crate::edits::{Experiment, TextField};

@@ -3,7 +3,7 @@
 use afterword_core::engine::Engine;
 use afterword_core::error::{Code, Error};
 use afterword_core::id::{ChangeHash, EntryId};
-use afterword_core::store::derived::{Cursor, Filter};
+use afterword_core::store::read_model::{Cursor, Filter};
 
 use super::context::Context;
 use super::entries::changed;

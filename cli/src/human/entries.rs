@@ -331,7 +331,7 @@ mod tests {
     use afterword_core::journal::Kind;
     use afterword_core::journal::view::{HitView, RowView};
     use afterword_core::replication::ListRow;
-    use afterword_core::store::derived::Cursor;
+    use afterword_core::store::read_model::Cursor;
 
     use crate::json::ImportProblem;
     use crate::json::tests_support::{full_entry, row, view};

@@ -67,7 +67,7 @@ mod tests {
     use crate::log::Operation;
     use crate::replication::ListRow;
     use crate::replication::rules;
-    use crate::store::derived::{self, Cursor, Filter};
+    use crate::store::read_model::{self, Cursor, Filter};
     use crate::time::{Day, Timestamp};
 
     fn peer() -> DeviceId {
@@ -163,7 +163,7 @@ mod tests {
     fn a_long_title_is_cut_and_names_stand_in_the_place_of_tokens() {
         let (_folder, engine) = made();
         let ana = Person { token: "abcdefghij".to_owned(), name: "Ana".to_owned(), aliases: Default::default() };
-        engine.shared.store.write_sql(|tx| derived::store_people(tx, &[ana].into_iter().collect())).unwrap();
+        engine.shared.store.write_sql(|tx| read_model::store_people(tx, &[ana].into_iter().collect())).unwrap();
         let title = format!("@Ana and {}", "ä".repeat(200));
         let new = NewEntry { kind: Kind::Note, title, body: "b".into(), sections: vec![], happened: None };
         engine.create_entry(new).unwrap();

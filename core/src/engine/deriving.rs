@@ -24,7 +24,7 @@ use crate::error::{Code, Result};
 use crate::files::Home;
 use crate::id::EntryId;
 use crate::journal::people::People;
-use crate::store::derived::{self, Prepared};
+use crate::store::read_model::{self, Prepared};
 use crate::store::sqlite::search;
 
 /// How long one transaction derives, its commit included; a single entry may take longer. No writer waits for more.
@@ -197,7 +197,7 @@ pub(super) fn end(shared: &OpenJournal) {
 /// Derives one entry in one transaction, whatever else waits.
 pub(super) fn refresh_one(shared: &OpenJournal, id: EntryId) -> Result<()> {
     let _opening = opening(shared, id)?;
-    let refreshed = shared.store.write_sql(|tx| derived::refresh(tx, id, shared.actor()))?;
+    let refreshed = shared.store.write_sql(|tx| read_model::refresh(tx, id, shared.actor()))?;
     if refreshed.opened {
         shared.count_opened();
     }
@@ -337,7 +337,7 @@ impl<'a> DeriveRun<'a> {
             opening => opening?,
         };
         let (people, held) =
-            shared.store.read_sql(|tx| Ok((Arc::new(derived::people(tx)?), derived::held(tx, entry)?)))?;
+            shared.store.read_sql(|tx| Ok((Arc::new(read_model::people(tx)?), read_model::held(tx, entry)?)))?;
         let made = match held {
             Some(held) => held.prepare(&people, shared.actor()).map(|prepared| Made::Rows(Box::new(prepared))),
             None => Ok(Made::Nothing),
@@ -355,7 +355,7 @@ impl<'a> DeriveRun<'a> {
 
     fn derive(&mut self, entries: &[EntryId]) -> Result<()> {
         let shared = self.shared;
-        let people = Arc::new(shared.store.read_sql(derived::people)?);
+        let people = Arc::new(shared.store.read_sql(read_model::people)?);
         let workers = shared.deriver.workers.load(Ordering::Relaxed).min(entries.len().div_ceil(TAKE));
         let (next, over) = (AtomicUsize::new(0), AtomicBool::new(false));
         std::thread::scope(|scope| {
@@ -438,7 +438,7 @@ impl<'a> DeriveRun<'a> {
             (self.allowance, self.shared, &mut self.unreadable, &mut self.large);
         let (documents, opened) = shared.store.write_sql(|tx| {
             let begun = Instant::now();
-            let people: People = derived::people(tx)?;
+            let people: People = read_model::people(tx)?;
             let (mut taken, mut documents, mut opened) = (0, 0, 0);
             while taken == 0 || begun.elapsed() < allowance {
                 let Some((entry, made)) = queue.pop_front() else { break };
@@ -517,7 +517,7 @@ fn prepare(
         else {
             return;
         };
-        let held = shared.store.read_sql(|tx| Ok(mine.iter().map(|entry| derived::held(tx, *entry)).collect()));
+        let held = shared.store.read_sql(|tx| Ok(mine.iter().map(|entry| read_model::held(tx, *entry)).collect()));
         let held: Vec<_> = match held {
             Ok(held) => held,
             // The first tells it; the writer gives up.

@@ -11,7 +11,7 @@ use crate::log::Vector;
 use crate::membership::Body;
 use crate::replication::rules;
 use crate::replication::{Setting, StorageExt};
-use crate::store::derived;
+use crate::store::read_model;
 use crate::store::sqlite::{Repaired, Unread, search};
 use crate::vault::{self, Costs, RecoveryKeys, Unlock};
 
@@ -203,7 +203,7 @@ impl Engine {
                 opening => opening?,
             };
             count += 1;
-            let seen = shared.store.read_sql(|tx| derived::disagrees(tx, entry, shared.actor()));
+            let seen = shared.store.read_sql(|tx| read_model::disagrees(tx, entry, shared.actor()));
             drop(opening);
             match seen {
                 Ok(None) => {}
@@ -215,8 +215,8 @@ impl Engine {
             let opening = opening(shared, PEOPLE);
             let same = opening.and_then(|_opening| {
                 shared.store.read_sql(|tx| {
-                    let now = derived::open_people(tx, shared.actor())?.people()?;
-                    Ok(derived::people(tx)?.iter().eq(now.iter()))
+                    let now = read_model::open_people(tx, shared.actor())?.people()?;
+                    Ok(read_model::people(tx)?.iter().eq(now.iter()))
                 })
             });
             match same {

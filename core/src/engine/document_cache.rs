@@ -12,7 +12,7 @@ use crate::document::{Actor, EntryDocument};
 use crate::error::Result;
 use crate::id::EntryId;
 use crate::journal::Entry;
-use crate::store::derived::{self, Opened};
+use crate::store::read_model::{self, Opened};
 use crate::store::sqlite::SqliteTx;
 
 /// How many are kept: who edits goes back and forth between a few entries.
@@ -39,24 +39,24 @@ impl OpenDocument {
     /// A document that was just made, whose first change is in the log.
     pub(super) fn made(shared: &OpenJournal, tx: &mut SqliteTx<'_>, document: EntryDocument) -> Result<Self> {
         let entry = document.entry()?;
-        let version = derived::version(tx, entry.id)?.unwrap_or_default();
+        let version = read_model::version(tx, entry.id)?.unwrap_or_default();
         Ok(Self { document, entry, actor: shared.actor(), version, changes: 1 })
     }
 
     /// An edit of it, after which it was read, was put into the log by this transaction.
     pub(super) fn edited(&mut self, tx: &mut SqliteTx<'_>) -> Result<()> {
-        self.version = derived::version(tx, self.entry.id)?.unwrap_or(self.version);
+        self.version = read_model::version(tx, self.entry.id)?.unwrap_or(self.version);
         Ok(())
     }
 }
 
 /// `id`'s document as the log has it now, taken out of those that are kept or opened.
 pub(super) fn open(shared: &OpenJournal, tx: &mut SqliteTx<'_>, id: EntryId) -> Result<OpenDocument> {
-    let (version, actor) = (derived::version(tx, id)?, shared.actor());
+    let (version, actor) = (read_model::version(tx, id)?, shared.actor());
     let kept = shared.warm.take(id).filter(|kept| kept.actor == actor);
     let opened = match kept {
         Some(kept) if Some(kept.version) == version => return Ok(kept),
-        Some(kept) => derived::catch_up(tx, kept.document)?,
+        Some(kept) => read_model::catch_up(tx, kept.document)?,
         None => None,
     };
     let Opened { document, replayed } = match opened {
@@ -72,7 +72,7 @@ impl DocumentCache {
     pub(super) fn has(&self, shared: &OpenJournal, id: EntryId) -> Result<bool> {
         let at = lock(&self.0).iter().find(|kept| kept.entry.id == id).map(|kept| (kept.version, kept.actor));
         let Some((version, actor)) = at else { return Ok(false) };
-        Ok(actor == shared.actor() && shared.store.read_sql(|tx| derived::version(tx, id))? == Some(version))
+        Ok(actor == shared.actor() && shared.store.read_sql(|tx| read_model::version(tx, id))? == Some(version))
     }
 
     fn take(&self, id: EntryId) -> Option<OpenDocument> {
@@ -104,7 +104,7 @@ pub(super) fn save(shared: &OpenJournal) -> Result<()> {
     // Never both the writer and the kept documents at once: an edit takes them in the other order.
     let saved: Vec<_> = lock(&shared.warm.0)
         .iter_mut()
-        .filter(|kept| derived::is_worth_a_snapshot(kept.changes, kept.document.operations()))
+        .filter(|kept| read_model::is_worth_a_snapshot(kept.changes, kept.document.operations()))
         .map(|kept| {
             kept.changes = 0;
             (kept.entry.id, kept.version, kept.document.save())
@@ -115,7 +115,7 @@ pub(super) fn save(shared: &OpenJournal) -> Result<()> {
     }
     let now = shared.clock.now().0;
     shared.store.write_sql(|tx| {
-        saved.iter().try_for_each(|(id, version, bytes)| derived::remember(tx, *id, *version, bytes, now))
+        saved.iter().try_for_each(|(id, version, bytes)| read_model::remember(tx, *id, *version, bytes, now))
     })
 }
 

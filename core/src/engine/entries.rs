@@ -3,12 +3,12 @@
 use super::open_journal::OpenJournal;
 use crate::error::{Code, Error, Result};
 use crate::id::EntryId;
-use crate::store::derived::{self, Opened};
+use crate::store::read_model::{self, Opened};
 use crate::store::sqlite::SqliteTx;
 
 /// Opens a document, and counts it.
 pub(super) fn open(shared: &OpenJournal, tx: &mut SqliteTx<'_>, id: EntryId) -> Result<Opened> {
-    let opened = derived::open(tx, id, shared.actor())?;
+    let opened = read_model::open(tx, id, shared.actor())?;
     shared.count_opened();
     Ok(opened)
 }

@@ -19,7 +19,7 @@ use crate::journal::people::Person;
 use crate::journal::{Attachment, Entry, MarkGroup, NewEntry};
 use crate::log::BlobRef;
 use crate::replication::{StorageExt, Tx};
-use crate::store::derived;
+use crate::store::read_model;
 use crate::time::{Timestamp, random};
 
 /// How many bytes of an imported entry's id come from its source's key alone.
@@ -167,12 +167,12 @@ impl Engine {
     pub fn import_people(&self, people: &[Person]) -> Result<u64> {
         let opened = opening(&self.shared, PEOPLE)?;
         let new = self.commit(|shared, tx| {
-            let known = derived::people(tx)?;
+            let known = read_model::people(tx)?;
             let new: Vec<_> = people.iter().filter(|person| known.get(&person.token).is_none()).collect();
             if new.is_empty() {
                 return Ok(0);
             }
-            let mut document = derived::open_people(tx, shared.actor())?;
+            let mut document = read_model::open_people(tx, shared.actor())?;
             if tx.document(PEOPLE)?.is_none() {
                 let first = PeopleDocument::first_change()?;
                 append_change(shared, tx, PEOPLE, first, Files::default())?;

@@ -15,7 +15,7 @@ use super::open_journal::{OpenJournal, lock};
 use crate::error::{Advice, Code, Error, Result};
 use crate::fault::Fault;
 use crate::id::EntryId;
-use crate::store::derived;
+use crate::store::read_model;
 
 /// Documents of more operations than this are large: 6 MB to read, 100 MB to open. Any device has that, so a text of some
 /// pages is never left out because the program was killed twice for other reasons.
@@ -50,7 +50,7 @@ impl Drop for Opening<'_> {
 /// Asks for the right to open `entry`'s document; nothing has to be held for a small one. Outside any transaction, and by
 /// nobody who holds another. `Refused` where it is too large for this device.
 pub(super) fn opening(shared: &OpenJournal, entry: EntryId) -> Result<Option<Opening<'_>>> {
-    if shared.store.read_sql(|tx| derived::operations(tx, entry))? <= LARGE {
+    if shared.store.read_sql(|tx| read_model::operations(tx, entry))? <= LARGE {
         return Ok(None);
     }
     let alone = lock(&shared.opening);

@@ -17,7 +17,7 @@ use crate::journal::people::People;
 use crate::journal::view::{EntryView, HistoryView, HitView, Names, ReadingView, RowView, Tokens};
 use crate::replication::ListRow;
 use crate::replication::{StorageExt, Tx, WantedBlob};
-use crate::store::derived::{self, Cursor, Filter, Opened, Read};
+use crate::store::read_model::{self, Cursor, Filter, Opened, Read};
 use crate::store::sqlite::SqliteTx;
 use crate::time::Day;
 
@@ -108,12 +108,12 @@ impl Engine {
         }
         let _opening = opening(&self.shared, id)?;
         self.shared.store.read_sql(|tx| {
-            let changes = derived::changes(tx, id)?;
-            let Read { entry, refused, pending, opened } = derived::read(id, changes, self.shared.actor())?;
+            let changes = read_model::changes(tx, id)?;
+            let Read { entry, refused, pending, opened } = read_model::read(id, changes, self.shared.actor())?;
             if opened {
                 self.shared.count_opened();
             }
-            let people = derived::people(tx)?;
+            let people = read_model::people(tx)?;
             let here = here(tx, &entry)?;
             Ok(StoredEntry { entry, people, here, unreadable: (refused + pending) as u64 })
         })
@@ -125,7 +125,7 @@ impl Engine {
         self.shared.store.read_sql(|tx| {
             let Opened { document, .. } = open(&self.shared, tx, id)?;
             let entry = document.entry_at(heads)?;
-            let (people, here) = (derived::people(tx)?, here(tx, &entry)?);
+            let (people, here) = (read_model::people(tx)?, here(tx, &entry)?);
             Ok(StoredEntry { entry, people, here, unreadable: 0 })
         })
     }
@@ -172,7 +172,7 @@ impl Engine {
     /// Returns the entry whose id begins with `prefix`.
     pub fn resolve(&self, prefix: &str) -> Result<EntryId> {
         self.shared.store.read_sql(|tx| {
-            derived::resolve(tx, prefix).or_else(|error| match error.code {
+            read_model::resolve(tx, prefix).or_else(|error| match error.code {
                 Code::NotFound if is_on_its_way(tx, prefix)? => Err(Error::new(
                     Code::NotFound,
                     "that entry is still arriving from another device",
@@ -192,10 +192,10 @@ impl Engine {
         let today = self.today();
         self.shared.store.read_sql(|tx| {
             let page = match announced {
-                true => derived::list_arriving(tx, filter, today, limit, after, live)?,
-                false => derived::list(tx, filter, today, limit, after)?,
+                true => read_model::list_arriving(tx, filter, today, limit, after, live)?,
+                false => read_model::list(tx, filter, today, limit, after)?,
             };
-            let people = derived::people(tx)?;
+            let people = read_model::people(tx)?;
             let view =
                 |row: &ListRow| RowView { arriving: page.arriving.contains(&row.id), ..row.view(&people, today) };
             Ok(ListView { entries: page.rows.iter().map(view).collect(), next: page.next, unread, too_large })
@@ -210,7 +210,7 @@ impl Engine {
 
     /// Returns one entry's list row, if it is derived.
     pub fn row(&self, id: EntryId) -> Result<Option<ListRow>> {
-        self.shared.store.read_sql(|tx| derived::row(tx, id))
+        self.shared.store.read_sql(|tx| read_model::row(tx, id))
     }
 
     /// Searches words, `"phrases"` and `prefix*`. First derives what waits, for at most two seconds.
@@ -218,8 +218,8 @@ impl Engine {
         let (unread, too_large) = self.derive_first()?;
         let today = self.today();
         self.shared.store.read_sql(|tx| {
-            let found = derived::find(tx, query, limit, today)?;
-            let people = derived::people(tx)?;
+            let found = read_model::find(tx, query, limit, today)?;
+            let people = read_model::people(tx)?;
             let hits = found.hits.into_iter().map(|hit| hit.view(&people)).collect();
             Ok(SearchView { total: found.total, more: found.more, unread, too_large, hits })
         })
@@ -250,7 +250,7 @@ impl Engine {
 
     /// Returns everybody in the journal.
     pub fn people(&self) -> Result<People> {
-        self.shared.store.read_sql(derived::people)
+        self.shared.store.read_sql(read_model::people)
     }
 }
 

@@ -22,7 +22,7 @@ use crate::journal::{Entry, Kind, MAIN_SECTION, NewEntry};
 use crate::log::{BlobRef, Envelope, Operation};
 use crate::replication::Tx;
 use crate::replication::rules;
-use crate::store::derived;
+use crate::store::read_model;
 use crate::store::sqlite::SqliteTx;
 use crate::time::{Entropy, Timestamp, random};
 
@@ -133,7 +133,7 @@ impl Engine {
         work: impl FnOnce(&mut Write<'_, '_>) -> Result<R>,
     ) -> Result<(R, Edited, OpenDocument)> {
         self.commit(|shared, tx| {
-            let (people, at) = (derived::people(tx)?, shared.clock.now());
+            let (people, at) = (read_model::people(tx)?, shared.clock.now());
             let mut write = Write { shared, tx, id, at, people, open: None, parts: Vec::new(), derived: false };
             let out = work(&mut write)?;
             let (edited, kept) = write.end()?;
@@ -218,7 +218,7 @@ impl Write<'_, '_> {
     /// Derives everything of the entry in this transaction: an import of many would otherwise commit each twice.
     pub(super) fn derive(&mut self) -> Result<()> {
         if let Some(kept) = &self.open {
-            derived::put_all(self.tx, &kept.entry, kept.document.operations())?;
+            read_model::put_all(self.tx, &kept.entry, kept.document.operations())?;
             self.derived = true;
         }
         Ok(())
@@ -234,10 +234,10 @@ impl Write<'_, '_> {
         };
         let entry = &kept.entry;
         if !derived {
-            derived::put_row(tx, entry)?;
+            read_model::put_row(tx, entry)?;
         }
         // As they are called now, whatever names the writer saw.
-        let title = derived::people(tx)?.shown(&entry.title);
+        let title = read_model::people(tx)?.shown(&entry.title);
         Ok((Edited { id, kind: entry.kind, title, heads: entry.heads.clone(), parts }, kept))
     }
 }

@@ -1,7 +1,7 @@
 //! The encrypted store: logs and blobs' rows in SQLite ([`sqlite`]), and what is made from them for lists, search and
-//! reading ([`derived`]).
+//! reading ([`read_model`]).
 
-pub mod derived;
+pub mod read_model;
 pub mod sqlite;
 
 #[cfg(test)]

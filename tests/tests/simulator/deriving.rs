@@ -7,7 +7,7 @@ use std::sync::Arc;
 use afterword_core::document::Actor;
 use afterword_core::error::{Error, Result};
 use afterword_core::id::{EntryId, PEOPLE};
-use afterword_core::store::derived::{self, Prepared};
+use afterword_core::store::read_model::{self, Prepared};
 use afterword_core::store::sqlite::{SqliteTx, search};
 
 use super::check::store;
@@ -40,9 +40,9 @@ impl Device {
     /// A worker: reads these entries, each in a transaction of its own, and makes the rows of those that are stale.
     fn prepare(&mut self, entries: &[EntryId]) -> Result<()> {
         let Some(store) = self.storage().derives else { return Ok(()) };
-        let people = Arc::new(store.read_sql(derived::people)?);
+        let people = Arc::new(store.read_sql(read_model::people)?);
         for entry in entries.iter().copied().filter(|entry| !entry.is_singleton()) {
-            if let Some(held) = store.read_sql(|tx| derived::held(tx, entry))? {
+            if let Some(held) = store.read_sql(|tx| read_model::held(tx, entry))? {
                 let mut prepared = held.prepare(&people, Actor::from_bytes(self.actor))?;
                 prepared.faults = self.identity.faults;
                 self.waiting.push((entry, prepared));
@@ -62,11 +62,11 @@ impl Device {
         }
         slice.sort_by_key(|(_, prepared)| prepared.order());
         let written = self.write_marked(marks, |tx| {
-            let people = derived::people(tx)?;
+            let people = read_model::people(tx)?;
             let mut written = Vec::new();
             for (entry, prepared) in &slice {
                 if prepared.put(tx, &people)? {
-                    written.push((*entry, derived::version(tx, *entry)?));
+                    written.push((*entry, read_model::version(tx, *entry)?));
                 }
             }
             Ok(written)
@@ -80,8 +80,8 @@ impl Device {
     fn refresh(&mut self, marks: &mut Marks, entry: EntryId) -> Result<()> {
         let actor = Actor::from_bytes(self.actor);
         let version = self.write_marked(marks, |tx| {
-            derived::refresh(tx, entry, actor)?;
-            derived::version(tx, entry)
+            read_model::refresh(tx, entry, actor)?;
+            read_model::version(tx, entry)
         })?;
         self.derived.extend(version.map(|version| (entry, version)));
         // Another name marks the texts that show it.

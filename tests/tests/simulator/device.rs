@@ -14,7 +14,7 @@ use afterword_core::id::{DeviceId, EntryId, JournalId, LogId};
 use afterword_core::membership::{FIRST_UNKNOWN, Newcomer, Signer, Statement, Statements};
 use afterword_core::replication::rules::{self, Identity};
 use afterword_core::replication::{Setting, StorageExt};
-use afterword_core::store::derived::Prepared;
+use afterword_core::store::read_model::Prepared;
 use afterword_core::time::{Timestamp, random};
 
 use super::disk::{Blobs, Damage, Disk, Factory, Held, Power, Powered};

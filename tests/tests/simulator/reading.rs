@@ -9,7 +9,7 @@ use afterword_core::journal::people::{People, names_in};
 use afterword_core::journal::{Entry, InnerState};
 use afterword_core::replication::ListRow;
 use afterword_core::replication::Tx;
-use afterword_core::store::derived::{self, Filter};
+use afterword_core::store::read_model::{self, Filter};
 use afterword_core::store::sqlite::{Projection, SqliteTx, search};
 use afterword_core::time::Day;
 use afterword_core::tokenizer::{Matcher, Query};
@@ -105,7 +105,7 @@ fn look(tx: &mut SqliteTx<'_>, device: &Device) -> Check<Derived> {
     let me = device.id();
     let marked = store(marked(tx))?;
     for (entry, version) in &device.derived {
-        if marked.contains(entry) && store(derived::version(tx, *entry))? == Some(*version) {
+        if marked.contains(entry) && store(read_model::version(tx, *entry))? == Some(*version) {
             return broken(Rule::DerivedOnce, format!("{me:?} is to derive {entry:?} again, which stands as it did"));
         }
     }
@@ -116,7 +116,7 @@ fn look(tx: &mut SqliteTx<'_>, device: &Device) -> Check<Derived> {
         if id.is_singleton() || marked.contains(&id) {
             continue;
         }
-        let (row, text) = (store(derived::row(tx, id))?, store(derived::projection(tx, id))?);
+        let (row, text) = (store(read_model::row(tx, id))?, store(read_model::projection(tx, id))?);
         let said = store(entry(tx, id))?.map(|entry| {
             let texts = texts(&entry, &people);
             (entry, texts)
@@ -127,7 +127,7 @@ fn look(tx: &mut SqliteTx<'_>, device: &Device) -> Check<Derived> {
         if text.as_ref() != said.as_ref().map(|(_, texts)| texts) {
             return broken(Rule::DerivedIsTheLogs, format!("{me:?} has {text:?} of {id:?}, which reads {said:?}"));
         }
-        if let Some(what) = store(derived::disagrees(tx, id, READER))? {
+        if let Some(what) = store(read_model::disagrees(tx, id, READER))? {
             return broken(Rule::DerivedIsTheLogs, format!("{me:?}: the {what} of {id:?} is not its log's"));
         }
         entries.extend(said.map(|said| (id, said)));
@@ -160,7 +160,7 @@ fn erased(tx: &mut SqliteTx<'_>, device: &Device) -> Check {
 
 /// The names that texts are to show; those of their document, where it is not stale.
 fn names(tx: &mut SqliteTx<'_>, device: &Device, marked: &BTreeSet<EntryId>) -> Result<Check<People>> {
-    let people = derived::people(tx)?;
+    let people = read_model::people(tx)?;
     let changes = ready(tx, PEOPLE)?;
     let chunks: Vec<&[u8]> = changes.iter().map(Vec::as_slice).collect();
     let said = PeopleDocument::load(READER, None, &chunks)?.0.people()?;
@@ -180,7 +180,7 @@ fn listed(
 ) -> Check {
     for trashed in [false, true] {
         let filter = Filter { trashed, ..Filter::default() };
-        let mut listed: Vec<_> = store(derived::list(tx, &filter, Day::new(2030, 1, 1), MOST, None))?
+        let mut listed: Vec<_> = store(read_model::list(tx, &filter, Day::new(2030, 1, 1), MOST, None))?
             .rows
             .into_iter()
             .map(|row| row.id)
@@ -204,7 +204,7 @@ fn found(
 ) -> Check<Vec<Vec<EntryId>>> {
     let mut answers = Vec::new();
     for query in QUERIES {
-        let found = store(derived::find(tx, query, MOST, today()))?;
+        let found = store(read_model::find(tx, query, MOST, today()))?;
         let mut hits: Vec<_> = found.hits.iter().map(|hit| hit.entry).collect();
         hits.retain(|id| !marked.contains(id));
         let right = scan(entries, query);

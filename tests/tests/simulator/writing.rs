@@ -10,7 +10,7 @@ use afterword_core::journal::people::{Person, in_text};
 use afterword_core::log::{BlobRef, Envelope, Head, Operation, OperationKind};
 use afterword_core::replication::rules::{self, Packing};
 use afterword_core::replication::{StorageExt, Tx};
-use afterword_core::store::derived;
+use afterword_core::store::read_model;
 use afterword_core::time::{Timestamp, random};
 use automerge::transaction::{CommitOptions, Transactable};
 use automerge::{ActorId, AutoCommit, Change, ObjId, ObjType, ROOT, ReadDoc};
@@ -271,8 +271,8 @@ impl Device {
             Some(_) if with_row => storage.write_sql(|tx| {
                 let head = append(tx)?;
                 if head.is_some() {
-                    let changes = derived::changes(tx, entry)?;
-                    derived::put_row(tx, &derived::read(entry, changes, actor)?.entry)?;
+                    let changes = read_model::changes(tx, entry)?;
+                    read_model::put_row(tx, &read_model::read(entry, changes, actor)?.entry)?;
                 }
                 Ok(head)
             }),

@@ -208,7 +208,7 @@ fn an_entry_that_was_edited_meanwhile_is_not_overwritten_with_what_it_was() {
     let store = &engine.shared.store;
     let people = Arc::new(engine.people().unwrap());
     let prepare = || {
-        let held = store.read_sql(|tx| derived::held(tx, id(0))).unwrap().unwrap();
+        let held = store.read_sql(|tx| read_model::held(tx, id(0))).unwrap().unwrap();
         held.prepare(&people, engine.shared.actor()).unwrap()
     };
     let put = |prepared: &Prepared| store.write_sql(|tx| prepared.put(tx, &people)).unwrap();
@@ -241,7 +241,7 @@ fn bring_edit(engine: &Engine, title: &str) {
     let chunk = shared
         .store
         .read_sql(|tx| {
-            let mut document = derived::open(tx, id(0), shared.actor())?.document;
+            let mut document = read_model::open(tx, id(0), shared.actor())?.document;
             let edit = Edit::SetText { field: TextField::Title, base: document.heads(), text: title.to_owned() };
             Ok(document.edit(shared.clock.now(), &mut shared.entropy.clone(), &[edit])?.changes)
         })
@@ -277,12 +277,12 @@ fn a_name_that_changed_meanwhile_is_not_indexed_as_it_was() {
     store.drop_derived().unwrap();
     refresh_one(&engine.shared, PEOPLE).unwrap();
     let people = Arc::new(engine.people().unwrap());
-    let held = store.read_sql(|tx| derived::held(tx, written.id)).unwrap().unwrap();
+    let held = store.read_sql(|tx| read_model::held(tx, written.id)).unwrap().unwrap();
     let old = held.prepare(&people, engine.shared.actor()).unwrap();
     let renamed: People = [person("Tamar")].into_iter().collect();
     let put = store.write_sql(|tx| {
-        derived::store_people(tx, &renamed)?;
-        let now = derived::people(tx)?;
+        read_model::store_people(tx, &renamed)?;
+        let now = read_model::people(tx)?;
         old.put(tx, &now)
     });
     assert!(!put.unwrap(), "it would hold a name that nobody has");

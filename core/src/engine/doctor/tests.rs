@@ -19,7 +19,7 @@ use crate::log::{ChangeHeader, Operation};
 use crate::membership::{Signer, Statement};
 use crate::replication::Tx;
 use crate::replication::rules::Packing;
-use crate::store::derived::Filter;
+use crate::store::read_model::Filter;
 use crate::store::sqlite::open::Vouched;
 use crate::store::sqlite::{SqliteStore, SqliteTx};
 use crate::sync::{Close, Config, Mode, Session, Stream, serve_request};

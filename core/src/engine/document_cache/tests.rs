@@ -112,12 +112,12 @@ fn the_next_program_opens_what_was_edited_from_a_snapshot_and_an_erased_entry_ha
         .collect::<Vec<_>>();
     engine.erase(erased).unwrap();
     for (id, version, bytes) in late {
-        engine.shared.store.write_sql(|tx| derived::remember(tx, id, version, &bytes, 1)).unwrap();
+        engine.shared.store.write_sql(|tx| read_model::remember(tx, id, version, &bytes, 1)).unwrap();
     }
     assert_eq!(snapshots(&engine), 1);
     save(&engine.shared).unwrap();
     assert_eq!(snapshots(&engine), 1);
     let next = again(&engine, 2);
-    let opened = next.shared.store.read_sql(|tx| derived::open(tx, id, next.shared.actor())).unwrap();
+    let opened = next.shared.store.read_sql(|tx| read_model::open(tx, id, next.shared.actor())).unwrap();
     assert_eq!(opened.replayed, 0);
 }

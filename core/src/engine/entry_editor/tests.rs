@@ -4,7 +4,7 @@ use super::*;
 use crate::engine::alone::{PASSPHRASE, again, made, set_text};
 use crate::journal::{Kind, NewEntry};
 use crate::replication::StorageExt;
-use crate::store::derived::Filter;
+use crate::store::read_model::Filter;
 use crate::vault::Unlock;
 
 const LONG: Duration = Duration::from_secs(30);

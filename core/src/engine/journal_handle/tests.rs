@@ -12,7 +12,7 @@ use crate::engine::events::NotHeard;
 use crate::files::{StoreError, StoreResult};
 use crate::journal::edit::TextField;
 use crate::journal::{Kind, NewEntry};
-use crate::store::derived::Filter;
+use crate::store::read_model::Filter;
 
 /// A phone's vault: shut while the device is locked.
 #[derive(Debug, Default)]

@@ -16,7 +16,7 @@ use crate::fault::{Fault, Faults};
 use crate::journal::edit::Edit;
 use crate::journal::{Kind, NewEntry};
 use crate::replication::StorageExt;
-use crate::store::derived::Filter;
+use crate::store::read_model::Filter;
 
 fn note(title: &str, body: &str) -> NewEntry {
     NewEntry { kind: Kind::Note, title: title.into(), body: body.into(), sections: vec![], happened: None }

@@ -10,7 +10,7 @@ use super::tx::SqliteTx;
 use crate::error::{Error, Result};
 use crate::id::{DeviceId, EntryId};
 use crate::replication::ListRow;
-use crate::store::derived::{self};
+use crate::store::read_model;
 use crate::time::Day;
 
 /// Held: some of the entry's changes are here, whether or not they can be read yet.
@@ -20,8 +20,8 @@ const DERIVED: &str = "EXISTS (SELECT 1 FROM entries e WHERE e.entry = a.entry)"
 impl SqliteTx<'_> {
     pub(super) fn newest_rows(&mut self, limit: usize) -> Result<Vec<ListRow>> {
         // No state is asked for, so the day is of no interest.
-        let page = derived::list(self, &derived::Filter::default(), Day::new(1970, 1, 1), limit, None)?;
-        let people = derived::people(self)?;
+        let page = read_model::list(self, &read_model::Filter::default(), Day::new(1970, 1, 1), limit, None)?;
+        let people = read_model::people(self)?;
         Ok(page.rows.into_iter().map(|row| ListRow { title: people.shown(&row.title), ..row }).collect())
     }
 

@@ -9,7 +9,7 @@ use crate::journal::Kind;
 use crate::log::{Block, Envelope, MAX_BATCH, Operation, OperationKind, Unpacker, line};
 use crate::replication::rules::{self, Identity, Packing};
 use crate::replication::tx::{DocumentState, Setting, StorageExt, Tx};
-use crate::store::derived::{Filter, list_query};
+use crate::store::read_model::{Filter, list_query};
 use crate::testing::journal::{Doc, Journal, Seeded};
 use crate::time::{Day, Timestamp};
 use crate::tokenizer::Query;

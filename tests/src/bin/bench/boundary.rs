@@ -15,7 +15,7 @@ use afterword_core::engine::{Event as CoreEvent, JournalHandle, Listener, NotHea
 use afterword_core::error::Error;
 use afterword_core::files::StoreResult;
 use afterword_core::journal::edit::{Edit as CoreEdit, TextField as CoreField};
-use afterword_core::store::derived::Filter;
+use afterword_core::store::read_model::Filter;
 use afterword_core::vault::PlatformVault;
 use afterword_ffi::{
     AfterwordError, Edit, Engine, Event, EventListener, KeyVault, KeyVaultError, Kind, ListFilter, ListenerError,

@@ -8,7 +8,7 @@ use afterword_core::error::{Error, Result};
 use afterword_core::journal::edit::{Edit, TextField};
 use afterword_core::replication::{Setting, StorageExt, Tx};
 use afterword_core::store::sqlite::{Projection, search};
-use afterword_core::store::{SqliteStore, derived};
+use afterword_core::store::{SqliteStore, read_model};
 use afterword_core::time::Entropy;
 use afterword_core::vault::Unlock;
 use afterword_tests::Seeded;
@@ -79,7 +79,7 @@ fn pieces(engine: &Engine, store: &SqliteStore, size: usize, table: &mut Table) 
         let (text, cached) = timed(|| -> Result<_> {
             Ok(EntryDocument::load(id, actor, Some(&saved), &[])?.document.entry()?.body().len())
         });
-        let Some(projection) = store.read_sql(|tx| derived::projection(tx, id))? else { continue };
+        let Some(projection) = store.read_sql(|tx| read_model::projection(tx, id))? else { continue };
         let (packed, pack) = timed(|| projection.pack());
         let (_, unpack) = timed(|| Projection::unpack(&packed));
         let (_, tokens) = timed(|| search::tokens(&projection));

@@ -16,7 +16,7 @@ use afterword_core::log::Operation;
 use afterword_core::replication::StorageExt;
 use afterword_core::replication::rules::{self, Identity, Packing};
 use afterword_core::store::sqlite::open::Vouched;
-use afterword_core::store::{SqliteStore, derived};
+use afterword_core::store::{SqliteStore, read_model};
 use afterword_core::time::{Timestamp, random};
 use afterword_core::vault::{self, PlatformVault, Unlock};
 use afterword_tests::Seeded;
@@ -96,7 +96,7 @@ pub(crate) fn fill(root: &Path, keys: &Keys, count: usize, words: usize, derive:
             rules::append(tx, &identity, &mut entropy, operations)?;
             if derive {
                 for id in ids {
-                    derived::refresh(tx, id, actor)?;
+                    read_model::refresh(tx, id, actor)?;
                 }
             }
             Ok(())

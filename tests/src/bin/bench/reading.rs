@@ -8,7 +8,7 @@ use afterword_core::engine::Engine;
 use afterword_core::error::{Error, Result};
 use afterword_core::files::Home as Folder;
 use afterword_core::store::SqliteStore;
-use afterword_core::store::derived::Filter;
+use afterword_core::store::read_model::Filter;
 use afterword_core::store::sqlite::open::Vouched;
 use afterword_core::vault::{self, Costs, Unlock};
 use afterword_tests::clock::environment;

@@ -7,7 +7,7 @@ use afterword_core::document::{Actor, EntryDocument};
 use afterword_core::error::{Error, Result};
 use afterword_core::id::EntryId;
 use afterword_core::journal::{Entry, Kind, NewEntry};
-use afterword_core::store::{SqliteStore, derived};
+use afterword_core::store::{SqliteStore, read_model};
 use afterword_core::time::{Day, Timestamp, random};
 use afterword_tests::Seeded;
 use afterword_tests::corpus::Corpus;
@@ -56,7 +56,7 @@ pub(crate) fn measure(size: usize, words: usize, table: &mut Table) -> Result<()
         for (number, query) in queries.iter().enumerate() {
             let ours = (0..ROUNDS)
                 .map(|_| {
-                    let (found, took) = timed(|| store.read_sql(|tx| derived::find(tx, query, PAGE, today)));
+                    let (found, took) = timed(|| store.read_sql(|tx| read_model::find(tx, query, PAGE, today)));
                     found.map(|_| took)
                 })
                 .collect::<Result<Vec<_>>>()?;
@@ -179,7 +179,7 @@ fn fill(store: &SqliteStore, size: usize, words: usize) -> Result<usize> {
                     )
                 })
                 .map_err(Error::internal)?;
-                derived::put_all(tx, entry, 0)?;
+                read_model::put_all(tx, entry, 0)?;
             }
             Ok(())
         })?;

@@ -9,7 +9,7 @@ use afterword_core::journal::edit::{Edit, TextField};
 use afterword_core::log::Operation;
 use afterword_core::replication::StorageExt;
 use afterword_core::replication::rules::{self, Identity, Packing};
-use afterword_core::store::{SqliteStore, derived};
+use afterword_core::store::{SqliteStore, read_model};
 use afterword_core::time::{Timestamp, random};
 use afterword_core::vault::Unlock;
 use afterword_tests::Seeded;
@@ -160,10 +160,10 @@ fn scattered(table: &mut Table) -> Result<()> {
     for _ in 0..9 {
         let (opened, took) = timed(|| {
             writer.store.read_sql(|tx| {
-                let (changes, took) = timed(|| derived::changes(tx, id));
+                let (changes, took) = timed(|| read_model::changes(tx, id));
                 reading.push(took);
                 unpacked = tx.blocks_unpacked();
-                derived::read(id, changes?, actor)
+                read_model::read(id, changes?, actor)
             })
         });
         opened?;

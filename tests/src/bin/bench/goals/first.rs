@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use afterword_core::error::{Error, Result};
 use afterword_core::id::EntryId;
 use afterword_core::store::SqliteStore;
-use afterword_core::store::derived::{self, Filter};
+use afterword_core::store::read_model::{self, Filter};
 use afterword_core::time::Day;
 use afterword_tests::Running;
 use bench_common::{Corpus, Run, machine, since};
@@ -186,12 +186,12 @@ fn watch(device: &Device, started: Instant, over: &AtomicBool) -> Result<Seen> {
 /// As `list` answers, with what is announced while the session is `live`.
 fn listed(store: &SqliteStore, newest: &[EntryId], live: bool) -> Result<bool> {
     let (all, today) = (Filter::default(), Day::new(2030, 1, 1));
-    let page = store.read_sql(|tx| derived::list_arriving(tx, &all, today, PAGE, None, live))?;
+    let page = store.read_sql(|tx| read_model::list_arriving(tx, &all, today, PAGE, None, live))?;
     Ok(page.rows.len() == PAGE.min(newest.len()) && page.rows.iter().zip(newest).all(|(row, id)| row.id == *id))
 }
 
 fn finds(store: &SqliteStore, question: &str, id: EntryId) -> Result<bool> {
     let today = "2030-01-01".parse::<Day>().map_err(Error::internal)?;
-    let found = store.read_sql(|tx| derived::find(tx, question, 500, today))?;
+    let found = store.read_sql(|tx| read_model::find(tx, question, 500, today))?;
     Ok(found.hits.iter().any(|hit| hit.entry == id))
 }

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use afterword_core::error::{Error, Result};
-use afterword_core::store::derived::{self, Filter};
+use afterword_core::store::read_model::{self, Filter};
 use afterword_tests::Running;
 use bench_common::{Corpus, Run, machine, timed};
 
@@ -55,7 +55,7 @@ pub(crate) fn measure(run: &Run, device: &Device, corpus: &Corpus, entries: usiz
     let ids = engine.entry_ids()?;
     let store = device.look()?;
     for id in ids.iter().cycle().step_by((ids.len() / TEXTS).max(1)).take(TEXTS) {
-        let (projection, took) = timed(|| store.read_sql(|tx| derived::projection(tx, *id)));
+        let (projection, took) = timed(|| store.read_sql(|tx| read_model::projection(tx, *id)));
         let text = projection?.ok_or_else(|| Error::internal("an entry has no text"))?;
         let bytes: usize = text.parts.iter().map(|(_, text)| text.len()).sum();
         assert!(bytes > 1_000, "an entry's text is not whole");

@@ -11,7 +11,7 @@ use crate::document::{Actor, EntryDocument};
 use crate::journal::{Boxed, Entry, Kind, NewEntry};
 use crate::replication::tx::{DocumentState, Tx};
 use crate::store::SqliteStore;
-use crate::store::derived::put_all;
+use crate::store::read_model::put_all;
 use crate::testing::journal::Seeded;
 use crate::time::Timestamp;
 
