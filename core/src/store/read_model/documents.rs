@@ -90,9 +90,9 @@ fn from_snapshot(
 ) -> Result<Option<Opened>> {
     let snapshot: Option<Vec<u8>> = tx
         .conn()?
-        .prepare_cached("SELECT bytes FROM snapshots WHERE document = (SELECT id FROM documents WHERE entry = ?1)")
-        .and_then(|mut statement| statement.query_row(params![entry.as_bytes()], |row| row.get(0)).optional())
-        .map_err(sql)?;
+        .prepare_cached("SELECT bytes FROM snapshots WHERE document = (SELECT id FROM documents WHERE entry = ?1)")?
+        .query_row(params![entry.as_bytes()], |row| row.get(0))
+        .optional()?;
     let Some(snapshot) = snapshot else { return Ok(None) };
     // A snapshot is derived: one that does not load, or holds what the log does not, is passed over.
     let Ok(loaded) = EntryDocument::load(entry, actor, Some(&snapshot), &[]) else { return Ok(None) };
@@ -111,11 +111,9 @@ pub(super) fn is_snapshot_right(
         .conn()?
         .prepare_cached(
             "SELECT heads, bytes FROM snapshots WHERE document = (SELECT id FROM documents WHERE entry = ?1)",
-        )
-        .and_then(|mut statement| {
-            statement.query_row(params![entry.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?))).optional()
-        })
-        .map_err(sql)?;
+        )?
+        .query_row(params![entry.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
     let Some((heads, bytes)) = snapshot else { return Ok(true) };
     let Ok(loaded) = EntryDocument::load(entry, actor, Some(&bytes), &[]) else { return Ok(false) };
     let held: BTreeSet<[u8; 32]> = changes.iter().map(|change| *change.hash.as_bytes()).collect();
@@ -146,10 +144,11 @@ fn caught_up(mut document: EntryDocument, ready: &[StoredChange]) -> Result<Opti
 
 /// A number that is another whenever what the log says of `entry` is. Nothing where the log says nothing of it.
 pub fn version(tx: &mut SqliteTx<'_>, entry: EntryId) -> Result<Option<i64>> {
-    tx.conn()?
-        .prepare_cached("SELECT version FROM documents WHERE entry = ?1 AND heads IS NOT NULL")
-        .and_then(|mut statement| statement.query_row(params![entry.as_bytes()], |row| row.get(0)).optional())
-        .map_err(sql)
+    Ok(tx
+        .conn()?
+        .prepare_cached("SELECT version FROM documents WHERE entry = ?1 AND heads IS NOT NULL")?
+        .query_row(params![entry.as_bytes()], |row| row.get(0))
+        .optional()?)
 }
 
 /// The changes that may be handed to Automerge, dependencies first.
@@ -199,11 +198,9 @@ pub(super) fn weight(changes: &[StoredChange]) -> u64 {
 pub fn operations(tx: &mut SqliteTx<'_>, entry: EntryId) -> Result<u64> {
     let counted: Option<(i64, i64)> = tx
         .conn()?
-        .prepare_cached("SELECT stale, operations FROM documents WHERE entry = ?1")
-        .and_then(|mut statement| {
-            statement.query_row(params![entry.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?))).optional()
-        })
-        .map_err(sql)?;
+        .prepare_cached("SELECT stale, operations FROM documents WHERE entry = ?1")?
+        .query_row(params![entry.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
     match counted {
         Some((0, operations)) if !entry.is_singleton() => Ok(operations.max(0).unsigned_abs()),
         Some(_) => Ok(weight(&tx.changes(entry)?)),
@@ -223,17 +220,11 @@ pub fn remember(tx: &mut SqliteTx<'_>, entry: EntryId, version: i64, snapshot: &
         "INSERT INTO snapshots(document, heads, bytes, used)
          SELECT id, heads, ?2, ?3 FROM documents WHERE entry = ?1 AND version = ?4 AND heads IS NOT NULL
          ON CONFLICT(document) DO UPDATE SET heads = excluded.heads, bytes = excluded.bytes, used = excluded.used",
-    )
-    .and_then(|mut statement| statement.execute(params![entry.as_bytes(), snapshot, now, version]))
-    .map_err(sql)?;
+    )?
+    .execute(params![entry.as_bytes(), snapshot, now, version])?;
     conn.prepare_cached(
         "DELETE FROM snapshots WHERE document IN (SELECT document FROM snapshots ORDER BY used DESC LIMIT -1 OFFSET ?1)",
     )
-    .and_then(|mut statement| statement.execute(params![SNAPSHOTS]))
-    .map_err(sql)?;
+    ?.execute(params![SNAPSHOTS])?;
     Ok(())
-}
-
-pub(super) fn sql(error: rusqlite::Error) -> Error {
-    crate::files::StoreError::from(error).into()
 }

@@ -14,7 +14,6 @@ use std::collections::BTreeMap;
 
 use rusqlite::{CachedStatement, OptionalExtension};
 
-use super::documents::sql;
 use crate::error::Result;
 use crate::id::EntryId;
 use crate::journal::InnerState;
@@ -78,7 +77,7 @@ pub struct Found {
 pub fn find(tx: &mut SqliteTx<'_>, text: &str, limit: usize, today: Day) -> Result<Found> {
     let conn = tx.conn()?;
     let query = Query::parse(text);
-    let prepare = |text: &str| conn.prepare_cached(text).map_err(sql);
+    let prepare = |text: &str| conn.prepare_cached(text);
     let mut scan = Scan {
         matcher: Matcher::new(&query),
         rows: prepare("SELECT row FROM entries WHERE document = ?1")?,
@@ -149,8 +148,7 @@ impl Scan<'_, '_> {
     /// Puts an entry on the page. Answers whether there is room for another.
     fn show(&mut self, candidate: Candidate) -> Result<bool> {
         if !self.is_full() {
-            let row: Option<Vec<u8>> =
-                self.rows.query_row([candidate.document], |row| row.get(0)).optional().map_err(sql)?;
+            let row: Option<Vec<u8>> = self.rows.query_row([candidate.document], |row| row.get(0)).optional()?;
             // A list row may be newer than what search knows of the entry.
             let row = row.and_then(|bytes| postcard::from_bytes::<ListRow>(&bytes).ok());
             let shown = |row: &ListRow| !row.trashed && !row.states_on(self.today).contains(&InnerState::Boxed);
@@ -191,7 +189,7 @@ impl Scan<'_, '_> {
     }
 
     fn texts(&mut self, document: i64) -> Result<Option<Projection>> {
-        let packed: Option<Vec<u8>> = self.texts.query_row([document], |row| row.get(0)).optional().map_err(sql)?;
+        let packed: Option<Vec<u8>> = self.texts.query_row([document], |row| row.get(0)).optional()?;
         packed.map(|packed| Projection::unpack(&packed)).transpose()
     }
 

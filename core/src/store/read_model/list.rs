@@ -7,7 +7,6 @@ use rusqlite::types::Value;
 use rusqlite::{OptionalExtension, params, params_from_iter};
 use serde::{Deserialize, Serialize};
 
-use super::documents::sql;
 use crate::error::{Advice, Code, Error, Result};
 use crate::id::EntryId;
 use crate::journal::{InnerState, Kind};
@@ -119,11 +118,11 @@ pub(crate) fn list_query(filter: &Filter, after: Option<&Cursor>) -> (String, Ve
 /// size.
 pub fn list(tx: &mut SqliteTx<'_>, filter: &Filter, today: Day, limit: usize, after: Option<&Cursor>) -> Result<Page> {
     let (query, values) = list_query(filter, after);
-    let mut statement = tx.conn()?.prepare_cached(&query).map_err(sql)?;
-    let mut found = statement.query(params_from_iter(values)).map_err(sql)?;
+    let mut statement = tx.conn()?.prepare_cached(&query)?;
+    let mut found = statement.query(params_from_iter(values))?;
     let (mut rows, mut more) = (Vec::new(), false);
-    while let Some(found) = found.next().map_err(sql)? {
-        let row = decode(found.get_ref(0).and_then(|value| Ok(value.as_blob()?)).map_err(sql)?)?;
+    while let Some(found) = found.next()? {
+        let row = decode(found.get_ref(0).and_then(|value| Ok(value.as_blob()?))?)?;
         if !filter.takes_state(&row, today) {
             continue;
         }
@@ -167,11 +166,9 @@ pub fn list_arriving(
 /// One entry's row.
 pub fn row(tx: &mut SqliteTx<'_>, entry: EntryId) -> Result<Option<ListRow>> {
     tx.conn()?
-        .prepare_cached("SELECT row FROM entries WHERE entry = ?1")
-        .and_then(|mut statement| {
-            statement.query_row(params![entry.as_bytes()], |row| row.get::<_, Vec<u8>>(0)).optional()
-        })
-        .map_err(sql)?
+        .prepare_cached("SELECT row FROM entries WHERE entry = ?1")?
+        .query_row(params![entry.as_bytes()], |row| row.get::<_, Vec<u8>>(0))
+        .optional()?
         .map(|bytes| decode(&bytes))
         .transpose()
 }
@@ -198,12 +195,11 @@ pub fn resolve(tx: &mut SqliteTx<'_>, prefix: &str) -> Result<EntryId> {
     };
     let mut statement = tx
         .conn()?
-        .prepare_cached("SELECT entry FROM documents WHERE entry BETWEEN ?1 AND ?2 AND length(heads) > 0 LIMIT 4")
-        .map_err(sql)?;
-    let rows = statement.query_map(params![bound("0"), bound("f")], |row| row.get::<_, Vec<u8>>(0)).map_err(sql)?;
+        .prepare_cached("SELECT entry FROM documents WHERE entry BETWEEN ?1 AND ?2 AND length(heads) > 0 LIMIT 4")?;
+    let rows = statement.query_map(params![bound("0"), bound("f")], |row| row.get::<_, Vec<u8>>(0))?;
     let mut found = Vec::new();
     for row in rows {
-        if let Some(entry) = EntryId::from_slice(&row.map_err(sql)?).filter(|entry| !entry.is_singleton()) {
+        if let Some(entry) = EntryId::from_slice(&row?).filter(|entry| !entry.is_singleton()) {
             found.push(entry);
         }
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::documents::{is_snapshot_right, open_people, read, sql, weight};
+use super::documents::{is_snapshot_right, open_people, read, weight};
 use super::people::{people, store_people};
 use crate::document::Actor;
 use crate::error::{Error, Result};
@@ -105,28 +105,19 @@ fn names_people(entry: &Entry) -> bool {
 
 /// What the log has of `entry`; nothing where nothing of it is stale. Singletons are not read like this.
 pub fn held(tx: &mut SqliteTx<'_>, entry: EntryId) -> Result<Option<Held>> {
+    let read = |row: &Row<'_>| {
+        let (changes, drafts) = (Vec::new(), Vec::new());
+        let (document, version, texts, slot) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+        Ok(Held { entry, document, version, changes, drafts, texts, slot })
+    };
     let found = tx
         .conn()?
         .prepare_cached(
             "SELECT id, version, projection, slot FROM documents LEFT JOIN texts ON texts.document = documents.id
              LEFT JOIN slots ON slots.document = documents.id WHERE documents.entry = ?1 AND stale != 0",
-        )
-        .and_then(|mut statement| {
-            let held = |row: &Row<'_>| {
-                let (document, version) = (row.get(0)?, row.get(1)?);
-                Ok(Held {
-                    entry,
-                    document,
-                    version,
-                    changes: Vec::new(),
-                    drafts: Vec::new(),
-                    texts: row.get(2)?,
-                    slot: row.get(3)?,
-                })
-            };
-            statement.query_row(params![entry.as_bytes()], held).optional()
-        })
-        .map_err(sql)?;
+        )?
+        .query_row(params![entry.as_bytes()], read)
+        .optional()?;
     let Some(mut held) = found else { return Ok(None) };
     if !tx.is_erased(entry)? {
         held.changes = tx.changes(entry)?;
@@ -185,11 +176,9 @@ impl Prepared {
             .prepare_cached(
                 "SELECT version, stale, projection FROM documents LEFT JOIN texts ON texts.document = documents.id
                  WHERE documents.id = ?1",
-            )
-            .and_then(|mut statement| {
-                statement.query_row([self.document], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()
-            })
-            .map_err(sql)?;
+            )?
+            .query_row([self.document], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .optional()?;
         let Some((version, stale, texts)) = found else { return Ok(false) };
         let erased = self.faults.has(Fault::DerivesTheErased) && tx.is_erased(self.entry)?;
         if version != self.version && !self.faults.has(Fault::DerivesWhatHasMovedOn) && !erased {
@@ -225,7 +214,7 @@ pub fn refresh(tx: &mut SqliteTx<'_>, entry: EntryId, actor: Actor) -> Result<Re
         if store_people(tx, &now)? {
             let named =
                 "UPDATE documents SET stale = stale | 2 WHERE id IN (SELECT document FROM entries WHERE named = 1)";
-            tx.conn()?.execute(named, []).map_err(sql)?;
+            tx.conn()?.execute(named, [])?;
         }
         fresh(tx, entry, 0, 0)?;
         return Ok(Refreshed { opened: true });
@@ -267,13 +256,10 @@ pub fn disagrees(tx: &mut SqliteTx<'_>, entry: EntryId, actor: Actor) -> Result<
         .prepare_cached(
             "SELECT e.entry, e.row, CAST(e.day AS TEXT), e.created, e.kind, e.trashed, e.named
              FROM documents d LEFT JOIN entries e ON e.document = d.id WHERE d.entry = ?1",
-        )
-        .and_then(|mut statement| {
-            statement.query_row([entry.as_bytes()], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?))
-            })
-        })
-        .map_err(sql)?;
+        )?
+        .query_row([entry.as_bytes()], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?))
+        })?;
     let row_right = match &made {
         Some(made) => {
             key.as_deref() == Some(entry.as_bytes().as_slice())
@@ -317,21 +303,19 @@ pub fn disagrees(tx: &mut SqliteTx<'_>, entry: EntryId, actor: Actor) -> Result<
 type Placed = (Option<(i64, [i64; 3], [u8; EntryId::LEN])>, [i64; 2]);
 
 fn placed(tx: &mut SqliteTx<'_>, entry: EntryId) -> Result<Placed> {
-    tx.conn()?
+    Ok(tx
+        .conn()?
         .prepare_cached(
             "SELECT d.refused, s.slot, s.day, s.created, s.hidden, s.entry, d.operations
              FROM documents d LEFT JOIN slots s ON s.document = d.id WHERE d.entry = ?1",
-        )
-        .and_then(|mut statement| {
-            statement.query_row([entry.as_bytes()], |row| {
-                let place = match row.get(1)? {
-                    Some(slot) => Some((slot, [row.get(2)?, row.get(3)?, row.get(4)?], row.get(5)?)),
-                    None => None,
-                };
-                Ok((place, [row.get(0)?, row.get(6)?]))
-            })
-        })
-        .map_err(sql)
+        )?
+        .query_row([entry.as_bytes()], |row| {
+            let place = match row.get(1)? {
+                Some(slot) => Some((slot, [row.get(2)?, row.get(3)?, row.get(4)?], row.get(5)?)),
+                None => None,
+            };
+            Ok((place, [row.get(0)?, row.get(6)?]))
+        })?)
 }
 
 /// Writes an entry's list row; part of the transaction that commits a local edit. Text and search follow: the mark that
@@ -347,9 +331,8 @@ pub fn put_row(tx: &mut SqliteTx<'_>, entry: &Entry) -> Result<()> {
         put_list_row(tx, document, &ListRow::of(&typed), names_people(&typed))?;
     }
     tx.conn()?
-        .prepare_cached("UPDATE documents SET stale = stale & 2 WHERE id = ?1 AND stale != 2")
-        .and_then(|mut statement| statement.execute([document]))
-        .map_err(sql)?;
+        .prepare_cached("UPDATE documents SET stale = stale & 2 WHERE id = ?1 AND stale != 2")?
+        .execute([document])?;
     Ok(())
 }
 
@@ -374,11 +357,8 @@ fn put_list_row(tx: &mut SqliteTx<'_>, document: i64, row: &ListRow, named: bool
         .prepare_cached(
             "UPDATE entries SET row = ?1, named = ?2
              WHERE document = ?3 AND day = ?4 AND created = ?5 AND kind = ?6 AND trashed = ?7",
-        )
-        .and_then(|mut statement| {
-            statement.execute(params![bytes, named, document, day, row.created_at.0, kind, row.trashed])
-        })
-        .map_err(sql)?;
+        )?
+        .execute(params![bytes, named, document, day, row.created_at.0, kind, row.trashed])?;
     if in_place > 0 {
         return Ok(());
     }
@@ -388,20 +368,8 @@ fn put_list_row(tx: &mut SqliteTx<'_>, document: i64, row: &ListRow, named: bool
              VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
              ON CONFLICT(document) DO UPDATE SET day = excluded.day, created = excluded.created, kind = excluded.kind,
              trashed = excluded.trashed, named = excluded.named, row = excluded.row",
-        )
-        .and_then(|mut statement| {
-            statement.execute(params![
-                document,
-                row.id.as_bytes(),
-                day,
-                row.created_at.0,
-                kind,
-                row.trashed,
-                named,
-                bytes
-            ])
-        })
-        .map_err(sql)?;
+        )?
+        .execute(params![document, row.id.as_bytes(), day, row.created_at.0, kind, row.trashed, named, bytes])?;
     Ok(())
 }
 
@@ -416,9 +384,8 @@ fn put_texts(tx: &mut SqliteTx<'_>, document: i64, before: Option<&(Vec<u8>, Str
         .prepare_cached(
             "INSERT INTO texts(document, projection) VALUES(?1, ?2)
              ON CONFLICT(document) DO UPDATE SET projection = excluded.projection",
-        )
-        .and_then(|mut statement| statement.execute(params![document, rows.projection]))
-        .map_err(sql)?;
+        )?
+        .execute(params![document, rows.projection])?;
     Ok(())
 }
 
@@ -434,10 +401,11 @@ fn with_tokens(packed: Vec<u8>) -> Result<(Vec<u8>, String)> {
 }
 
 fn packed(tx: &mut SqliteTx<'_>, entry: EntryId) -> Result<Option<Vec<u8>>> {
-    tx.conn()?
-        .prepare_cached("SELECT projection FROM texts WHERE document = (SELECT id FROM documents WHERE entry = ?1)")
-        .and_then(|mut statement| statement.query_row(params![entry.as_bytes()], |row| row.get(0)).optional())
-        .map_err(sql)
+    Ok(tx
+        .conn()?
+        .prepare_cached("SELECT projection FROM texts WHERE document = (SELECT id FROM documents WHERE entry = ?1)")?
+        .query_row(params![entry.as_bytes()], |row| row.get(0))
+        .optional()?)
 }
 
 fn project(entry: &Entry, people: &People) -> Projection {
@@ -449,16 +417,16 @@ fn project(entry: &Entry, people: &People) -> Projection {
 }
 
 pub(crate) fn document_id(tx: &mut SqliteTx<'_>, entry: EntryId) -> Result<Option<i64>> {
-    tx.conn()?
-        .prepare_cached("SELECT id FROM documents WHERE entry = ?1")
-        .and_then(|mut statement| statement.query_row(params![entry.as_bytes()], |row| row.get(0)).optional())
-        .map_err(sql)
+    Ok(tx
+        .conn()?
+        .prepare_cached("SELECT id FROM documents WHERE entry = ?1")?
+        .query_row(params![entry.as_bytes()], |row| row.get(0))
+        .optional()?)
 }
 
 fn fresh(tx: &mut SqliteTx<'_>, entry: EntryId, refused: usize, operations: u64) -> Result<()> {
     tx.conn()?
-        .prepare_cached("UPDATE documents SET stale = 0, refused = ?2, operations = ?3 WHERE entry = ?1")
-        .and_then(|mut statement| statement.execute(params![entry.as_bytes(), refused as i64, operations as i64]))
-        .map_err(sql)?;
+        .prepare_cached("UPDATE documents SET stale = 0, refused = ?2, operations = ?3 WHERE entry = ?1")?
+        .execute(params![entry.as_bytes(), refused as i64, operations as i64])?;
     Ok(())
 }

@@ -5,7 +5,6 @@
 
 use rusqlite::params;
 
-use super::failure::db;
 use super::tx::SqliteTx;
 use crate::error::{Error, Result};
 use crate::id::{DeviceId, EntryId};
@@ -26,17 +25,12 @@ impl SqliteTx<'_> {
     }
 
     pub(super) fn put_arriving(&mut self, from: DeviceId, rows: &[ListRow]) -> Result<()> {
-        self.conn()?
-            .prepare_cached("DELETE FROM arriving WHERE device = ?1")
-            .and_then(|mut delete| delete.execute([from.as_bytes()]))
-            .map_err(db)?;
-        let mut put = self
-            .conn()?
-            .prepare_cached("INSERT OR REPLACE INTO arriving (entry, device, row) VALUES (?1, ?2, ?3)")
-            .map_err(db)?;
+        self.conn()?.prepare_cached("DELETE FROM arriving WHERE device = ?1")?.execute([from.as_bytes()])?;
+        let mut put =
+            self.conn()?.prepare_cached("INSERT OR REPLACE INTO arriving (entry, device, row) VALUES (?1, ?2, ?3)")?;
         for row in rows {
             let bytes = postcard::to_allocvec(row).map_err(|_| Error::internal("a list row could not be written"))?;
-            put.execute(params![row.id.as_bytes(), from.as_bytes(), bytes]).map_err(db)?;
+            put.execute(params![row.id.as_bytes(), from.as_bytes(), bytes])?;
         }
         Ok(())
     }
@@ -53,17 +47,17 @@ impl SqliteTx<'_> {
 
     fn arriving_where(&mut self, which: &str) -> Result<Vec<ListRow>> {
         let sql = format!("SELECT row FROM arriving a WHERE {which} ORDER BY entry");
-        let mut all = self.conn()?.prepare_cached(&sql).map_err(db)?;
-        let rows = all.query_map([], |row| row.get::<_, Vec<u8>>(0)).map_err(db)?;
-        let rows = rows.collect::<rusqlite::Result<Vec<_>>>().map_err(db)?;
+        let mut all = self.conn()?.prepare_cached(&sql)?;
+        let rows = all.query_map([], |row| row.get::<_, Vec<u8>>(0))?;
+        let rows = rows.collect::<rusqlite::Result<Vec<_>>>()?;
         // A damaged one is left out: it is nobody's only copy.
         Ok(rows.iter().filter_map(|bytes| postcard::from_bytes(bytes).ok()).collect())
     }
 
     /// Whether anything is announced at all: one look at an empty table.
     pub fn has_arriving(&mut self) -> Result<bool> {
-        let mut any = self.conn()?.prepare_cached("SELECT 1 FROM arriving").map_err(db)?;
-        any.exists([]).map_err(db)
+        let mut any = self.conn()?.prepare_cached("SELECT 1 FROM arriving")?;
+        Ok(any.exists([])?)
     }
 
     pub(super) fn drop_arriving(&mut self, from: DeviceId) -> Result<()> {
@@ -71,10 +65,9 @@ impl SqliteTx<'_> {
             .prepare_cached(&format!(
                 "DELETE FROM arriving WHERE entry IN
                  (SELECT entry FROM arriving a WHERE a.device = ?1 AND ({DERIVED} OR NOT {HELD}))"
-            ))
-            .and_then(|mut delete| delete.execute([from.as_bytes()]))
-            .map(drop)
-            .map_err(db)
+            ))?
+            .execute([from.as_bytes()])?;
+        Ok(())
     }
 
     /// Forgets rows whose entries are read from their logs now; where nothing is on its way (not `live`), the others too.
@@ -83,15 +76,13 @@ impl SqliteTx<'_> {
             "DELETE FROM arriving WHERE entry IN
              (SELECT entry FROM arriving a WHERE {DERIVED} OR NOT ({live} OR {HELD}))"
         );
-        self.conn()?.execute(&sql, []).map(drop).map_err(db)
+        self.conn()?.execute(&sql, [])?;
+        Ok(())
     }
 
     /// Nothing that was ever told of an entry that is erased stays.
     pub(super) fn erase_arriving(&mut self, entry: EntryId) -> Result<()> {
-        self.conn()?
-            .prepare_cached("DELETE FROM arriving WHERE entry = ?1")
-            .and_then(|mut delete| delete.execute([entry.as_bytes()]))
-            .map(drop)
-            .map_err(db)
+        self.conn()?.prepare_cached("DELETE FROM arriving WHERE entry = ?1")?.execute([entry.as_bytes()])?;
+        Ok(())
     }
 }

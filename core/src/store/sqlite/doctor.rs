@@ -9,7 +9,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::params;
 
 pub use self::check::Check;
-use super::failure::db;
 use super::schema::SEQ_BITS;
 use super::store::SqliteStore;
 use super::tx::SqliteTx;
@@ -50,9 +49,9 @@ impl SqliteStore {
 /// Heads and waiting changes made again from the headers, and the digest over them.
 fn check_documents(tx: &mut SqliteTx<'_>, identity: &Identity) -> Result<[Check; 2]> {
     let (mut problems, mut count, mut sum) = (Vec::new(), 0, [0; 32]);
-    let mut entries = tx.conn()?.prepare_cached("SELECT entry FROM documents ORDER BY entry").map_err(db)?;
+    let mut entries = tx.conn()?.prepare_cached("SELECT entry FROM documents ORDER BY entry")?;
     let entries: Vec<EntryId> =
-        entries.query_map([], |row| row.get(0).map(EntryId::from_bytes)).and_then(Iterator::collect).map_err(db)?;
+        entries.query_map([], |row| row.get(0).map(EntryId::from_bytes)).and_then(Iterator::collect)?;
     for entry in entries {
         let (derived, marks) = match derive(tx, entry) {
             Ok(derived) => derived,
@@ -130,14 +129,11 @@ fn derive(tx: &mut SqliteTx<'_>, entry: EntryId) -> Result<(DocumentState, bool)
 
 /// Which change waits for which other, as noted.
 fn waits(tx: &mut SqliteTx<'_>, entry: EntryId) -> Result<BTreeSet<(ChangeHash, ChangeHash)>> {
-    let mut all = tx
-        .conn()?
-        .prepare_cached(
-            "SELECT dependency, change FROM waits WHERE document = (SELECT id FROM documents WHERE entry = ?1)",
-        )
-        .map_err(db)?;
+    let mut all = tx.conn()?.prepare_cached(
+        "SELECT dependency, change FROM waits WHERE document = (SELECT id FROM documents WHERE entry = ?1)",
+    )?;
     let hash = |row: &rusqlite::Row<'_>, index| row.get(index).map(ChangeHash::from_bytes);
-    all.query_map([entry.as_bytes()], |row| Ok((hash(row, 0)?, hash(row, 1)?))).and_then(Iterator::collect).map_err(db)
+    Ok(all.query_map([entry.as_bytes()], |row| Ok((hash(row, 0)?, hash(row, 1)?))).and_then(Iterator::collect)?)
 }
 
 /// Rows that belong to nothing, and rows of what was destroyed.
@@ -145,7 +141,7 @@ fn check_rows(tx: &mut SqliteTx<'_>) -> Result<Check> {
     let conn = tx.conn()?;
     let mut problems = Vec::new();
     let mut look = |what: String, sql: &str, values: &[&dyn rusqlite::ToSql]| -> Result<()> {
-        let count: i64 = conn.prepare(sql).and_then(|mut s| s.query_row(values, |row| row.get(0))).map_err(db)?;
+        let count: i64 = conn.prepare(sql)?.query_row(values, |row| row.get(0))?;
         if count > 0 {
             problems.push(format!("{count} {what}"));
         }

@@ -5,7 +5,6 @@ use std::collections::{HashMap, HashSet};
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::codec::{index_key, seq_of, split_heads, to_i64, to_u64};
-use super::failure::db;
 use super::projection::Projection;
 use super::rows::DocumentRow;
 use super::schema::{SEQ_BITS, STALE_ROW, STALE_TEXT};
@@ -22,11 +21,8 @@ impl SqliteTx<'_> {
         let query = "SELECT entry FROM documents WHERE entry BETWEEN ?1 AND ?2
                      UNION ALL SELECT entry FROM certificates WHERE entry BETWEEN ?1 AND ?2 LIMIT 1";
         let bounds = [first.as_bytes(), last.as_bytes()];
-        let found: Option<Vec<u8>> = self
-            .conn()?
-            .prepare_cached(query)
-            .and_then(|mut query| query.query_row(bounds, |row| row.get(0)).optional())
-            .map_err(db)?;
+        let found: Option<Vec<u8>> =
+            self.conn()?.prepare_cached(query)?.query_row(bounds, |row| row.get(0)).optional()?;
         Ok(found.and_then(|id| EntryId::from_slice(&id)))
     }
 
@@ -38,10 +34,11 @@ impl SqliteTx<'_> {
     /// The entry whose document has this row key.
     pub fn entry_of(&mut self, row: i64) -> Result<Option<EntryId>> {
         self.write_documents()?;
-        self.conn
-            .prepare_cached("SELECT entry FROM documents WHERE id = ?1")
-            .and_then(|mut found| found.query_row([row], |row| row.get(0).map(EntryId::from_bytes)).optional())
-            .map_err(db)
+        Ok(self
+            .conn
+            .prepare_cached("SELECT entry FROM documents WHERE id = ?1")?
+            .query_row([row], |row| row.get(0).map(EntryId::from_bytes))
+            .optional()?)
     }
 
     pub(super) fn document_row(&mut self, entry: EntryId) -> Result<Option<&mut DocumentRow>> {
@@ -49,9 +46,9 @@ impl SqliteTx<'_> {
             let read = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, Option<Vec<u8>>>(1)?, to_u64(row.get(2)?)));
             let found = self
                 .conn
-                .prepare_cached("SELECT id, heads, pending FROM documents WHERE entry = ?1")
-                .and_then(|mut found| found.query_row([entry.as_bytes()], read).optional())
-                .map_err(db)?;
+                .prepare_cached("SELECT id, heads, pending FROM documents WHERE entry = ?1")?
+                .query_row([entry.as_bytes()], read)
+                .optional()?;
             let Some((id, heads, pending)) = found else { return Ok(None) };
             let state = DocumentState { heads: split_heads(&heads.unwrap_or_default())?, pending };
             let has_waits = pending > 0;
@@ -69,9 +66,8 @@ impl SqliteTx<'_> {
                 Some(id) => id,
                 None => self
                     .conn
-                    .prepare_cached("SELECT coalesce(max(id), 0) + 1 FROM documents")
-                    .and_then(|mut last| last.query_row([], |row| row.get(0)))
-                    .map_err(db)?,
+                    .prepare_cached("SELECT coalesce(max(id), 0) + 1 FROM documents")?
+                    .query_row([], |row| row.get(0))?,
             };
             self.next_document = Some(id + 1);
             let row = DocumentRow { id, settled: true, unwritten: true, ..DocumentRow::default() };
@@ -106,13 +102,12 @@ impl SqliteTx<'_> {
                      stale = CASE WHEN excluded.heads IS NULL THEN 0 ELSE stale | excluded.stale END,
                      refused = CASE WHEN excluded.heads IS NULL THEN 0 ELSE refused END,
                      operations = CASE WHEN excluded.heads IS NULL THEN 0 ELSE operations END",
-            )
-            .map_err(db)?;
+            )?;
         for (entry, row) in changed {
             let heads = row.state.heads.iter().flat_map(|head| *head.as_bytes()).collect::<Vec<_>>();
             let heads = (!heads.is_empty()).then_some(heads);
             let pending = to_i64(row.state.pending);
-            write.execute(params![row.id, entry.as_bytes(), heads, pending, row.stale, first_version]).map_err(db)?;
+            write.execute(params![row.id, entry.as_bytes(), heads, pending, row.stale, first_version])?;
             row.unwritten = false;
             row.stale = 0;
         }
@@ -132,15 +127,12 @@ impl SqliteTx<'_> {
 
     pub(super) fn all_documents(&mut self) -> Result<Vec<EntryId>> {
         self.write_documents()?;
-        let mut all = self
-            .conn
-            .prepare_cached(
-                "SELECT entry FROM documents WHERE heads IS NOT NULL OR EXISTS (
+        let mut all = self.conn.prepare_cached(
+            "SELECT entry FROM documents WHERE heads IS NOT NULL OR EXISTS (
                      SELECT 1 FROM places WHERE document = documents.id AND ready IS NOT NULL)
                  ORDER BY entry",
-            )
-            .map_err(db)?;
-        all.query_map([], |row| row.get(0).map(EntryId::from_bytes)).and_then(Iterator::collect).map_err(db)
+        )?;
+        Ok(all.query_map([], |row| row.get(0).map(EntryId::from_bytes)).and_then(Iterator::collect)?)
     }
 
     /// The document's row key, where anything may wait in it.
@@ -164,14 +156,11 @@ impl SqliteTx<'_> {
 
     /// Where a change stands whose body is held, and whether it is ready: once for each log.
     fn held_change(&mut self, document: i64, hash: ChangeHash) -> Result<Vec<(i64, bool)>> {
-        let mut found = self
-            .conn
-            .prepare_cached(
-                "SELECT id, ready FROM places WHERE document = ?1 AND key = ?2 AND ready IS NOT NULL ORDER BY id",
-            )
-            .map_err(db)?;
+        let mut found = self.conn.prepare_cached(
+            "SELECT id, ready FROM places WHERE document = ?1 AND key = ?2 AND ready IS NOT NULL ORDER BY id",
+        )?;
         let found = found.query_map([document, index_key(hash.as_bytes())], |row| Ok((row.get(0)?, row.get(1)?)));
-        let mut found: Vec<(i64, bool)> = found.and_then(Iterator::collect).map_err(db)?;
+        let mut found: Vec<(i64, bool)> = found.and_then(Iterator::collect)?;
         // The index knows eight bytes; whoever makes two changes that begin alike gains nothing by it.
         let keys: Vec<i64> = found.iter().map(|(key, _)| *key).collect();
         let mut equal = Vec::with_capacity(keys.len());
@@ -189,10 +178,9 @@ impl SqliteTx<'_> {
         let Some(id) = self.row_of(entry)? else { return Ok(false) };
         let mut found = self
             .conn
-            .prepare_cached("SELECT id FROM places WHERE document = ?1 AND key = ?2 AND ready IS NULL ORDER BY id")
-            .map_err(db)?;
+            .prepare_cached("SELECT id FROM places WHERE document = ?1 AND key = ?2 AND ready IS NULL ORDER BY id")?;
         let found = found.query_map(params![id, index_key(hash)], |row| row.get(0));
-        let found: Vec<i64> = found.and_then(Iterator::collect).map_err(db)?;
+        let found: Vec<i64> = found.and_then(Iterator::collect)?;
         let mut holds = false;
         self.lines(&found, |_, line| {
             holds |= line.hash()? == *hash;
@@ -209,9 +197,8 @@ impl SqliteTx<'_> {
         for (key, was) in self.held_change(id, hash)? {
             if was != ready {
                 self.conn
-                    .prepare_cached("UPDATE places SET ready = ?4 WHERE document = ?1 AND key = ?2 AND id = ?3")
-                    .and_then(|mut update| update.execute(params![id, index_key(hash.as_bytes()), key, ready]))
-                    .map_err(db)?;
+                    .prepare_cached("UPDATE places SET ready = ?4 WHERE document = ?1 AND key = ?2 AND id = ?3")?
+                    .execute(params![id, index_key(hash.as_bytes()), key, ready])?;
             }
         }
         Ok(())
@@ -221,10 +208,9 @@ impl SqliteTx<'_> {
         let Some(id) = self.row_of(entry)? else { return Ok(Vec::new()) };
         let mut all = self
             .conn
-            .prepare_cached("SELECT id, ready FROM places WHERE document = ?1 AND ready IS NOT NULL ORDER BY id")
-            .map_err(db)?;
+            .prepare_cached("SELECT id, ready FROM places WHERE document = ?1 AND ready IS NOT NULL ORDER BY id")?;
         let all: Vec<(i64, bool)> =
-            all.query_map([id], |row| Ok((row.get(0)?, row.get(1)?))).and_then(Iterator::collect).map_err(db)?;
+            all.query_map([id], |row| Ok((row.get(0)?, row.get(1)?))).and_then(Iterator::collect)?;
         let logs = self.logs_by_row()?;
         let keys: Vec<i64> = all.iter().map(|(key, _)| *key).collect();
         let (mut seen, mut changes) = (HashSet::new(), Vec::with_capacity(all.len()));
@@ -252,12 +238,12 @@ impl SqliteTx<'_> {
     }
 
     fn logs_by_row(&mut self) -> Result<HashMap<i64, LogId>> {
-        let mut all = self.conn.prepare_cached("SELECT id, device, incarnation FROM logs").map_err(db)?;
+        let mut all = self.conn.prepare_cached("SELECT id, device, incarnation FROM logs")?;
         let rows = all.query_map([], |row| {
             let device = DeviceId::from_bytes(row.get(1)?);
             Ok((row.get(0)?, LogId { device, incarnation: Incarnation::from_bytes(row.get(2)?) }))
         });
-        rows.and_then(Iterator::collect).map_err(db)
+        Ok(rows.and_then(Iterator::collect)?)
     }
 
     pub(super) fn destroy(&mut self, entry: EntryId) -> Result<()> {
@@ -272,21 +258,20 @@ impl SqliteTx<'_> {
         self.forget_derived(id)?;
         self.drop_all_bodies(entry, id)?;
         for sql in ["DELETE FROM waits WHERE document = ?1", "UPDATE blobs SET ended = 1 WHERE document = ?1"] {
-            self.conn.prepare_cached(sql).and_then(|mut statement| statement.execute([id])).map_err(db)?;
+            self.conn.prepare_cached(sql)?.execute([id])?;
         }
         Ok(())
     }
 
     /// Envelopes and hashes stay, for the chain.
     fn drop_all_bodies(&mut self, entry: EntryId, document: i64) -> Result<()> {
-        let mut all = self.conn.prepare_cached("SELECT id FROM places WHERE document = ?1 ORDER BY id").map_err(db)?;
-        let keys: Vec<i64> = all.query_map([document], |row| row.get(0)).and_then(Iterator::collect).map_err(db)?;
+        let mut all = self.conn.prepare_cached("SELECT id FROM places WHERE document = ?1 ORDER BY id")?;
+        let keys: Vec<i64> = all.query_map([document], |row| row.get(0)).and_then(Iterator::collect)?;
         self.drop_bodies(entry, &keys)?;
         self.conn
-            .prepare_cached("UPDATE places SET ready = NULL WHERE document = ?1 AND ready IS NOT NULL")
-            .and_then(|mut update| update.execute([document]))
-            .map(drop)
-            .map_err(db)
+            .prepare_cached("UPDATE places SET ready = NULL WHERE document = ?1 AND ready IS NOT NULL")?
+            .execute([document])?;
+        Ok(())
     }
 
     /// Takes out the search row with exactly the texts that it was made from: those in the projection, which every
@@ -294,9 +279,9 @@ impl SqliteTx<'_> {
     fn remove_search_row(&mut self, document: i64) -> Result<()> {
         let packed: Option<Vec<u8>> = self
             .conn
-            .prepare_cached("SELECT projection FROM texts WHERE document = ?1")
-            .and_then(|mut found| found.query_row([document], |row| row.get(0)).optional())
-            .map_err(db)?;
+            .prepare_cached("SELECT projection FROM texts WHERE document = ?1")?
+            .query_row([document], |row| row.get(0))
+            .optional()?;
         if let Some(packed) = packed {
             let projection = Projection::unpack(&packed)?;
             search::remove(self.conn, document, &search::tokens(&projection))?;
@@ -309,10 +294,7 @@ impl SqliteTx<'_> {
         // The search row first: it can only be taken out with the text that it was made from.
         self.remove_search_row(document)?;
         for table in ["entries", "texts", "snapshots"] {
-            self.conn
-                .prepare_cached(&format!("DELETE FROM {table} WHERE document = ?1"))
-                .and_then(|mut delete| delete.execute([document]))
-                .map_err(db)?;
+            self.conn.prepare_cached(&format!("DELETE FROM {table} WHERE document = ?1"))?.execute([document])?;
         }
         Ok(())
     }

@@ -3,7 +3,6 @@
 use rusqlite::params;
 
 use super::codec::split_heads;
-use super::failure::db;
 use super::schema::{STALE_ROW, STALE_TEXT};
 use super::tx::SqliteTx;
 use crate::error::Result;
@@ -27,24 +26,22 @@ impl SqliteTx<'_> {
     pub fn put_draft(&mut self, entry: EntryId, draft: &Draft, at: Timestamp) -> Result<()> {
         let base: Vec<u8> = draft.base.iter().flat_map(|hash| *hash.as_bytes()).collect();
         self.conn()?
-            .prepare_cached("INSERT OR REPLACE INTO drafts (entry, field, base, text, at) VALUES (?1, ?2, ?3, ?4, ?5)")
-            .and_then(|mut put| put.execute(params![entry.as_bytes(), draft.field.to_string(), base, draft.text, at.0]))
-            .map_err(db)?;
+            .prepare_cached("INSERT OR REPLACE INTO drafts (entry, field, base, text, at) VALUES (?1, ?2, ?3, ?4, ?5)")?
+            .execute(params![entry.as_bytes(), draft.field.to_string(), base, draft.text, at.0])?;
         self.conn()?
-            .prepare_cached("UPDATE documents SET stale = stale | ?2 WHERE entry = ?1 AND length(heads) > 0")
-            .and_then(|mut mark| mark.execute(params![entry.as_bytes(), STALE_ROW | STALE_TEXT]))
-            .map(drop)
-            .map_err(db)
+            .prepare_cached("UPDATE documents SET stale = stale | ?2 WHERE entry = ?1 AND length(heads) > 0")?
+            .execute(params![entry.as_bytes(), STALE_ROW | STALE_TEXT])?;
+        Ok(())
     }
 
     /// The drafts of an entry. One that does not read any more is left out, and left where it is.
     pub fn drafts(&mut self, entry: EntryId) -> Result<Vec<Draft>> {
         let sql = "SELECT field, base, text FROM drafts WHERE entry = ?1 ORDER BY at";
-        let mut all = self.conn()?.prepare_cached(sql).map_err(db)?;
+        let mut all = self.conn()?.prepare_cached(sql)?;
         let rows = all.query_map([entry.as_bytes()], |row| {
             Ok((row.get::<_, String>(0)?, row.get::<_, Vec<u8>>(1)?, row.get::<_, String>(2)?))
         });
-        let rows = rows.and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>).map_err(db)?;
+        let rows = rows.and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>)?;
         let read = |(field, base, text): (String, Vec<u8>, String)| {
             Some(Draft { field: field.parse().ok()?, base: split_heads(&base).ok()?, text })
         };
@@ -53,27 +50,23 @@ impl SqliteTx<'_> {
 
     /// The entries that have drafts.
     pub fn drafted(&mut self) -> Result<Vec<EntryId>> {
-        let mut all = self.conn()?.prepare_cached("SELECT DISTINCT entry FROM drafts").map_err(db)?;
-        let rows = all.query_map([], |row| row.get::<_, Vec<u8>>(0)).map_err(db)?;
-        let rows = rows.collect::<rusqlite::Result<Vec<_>>>().map_err(db)?;
+        let mut all = self.conn()?.prepare_cached("SELECT DISTINCT entry FROM drafts")?;
+        let rows = all.query_map([], |row| row.get::<_, Vec<u8>>(0))?;
+        let rows = rows.collect::<rusqlite::Result<Vec<_>>>()?;
         Ok(rows.iter().filter_map(|id| EntryId::from_slice(id)).collect())
     }
 
     /// Forgets a draft: it is a change now.
     pub fn drop_draft(&mut self, entry: EntryId, field: TextField) -> Result<()> {
         self.conn()?
-            .prepare_cached("DELETE FROM drafts WHERE entry = ?1 AND field = ?2")
-            .and_then(|mut delete| delete.execute(params![entry.as_bytes(), field.to_string()]))
-            .map(drop)
-            .map_err(db)
+            .prepare_cached("DELETE FROM drafts WHERE entry = ?1 AND field = ?2")?
+            .execute(params![entry.as_bytes(), field.to_string()])?;
+        Ok(())
     }
 
     /// An entry is destroyed, and what was typed into it with it.
     pub(super) fn erase_drafts(&mut self, entry: EntryId) -> Result<()> {
-        self.conn()?
-            .prepare_cached("DELETE FROM drafts WHERE entry = ?1")
-            .and_then(|mut delete| delete.execute([entry.as_bytes()]))
-            .map(drop)
-            .map_err(db)
+        self.conn()?.prepare_cached("DELETE FROM drafts WHERE entry = ?1")?.execute([entry.as_bytes()])?;
+        Ok(())
     }
 }

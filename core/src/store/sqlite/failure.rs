@@ -7,9 +7,10 @@ use rusqlite::ErrorCode;
 use crate::error::Error;
 use crate::files::StoreError;
 
-/// SQLite's failure as ours.
-pub(super) fn db(error: rusqlite::Error) -> Error {
-    StoreError::from(error).into()
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        StoreError::from(error).into()
+    }
 }
 
 impl From<rusqlite::Error> for StoreError {
@@ -69,7 +70,7 @@ mod tests {
             (rusqlite::ffi::SQLITE_CONSTRAINT, Code::Internal),
         ] {
             let failure = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), Some("the diary".to_owned()));
-            let error = Error::from(StoreError::from(failure));
+            let error = Error::from(failure);
             assert_eq!(error.code, expected);
             assert!(!error.to_string().contains("diary"));
         }

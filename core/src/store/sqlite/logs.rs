@@ -4,7 +4,6 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Rows, params};
 use serde::{Deserialize, Serialize};
 
 use super::codec::{index_key, seq_of, to_i64, to_u64};
-use super::failure::db;
 use super::rows::LogRow;
 use super::tx::SqliteTx;
 use crate::crypto::Signature;
@@ -22,33 +21,28 @@ struct HeadRow {
 
 impl SqliteTx<'_> {
     pub(super) fn all_logs(&mut self) -> Result<Vec<(LogId, Position)>> {
-        let mut all = self
-            .conn
-            .prepare_cached(
-                "SELECT device, incarnation, seq, chain FROM logs WHERE seq > 0 ORDER BY device, incarnation",
-            )
-            .map_err(db)?;
+        let mut all = self.conn.prepare_cached(
+            "SELECT device, incarnation, seq, chain FROM logs WHERE seq > 0 ORDER BY device, incarnation",
+        )?;
         let rows = all.query_map([], |row| {
             let log =
                 LogId { device: DeviceId::from_bytes(row.get(0)?), incarnation: Incarnation::from_bytes(row.get(1)?) };
             Ok((log, Position { seq: to_u64(row.get(2)?), chain: Chain::from_bytes(row.get(3)?) }))
         });
-        rows.and_then(Iterator::collect).map_err(db)
+        Ok(rows.and_then(Iterator::collect)?)
     }
 
     pub(super) fn logs_counted(&mut self, of: Option<DeviceId>) -> Result<usize> {
         let count: i64 = match of {
             Some(device) => self
                 .conn
-                .prepare_cached("SELECT count(*) FROM logs WHERE device = ?1 AND seq > 0")
-                .and_then(|mut count| count.query_row([device.as_bytes()], |row| row.get(0))),
+                .prepare_cached("SELECT count(*) FROM logs WHERE device = ?1 AND seq > 0")?
+                .query_row([device.as_bytes()], |row| row.get(0))?,
             // Rows of logs never go but in a repair: the last one's number says enough, and is read at once.
-            None => self
-                .conn
-                .prepare_cached("SELECT coalesce(max(id), 0) FROM logs")
-                .and_then(|mut last| last.query_row([], |row| row.get(0))),
-        }
-        .map_err(db)?;
+            None => {
+                self.conn.prepare_cached("SELECT coalesce(max(id), 0) FROM logs")?.query_row([], |row| row.get(0))?
+            }
+        };
         Ok(to_u64(count) as usize)
     }
 
@@ -58,16 +52,12 @@ impl SqliteTx<'_> {
         }
         let found = self
             .conn
-            .prepare_cached("SELECT id, seq, chain FROM logs WHERE device = ?1 AND incarnation = ?2")
-            .and_then(|mut found| {
-                found
-                    .query_row(params![log.device.as_bytes(), log.incarnation.as_bytes()], |row| {
-                        let held = Position { seq: to_u64(row.get(1)?), chain: Chain::from_bytes(row.get(2)?) };
-                        Ok(LogRow { id: row.get(0)?, held })
-                    })
-                    .optional()
+            .prepare_cached("SELECT id, seq, chain FROM logs WHERE device = ?1 AND incarnation = ?2")?
+            .query_row(params![log.device.as_bytes(), log.incarnation.as_bytes()], |row| {
+                let held = Position { seq: to_u64(row.get(1)?), chain: Chain::from_bytes(row.get(2)?) };
+                Ok(LogRow { id: row.get(0)?, held })
             })
-            .map_err(db)?;
+            .optional()?;
         if let Some(row) = found {
             self.logs.insert(log, row);
         }
@@ -92,9 +82,9 @@ impl SqliteTx<'_> {
         let key = row.key(seq)?;
         let chain: Option<[u8; 32]> = self
             .conn
-            .prepare_cached("SELECT chain FROM operations WHERE id = ?1")
-            .and_then(|mut found| found.query_row([key], |row| row.get(0)).optional())
-            .map_err(db)?;
+            .prepare_cached("SELECT chain FROM operations WHERE id = ?1")?
+            .query_row([key], |row| row.get(0))
+            .optional()?;
         match chain {
             Some(chain) => Ok(Some(Position { seq, chain: Chain::from_bytes(chain) })),
             None => self.position_in_block(key),
@@ -102,10 +92,11 @@ impl SqliteTx<'_> {
     }
 
     fn head_row(&self, which: &str, keys: impl rusqlite::Params) -> Result<Option<(i64, Vec<u8>)>> {
-        self.conn
-            .prepare_cached(&format!("SELECT id, bytes FROM heads WHERE {which}"))
-            .and_then(|mut found| found.query_row(keys, |row| Ok((row.get(0)?, row.get(1)?))).optional())
-            .map_err(db)
+        Ok(self
+            .conn
+            .prepare_cached(&format!("SELECT id, bytes FROM heads WHERE {which}"))?
+            .query_row(keys, |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?)
     }
 
     pub(super) fn last_head(&mut self, log: LogId, seq: u64) -> Result<Option<Head>> {
@@ -119,14 +110,13 @@ impl SqliteTx<'_> {
         let Some(row) = self.log_row(log)?.filter(|row| seq < row.held.seq) else { return Ok(None) };
         let bounds = [row.key(seq + 1)?, row.key(row.held.seq)?];
         let conn = self.conn;
-        let mut heads =
-            conn.prepare_cached("SELECT id FROM heads WHERE id BETWEEN ?1 AND ?2 ORDER BY id").map_err(db)?;
-        let mut heads = heads.query(bounds).map_err(db)?;
+        let mut heads = conn.prepare_cached("SELECT id FROM heads WHERE id BETWEEN ?1 AND ?2 ORDER BY id")?;
+        let mut heads = heads.query(bounds)?;
         let mut pieces = Pieces::of(conn)?;
         let mut pieces = pieces.walk(bounds)?;
         let (mut best, mut size) = (None, 0usize);
-        'heads: while let Some(head) = heads.next().map_err(db)? {
-            let end: i64 = head.get(0).map_err(db)?;
+        'heads: while let Some(head) = heads.next()? {
+            let end: i64 = head.get(0)?;
             while let Some((last, len)) = pieces.next()? {
                 size = size.saturating_add(len);
                 if best.is_some() && size > bytes {
@@ -192,9 +182,8 @@ impl SqliteTx<'_> {
         let row = self.set_log(log, head.position)?;
         let bytes = HeadRow { chain: head.position.chain, knew: head.knew.clone(), signature: head.signature };
         self.conn
-            .prepare_cached("INSERT INTO heads (id, bytes) VALUES (?1, ?2)")
-            .and_then(|mut insert| insert.execute(params![row.key(row.held.seq).unwrap_or(0), codec::encode(&bytes)]))
-            .map_err(db)?;
+            .prepare_cached("INSERT INTO heads (id, bytes) VALUES (?1, ?2)")?
+            .execute(params![row.key(row.held.seq).unwrap_or(0), codec::encode(&bytes)])?;
         Ok(row)
     }
 
@@ -204,26 +193,23 @@ impl SqliteTx<'_> {
             .prepare_cached(
                 "INSERT INTO logs (device, incarnation, seq, chain) VALUES (?1, ?2, ?3, ?4)
                  ON CONFLICT DO UPDATE SET seq = excluded.seq, chain = excluded.chain RETURNING id",
-            )
-            .and_then(|mut set| {
-                let chain = held.chain.as_bytes();
-                set.query_row(
-                    params![log.device.as_bytes(), log.incarnation.as_bytes(), to_i64(held.seq), chain],
-                    |row| row.get(0),
-                )
-            })
-            .map_err(db)?;
+            )?
+            .query_row(
+                params![log.device.as_bytes(), log.incarnation.as_bytes(), to_i64(held.seq), held.chain.as_bytes()],
+                |row| row.get(0),
+            )?;
         let row = LogRow { id, held };
         self.logs.insert(log, row);
         Ok(row)
     }
 
     fn insert(&mut self, key: i64, position: &Position, line: &[u8]) -> Result<()> {
-        self.conn
-            .prepare_cached("INSERT INTO operations (id, chain, line) VALUES (?1, ?2, ?3)")
-            .and_then(|mut insert| insert.execute(params![key, position.chain.as_bytes(), line]))
-            .map(drop)
-            .map_err(db)
+        self.conn.prepare_cached("INSERT INTO operations (id, chain, line) VALUES (?1, ?2, ?3)")?.execute(params![
+            key,
+            position.chain.as_bytes(),
+            line
+        ])?;
+        Ok(())
     }
 
     /// Notes the places of operations that are stored already.
@@ -255,10 +241,9 @@ impl SqliteTx<'_> {
             self.document_made(envelope.entry)?.id
         };
         self.conn
-            .prepare_cached("INSERT INTO places (document, key, id, ready) VALUES (?1, ?2, ?3, ?4)")
-            .and_then(|mut insert| insert.execute(params![document, index_key(&hash), key, ready]))
-            .map(drop)
-            .map_err(db)
+            .prepare_cached("INSERT INTO places (document, key, id, ready) VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![document, index_key(&hash), key, ready])?;
+        Ok(())
     }
 
     pub(super) fn cut_off(&mut self, log: LogId, seq: u64) -> Result<Vec<Operation>> {
@@ -277,18 +262,14 @@ impl SqliteTx<'_> {
             let id = document.id;
             self.fresh.remove(&(id, ChangeHash::from_bytes(hash)));
             self.conn
-                .prepare_cached("DELETE FROM places WHERE document = ?1 AND key = ?2 AND id = ?3")
-                .and_then(|mut delete| delete.execute(params![id, index_key(&hash), row.key(at).unwrap_or(0)]))
-                .map_err(db)?;
+                .prepare_cached("DELETE FROM places WHERE document = ?1 AND key = ?2 AND id = ?3")?
+                .execute(params![id, index_key(&hash), row.key(at).unwrap_or(0)])?;
         }
         self.cut_block(row.key(seq + 1)?)?;
         for table in ["operations", "blocks", "heads"] {
             self.conn
-                .prepare_cached(&format!("DELETE FROM {table} WHERE id BETWEEN ?1 AND ?2"))
-                .and_then(|mut delete| {
-                    delete.execute([row.key(seq + 1).unwrap_or(i64::MAX), row.key(row.held.seq).unwrap_or(0)])
-                })
-                .map_err(db)?;
+                .prepare_cached(&format!("DELETE FROM {table} WHERE id BETWEEN ?1 AND ?2"))?
+                .execute([row.key(seq + 1).unwrap_or(i64::MAX), row.key(row.held.seq).unwrap_or(0)])?;
         }
         self.set_log(log, Position { seq, chain })?;
         Ok(dropped)
@@ -317,12 +298,12 @@ impl<'a> Pieces<'a> {
         );
         let lines =
             conn.prepare_cached("SELECT id, id, length(line) FROM operations WHERE id BETWEEN ?1 AND ?2 ORDER BY id");
-        Ok(Self { blocks: blocks.map_err(db)?, lines: lines.map_err(db)? })
+        Ok(Self { blocks: blocks?, lines: lines? })
     }
 
     fn walk(&mut self, bounds: [i64; 2]) -> Result<Walk<'_>> {
-        let mut blocks = self.blocks.query(bounds).map_err(db)?;
-        let mut lines = self.lines.query(bounds).map_err(db)?;
+        let mut blocks = self.blocks.query(bounds)?;
+        let mut lines = self.lines.query(bounds)?;
         let next = [piece(&mut blocks)?, piece(&mut lines)?];
         Ok(Walk { blocks, lines, next })
     }
@@ -346,9 +327,9 @@ impl Walk<'_> {
 }
 
 fn piece(rows: &mut Rows<'_>) -> Result<Option<(i64, i64, usize)>> {
-    let Some(row) = rows.next().map_err(db)? else { return Ok(None) };
-    let len = to_u64(row.get(2).map_err(db)?) as usize;
-    Ok(Some((row.get(0).map_err(db)?, row.get(1).map_err(db)?, len)))
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let len = to_u64(row.get(2)?) as usize;
+    Ok(Some((row.get(0)?, row.get(1)?, len)))
 }
 
 pub(super) fn head_of(log: LogId, key: i64, bytes: &[u8]) -> Result<Head> {

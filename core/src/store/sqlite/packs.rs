@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::codec::{seq_of, to_i64, to_u64};
-use super::failure::db;
 use super::rows::{LogRow, OpenBlock};
 use super::tx::SqliteTx;
 use crate::error::{Error, Result};
@@ -55,9 +54,9 @@ impl SqliteTx<'_> {
     fn block_with(&mut self, key: i64) -> Result<Option<BlockRow>> {
         let found = self
             .conn
-            .prepare_cached(&format!("{COLUMNS} WHERE id <= ?1 ORDER BY id DESC LIMIT 1"))
-            .and_then(|mut found| found.query_row([key], block_row).optional())
-            .map_err(db)?;
+            .prepare_cached(&format!("{COLUMNS} WHERE id <= ?1 ORDER BY id DESC LIMIT 1"))?
+            .query_row([key], block_row)
+            .optional()?;
         Ok(found.filter(|row| row.end() > key))
     }
 
@@ -102,9 +101,9 @@ impl SqliteTx<'_> {
             }
             let row: Option<Vec<u8>> = self
                 .conn
-                .prepare_cached("SELECT line FROM operations WHERE id = ?1")
-                .and_then(|mut found| found.query_row([key], |row| row.get(0)).optional())
-                .map_err(db)?;
+                .prepare_cached("SELECT line FROM operations WHERE id = ?1")?
+                .query_row([key], |row| row.get(0))
+                .optional()?;
             if let Some(row) = row {
                 each(at, Line::decode(&row)?)?;
                 at += 1;
@@ -121,32 +120,26 @@ impl SqliteTx<'_> {
     /// The chains that stand beside lines and blocks, each with the number of the operation it is after.
     pub(super) fn chains(&mut self, log: LogId, from: u64, to: u64) -> Result<BTreeMap<u64, Chain>> {
         let Some((from, to)) = self.keys(log, from, to)? else { return Ok(BTreeMap::new()) };
-        let mut all = self
-            .conn
-            .prepare_cached(
-                "SELECT id, chain FROM operations WHERE id BETWEEN ?1 AND ?2
+        let mut all = self.conn.prepare_cached(
+            "SELECT id, chain FROM operations WHERE id BETWEEN ?1 AND ?2
                  UNION ALL SELECT id - 1, chain FROM blocks WHERE id - 1 BETWEEN ?1 AND ?2",
-            )
-            .map_err(db)?;
+        )?;
         let rows = all.query_map([from, to], |row| Ok((seq_of(row.get(0)?), Chain::from_bytes(row.get(1)?))));
-        rows.and_then(Iterator::collect).map_err(db)
+        Ok(rows.and_then(Iterator::collect)?)
     }
 
     /// The pieces that hold the operations with keys `from..=to`, in sequence and without a gap.
     fn pieces(&mut self, from: i64, to: i64) -> Result<Vec<Piece>> {
         let mut pieces: Vec<Piece> =
             self.block_with(from)?.filter(|row| row.key < from).map(Piece::Block).into_iter().collect();
-        let mut blocks =
-            self.conn.prepare_cached(&format!("{COLUMNS} WHERE id BETWEEN ?1 AND ?2 ORDER BY id")).map_err(db)?;
-        for row in blocks.query_map([from, to], block_row).map_err(db)? {
-            pieces.push(Piece::Block(row.map_err(db)?));
+        let mut blocks = self.conn.prepare_cached(&format!("{COLUMNS} WHERE id BETWEEN ?1 AND ?2 ORDER BY id"))?;
+        for row in blocks.query_map([from, to], block_row)? {
+            pieces.push(Piece::Block(row?));
         }
-        let mut lines = self
-            .conn
-            .prepare_cached("SELECT id, line FROM operations WHERE id BETWEEN ?1 AND ?2 ORDER BY id")
-            .map_err(db)?;
-        for row in lines.query_map([from, to], |row| Ok(Piece::Line(row.get(0)?, row.get(1)?))).map_err(db)? {
-            pieces.push(row.map_err(db)?);
+        let mut lines =
+            self.conn.prepare_cached("SELECT id, line FROM operations WHERE id BETWEEN ?1 AND ?2 ORDER BY id")?;
+        for row in lines.query_map([from, to], |row| Ok(Piece::Line(row.get(0)?, row.get(1)?)))? {
+            pieces.push(row?);
         }
         pieces.sort_by_key(Piece::key);
         let mut next = pieces.first().map_or(from, |first| first.key().min(from));
@@ -212,12 +205,9 @@ impl SqliteTx<'_> {
 
     pub(super) fn insert_block(&mut self, key: i64, chain: &Chain, block: &Block) -> Result<()> {
         self.conn
-            .prepare_cached("INSERT INTO blocks (id, count, len, chain, bytes) VALUES (?1, ?2, ?3, ?4, ?5)")
-            .and_then(|mut insert| {
-                insert.execute(params![key, block.operations, block.len, chain.as_bytes(), block.bytes])
-            })
-            .map(drop)
-            .map_err(db)
+            .prepare_cached("INSERT INTO blocks (id, count, len, chain, bytes) VALUES (?1, ?2, ?3, ?4, ?5)")?
+            .execute(params![key, block.operations, block.len, chain.as_bytes(), block.bytes])?;
+        Ok(())
     }
 
     pub(super) fn first_unpacked(&mut self, log: LogId, bytes: usize) -> Result<Option<Unpacked>> {
@@ -225,13 +215,12 @@ impl SqliteTx<'_> {
         let Some((first, last)) = self.keys(log, 1, held.seq)? else { return Ok(None) };
         let mut rows = self
             .conn
-            .prepare_cached("SELECT id, length(line) FROM operations WHERE id BETWEEN ?1 AND ?2 ORDER BY id")
-            .map_err(db)?;
-        let mut rows = rows.query([first, last]).map_err(db)?;
+            .prepare_cached("SELECT id, length(line) FROM operations WHERE id BETWEEN ?1 AND ?2 ORDER BY id")?;
+        let mut rows = rows.query([first, last])?;
         let mut run: Option<(i64, i64, usize)> = None;
         let mut more = false;
-        while let Some(row) = rows.next().map_err(db)? {
-            let (key, len) = (row.get::<_, i64>(0).map_err(db)?, to_u64(row.get(1).map_err(db)?) as usize);
+        while let Some(row) = rows.next()? {
+            let (key, len) = (row.get::<_, i64>(0)?, to_u64(row.get(1)?) as usize);
             match &mut run {
                 None => run = Some((key, key, len)),
                 Some((_, to, _)) if key != *to + 1 => break,
@@ -261,7 +250,7 @@ impl SqliteTx<'_> {
             "DELETE FROM operations WHERE id BETWEEN ?1 AND ?2",
             "DELETE FROM heads WHERE id >= ?1 AND id < ?2 AND EXISTS (SELECT 1 FROM heads WHERE id = ?2)",
         ] {
-            self.conn.prepare_cached(sql).and_then(|mut delete| delete.execute([first, last])).map_err(db)?;
+            self.conn.prepare_cached(sql)?.execute([first, last])?;
         }
         Ok(())
     }
@@ -286,10 +275,7 @@ impl SqliteTx<'_> {
             packer.push(line.whole);
             at += 1;
         }
-        self.conn
-            .prepare_cached("DELETE FROM blocks WHERE id = ?1")
-            .and_then(|mut delete| delete.execute([row.key]))
-            .map_err(db)?;
+        self.conn.prepare_cached("DELETE FROM blocks WHERE id = ?1")?.execute([row.key])?;
         for ((key, chain), block) in starts.iter().zip(packer.finish()) {
             self.insert_block(*key, chain, &block)?;
         }
@@ -304,9 +290,9 @@ impl SqliteTx<'_> {
         for key in keys {
             let row: Option<Vec<u8>> = self
                 .conn
-                .prepare_cached("SELECT line FROM operations WHERE id = ?1")
-                .and_then(|mut found| found.query_row([key], |row| row.get(0)).optional())
-                .map_err(db)?;
+                .prepare_cached("SELECT line FROM operations WHERE id = ?1")?
+                .query_row([key], |row| row.get(0))
+                .optional()?;
             match row {
                 Some(row) => {
                     rows.insert(*key, crate::log::line(&Line::decode(&row)?.operation()?.without_body()));
@@ -316,17 +302,15 @@ impl SqliteTx<'_> {
             }
         }
         for (key, line) in rows {
-            self.conn
-                .prepare_cached("UPDATE operations SET line = ?2 WHERE id = ?1")
-                .and_then(|mut update| update.execute(params![key, line]))
-                .map_err(db)?;
+            self.conn.prepare_cached("UPDATE operations SET line = ?2 WHERE id = ?1")?.execute(params![key, line])?;
         }
         for row in blocks {
             let block = without_bodies(&row.block, |other| *other == entry)?;
-            self.conn
-                .prepare_cached("UPDATE blocks SET len = ?2, bytes = ?3 WHERE id = ?1")
-                .and_then(|mut update| update.execute(params![row.key, to_i64(block.len.into()), block.bytes]))
-                .map_err(db)?;
+            self.conn.prepare_cached("UPDATE blocks SET len = ?2, bytes = ?3 WHERE id = ?1")?.execute(params![
+                row.key,
+                to_i64(block.len.into()),
+                block.bytes
+            ])?;
         }
         Ok(())
     }

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 
 use rusqlite::params;
 
-use super::failure::db;
 use super::store::SqliteStore;
 use crate::error::Result;
 use crate::id::DeviceId;
@@ -25,7 +24,7 @@ impl SqliteStore {
     /// Devices that this one has synced with.
     pub fn peers(&self) -> Result<Vec<Peer>> {
         self.read_sql(|tx| {
-            let mut all = tx.conn()?.prepare_cached("SELECT device, address, seen FROM peers").map_err(db)?;
+            let mut all = tx.conn()?.prepare_cached("SELECT device, address, seen FROM peers")?;
             let rows = all.query_map([], |row| {
                 let address: Option<String> = row.get(1)?;
                 Ok(Peer {
@@ -34,7 +33,7 @@ impl SqliteStore {
                     seen: Timestamp(row.get(2)?),
                 })
             });
-            rows.and_then(Iterator::collect).map_err(db)
+            Ok(rows.and_then(Iterator::collect)?)
         })
     }
 
@@ -45,11 +44,8 @@ impl SqliteStore {
                 .prepare_cached(
                     "INSERT INTO peers(device, address, seen) VALUES(?1, ?2, ?3) ON CONFLICT(device) DO UPDATE
                      SET address = coalesce(excluded.address, address), seen = excluded.seen",
-                )
-                .and_then(|mut put| {
-                    put.execute(params![device.as_bytes(), address.map(|address| address.to_string()), now.0])
-                })
-                .map_err(db)?;
+                )?
+                .execute(params![device.as_bytes(), address.map(|address| address.to_string()), now.0])?;
             Ok(())
         })
     }

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use super::failure::db;
 use super::search;
 use super::tx::SqliteTx;
 use crate::error::Result;
@@ -23,21 +22,19 @@ impl SqliteTx<'_> {
         // Whoever read a document before, outside this transaction, must see that it is another now, and so must whoever
         // finds another under its number later.
         let conn = self.conn()?;
-        let version: i64 =
-            conn.query_row("SELECT coalesce(max(version), 0) FROM documents", [], |row| row.get(0)).map_err(db)?;
+        let version: i64 = conn.query_row("SELECT coalesce(max(version), 0) FROM documents", [], |row| row.get(0))?;
         let version = self.first_version()?.max(version).clamp(0, i64::MAX / 2) + 1;
         self.set_setting(Setting::CountsFrom, &version.to_le_bytes())?;
         let here: Vec<(Vec<u8>, Vec<u8>)> = {
             let here = "SELECT entry, blob FROM blobs JOIN documents ON documents.id = document WHERE here";
-            let mut here = conn.prepare(here).map_err(db)?;
-            here.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).and_then(Iterator::collect).map_err(db)?
+            let mut here = conn.prepare(here)?;
+            here.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).and_then(Iterator::collect)?
         };
         search::create_again(conn)?;
         conn.execute_batch(
             "DELETE FROM places; DELETE FROM documents; DELETE FROM waits; DELETE FROM blobs; DELETE FROM entries;
              DELETE FROM texts; DELETE FROM snapshots; DELETE FROM people; DELETE FROM opening;",
-        )
-        .map_err(db)?;
+        )?;
         self.forget();
         self.set_setting(Setting::Digest, &[0; 32])?;
         for (log, end) in self.logs()? {
@@ -75,8 +72,8 @@ impl SqliteTx<'_> {
     }
 
     fn raw_heads(&mut self) -> Result<HashMap<Vec<u8>, Vec<u8>>> {
-        let mut all = self.conn()?.prepare("SELECT entry, heads FROM documents WHERE heads IS NOT NULL").map_err(db)?;
-        all.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).and_then(Iterator::collect).map_err(db)
+        let mut all = self.conn()?.prepare("SELECT entry, heads FROM documents WHERE heads IS NOT NULL")?;
+        Ok(all.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).and_then(Iterator::collect)?)
     }
 }
 
@@ -87,11 +84,10 @@ impl super::store::SqliteStore {
         self.write_sql(|tx| {
             let conn = tx.conn()?;
             search::clear(conn)?;
-            conn.execute_batch(
+            Ok(conn.execute_batch(
                 "DELETE FROM entries; DELETE FROM texts; DELETE FROM snapshots; DELETE FROM people;
                  UPDATE documents SET stale = 3 WHERE length(heads) > 0;",
-            )
-            .map_err(db)
+            )?)
         })
     }
 }

@@ -18,7 +18,6 @@ pub(super) use self::local_rows::{peers_that_do_not_read, settings_that_mean_not
 use self::orphans::set_orphans_aside;
 use super::codec::seq_of;
 use super::codec::{to_i64, to_u64};
-use super::failure::db;
 use super::logs::head_of;
 use super::schema::SEQ_BITS;
 use super::store::SqliteStore;
@@ -88,8 +87,8 @@ impl SqliteStore {
 }
 
 fn raw(tx: &mut SqliteTx<'_>, table: &str) -> Result<Vec<(i64, Vec<u8>)>> {
-    let mut all = tx.conn()?.prepare(&format!("SELECT id, bytes FROM {table} ORDER BY id")).map_err(db)?;
-    all.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).and_then(Iterator::collect).map_err(db)
+    let mut all = tx.conn()?.prepare(&format!("SELECT id, bytes FROM {table} ORDER BY id"))?;
+    Ok(all.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).and_then(Iterator::collect)?)
 }
 
 fn genesis(tx: &mut SqliteTx<'_>) -> Result<Statement> {
@@ -123,7 +122,7 @@ fn statements(tx: &mut SqliteTx<'_>, identity: &Identity) -> Result<()> {
             quarantine(tx, None, "statements", *key, bytes)?;
         }
     }
-    tx.conn()?.execute("DELETE FROM statements", []).map_err(db)?;
+    tx.conn()?.execute("DELETE FROM statements", [])?;
     for statement in set.in_order() {
         tx.add_statement(statement.id(), statement.encode())?;
     }
@@ -132,7 +131,7 @@ fn statements(tx: &mut SqliteTx<'_>, identity: &Identity) -> Result<()> {
 
 fn certificates(tx: &mut SqliteTx<'_>, identity: &Identity) -> Result<()> {
     let rows = raw(tx, "certificates")?;
-    tx.conn()?.execute("DELETE FROM certificates", []).map_err(db)?;
+    tx.conn()?.execute("DELETE FROM certificates", [])?;
     for (key, bytes) in rows {
         match Certificate::decode(&bytes) {
             Ok(certificate) if certificate.journal == identity.journal && certificate.verifies() => {
@@ -159,8 +158,8 @@ fn logs(tx: &mut SqliteTx<'_>, identity: &Identity, entropy: &mut dyn Entropy) -
             "SELECT id FROM logs UNION SELECT DISTINCT id >> {SEQ_BITS} FROM operations
              UNION SELECT DISTINCT id >> {SEQ_BITS} FROM blocks UNION SELECT DISTINCT id >> {SEQ_BITS} FROM heads"
         );
-        let mut all = tx.conn()?.prepare(&sql).map_err(db)?;
-        all.query_map([], |row| row.get(0)).and_then(Iterator::collect).map_err(db)?
+        let mut all = tx.conn()?.prepare(&sql)?;
+        all.query_map([], |row| row.get(0)).and_then(Iterator::collect)?
     };
     let mut cut = Vec::new();
     for number in numbers {
@@ -169,8 +168,7 @@ fn logs(tx: &mut SqliteTx<'_>, identity: &Identity, entropy: &mut dyn Entropy) -
             .query_row("SELECT device, incarnation, seq FROM logs WHERE id = ?1", [number], |row| {
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?))
             })
-            .optional()
-            .map_err(db)?;
+            .optional()?;
         let held = row.as_ref().map_or(0, |row| to_u64(row.2));
         let log = row.and_then(|(device, incarnation, ..)| {
             Some(LogId { device: DeviceId::from_slice(&device)?, incarnation: Incarnation::from_slice(&incarnation)? })
@@ -183,7 +181,7 @@ fn logs(tx: &mut SqliteTx<'_>, identity: &Identity, entropy: &mut dyn Entropy) -
         if let Some((log, sound)) = &sound {
             for (table, key, position) in &sound.wrong {
                 let sql = format!("UPDATE {table} SET chain = ?2 WHERE id = ?1");
-                tx.conn.execute(&sql, params![key, position.chain.as_bytes()]).map_err(db)?;
+                tx.conn.execute(&sql, params![key, position.chain.as_bytes()])?;
             }
             for (packed, key) in &sound.twice {
                 move_rows(tx, Some(*log), if *packed { "blocks" } else { "operations" }, *key, *key)?;
@@ -193,14 +191,11 @@ fn logs(tx: &mut SqliteTx<'_>, identity: &Identity, entropy: &mut dyn Entropy) -
         let orphans = set_orphans_aside(tx, log, number, behind)?;
         let moved = cut_after(tx, log, number, end)? || orphans;
         match &sound {
-            Some((_, sound)) if end > 0 => tx
-                .conn
-                .execute(
-                    "UPDATE logs SET seq = ?2, chain = ?3 WHERE id = ?1",
-                    params![number, to_i64(end), sound.end.chain.as_bytes()],
-                )
-                .map_err(db)?,
-            _ => tx.conn.execute("DELETE FROM logs WHERE id = ?1", [number]).map_err(db)?,
+            Some((_, sound)) if end > 0 => tx.conn.execute(
+                "UPDATE logs SET seq = ?2, chain = ?3 WHERE id = ?1",
+                params![number, to_i64(end), sound.end.chain.as_bytes()],
+            )?,
+            _ => tx.conn.execute("DELETE FROM logs WHERE id = ?1", [number])?,
         };
         let Some(log) = log.filter(|_| moved || held > end) else { continue };
         // A peer may hold what was cut off, or otherwise than it is written again: nothing is ever appended here.
@@ -219,25 +214,22 @@ fn sound(tx: &mut SqliteTx<'_>, identity: &Identity, log: LogId, number: i64) ->
     let start = Position::start(&identity.journal, &log);
     let mut walk = Walk { heads, at: start, end: start, wrong: Vec::new(), pending: Vec::new() };
     let mut twice = Vec::new();
-    let mut rows = tx
-        .conn
-        .prepare(
-            "SELECT id, 0, 1, 0, chain, line FROM operations WHERE id BETWEEN ?1 AND ?2
+    let mut rows = tx.conn.prepare(
+        "SELECT id, 0, 1, 0, chain, line FROM operations WHERE id BETWEEN ?1 AND ?2
              UNION ALL SELECT id, 1, count, len, chain, bytes FROM blocks WHERE id BETWEEN ?1 AND ?2 ORDER BY 1, 2",
-        )
-        .map_err(db)?;
+    )?;
     let bounds = [number << SEQ_BITS | 1, number << SEQ_BITS | ((1 << SEQ_BITS) - 1)];
-    let mut rows = rows.query(bounds).map_err(db)?;
+    let mut rows = rows.query(bounds)?;
     let mut unpacker = Unpacker::default();
-    while let Some(row) = rows.next().map_err(db)? {
-        let (key, packed): (i64, bool) = (row.get(0).map_err(db)?, row.get(1).map_err(db)?);
+    while let Some(row) = rows.next()? {
+        let (key, packed): (i64, bool) = (row.get(0)?, row.get(1)?);
         let seq = seq_of(key);
         if seq <= walk.at.seq {
             twice.push((packed, key));
             continue;
         }
-        let chain: Vec<u8> = row.get(4).map_err(db)?;
-        let bytes: Vec<u8> = row.get(5).map_err(db)?;
+        let chain: Vec<u8> = row.get(4)?;
+        let bytes: Vec<u8> = row.get(5)?;
         if seq != walk.at.seq + 1 {
             break;
         }
@@ -245,7 +237,7 @@ fn sound(tx: &mut SqliteTx<'_>, identity: &Identity, log: LogId, number: i64) ->
             if chain != walk.at.chain.as_bytes() {
                 walk.pending.push(("blocks", key, walk.at));
             }
-            let number = |index| Ok::<_, Error>(u32::try_from(row.get::<_, i64>(index).map_err(db)?).unwrap_or(0));
+            let number = |index| Ok::<_, Error>(u32::try_from(row.get::<_, i64>(index)?).unwrap_or(0));
             let block = Block { operations: number(2)?, len: number(3)?, bytes };
             unpacker.lines(&block).is_ok_and(|mut lines| lines.all(|line| line.is_ok_and(|line| walk.step(&line))))
         } else {
@@ -295,9 +287,9 @@ impl Walk {
 /// The heads of a log that its device signed; the others go aside.
 fn heads(tx: &mut SqliteTx<'_>, log: LogId, number: i64) -> Result<BTreeMap<u64, Head>> {
     let bounds = [number << SEQ_BITS, number << SEQ_BITS | ((1 << SEQ_BITS) - 1)];
-    let mut all = tx.conn.prepare("SELECT id, bytes FROM heads WHERE id BETWEEN ?1 AND ?2").map_err(db)?;
+    let mut all = tx.conn.prepare("SELECT id, bytes FROM heads WHERE id BETWEEN ?1 AND ?2")?;
     let rows: Vec<(i64, Vec<u8>)> =
-        all.query_map(bounds, |row| Ok((row.get(0)?, row.get(1)?))).and_then(Iterator::collect).map_err(db)?;
+        all.query_map(bounds, |row| Ok((row.get(0)?, row.get(1)?))).and_then(Iterator::collect)?;
     let mut good = BTreeMap::new();
     for (key, bytes) in rows {
         match head_of(log, key, &bytes) {
@@ -321,8 +313,7 @@ fn cut_after(tx: &mut SqliteTx<'_>, log: Option<LogId>, number: i64, end: u64) -
             params![first, SEQ_BITS, number],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )
-        .optional()
-        .map_err(db)?;
+        .optional()?;
     let before = pieces_aside(tx)?;
     for table in ["operations", "blocks", "heads"] {
         move_rows(tx, log, table, zero.unwrap_or(first), last)?;
@@ -366,7 +357,7 @@ fn log_again(tx: &mut SqliteTx<'_>, identity: &Identity, entropy: &mut dyn Entro
         let read = |row: &rusqlite::Row<'_>| -> rusqlite::Result<Piece> {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
         };
-        let found = tx.conn()?.query_row(piece, [after], read).optional().map_err(db)?;
+        let found = tx.conn()?.query_row(piece, [after], read).optional()?;
         let Some((id, source, device, incarnation, bytes)) = found else { return Ok(count) };
         after = id;
         let from = device
@@ -395,7 +386,7 @@ fn log_again(tx: &mut SqliteTx<'_>, identity: &Identity, entropy: &mut dyn Entro
         count += wanted.len() as u64;
         rules::log_again(tx, identity, entropy, from, wanted)?;
         if whole {
-            tx.conn()?.execute("DELETE FROM aside WHERE id = ?1", [id]).map_err(db)?;
+            tx.conn()?.execute("DELETE FROM aside WHERE id = ?1", [id])?;
         }
     }
 }

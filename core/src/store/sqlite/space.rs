@@ -1,7 +1,6 @@
 //! The file's space: free pages given back to the disk in small steps, and what each table takes.
 
 use super::codec::to_u64;
-use super::failure::db;
 use super::store::SqliteStore;
 use crate::error::Result;
 
@@ -18,11 +17,8 @@ impl SqliteStore {
         // Mostly there are none, which is no reason to make a writer wait.
         let spare = self.read_sql(|tx| {
             let pages = "SELECT freelist_count, page_count FROM pragma_freelist_count, pragma_page_count";
-            let (free, all): (i64, i64) = tx
-                .conn()?
-                .prepare_cached(pages)
-                .and_then(|mut pages| pages.query_row([], |row| Ok((row.get(0)?, row.get(1)?))))
-                .map_err(db)?;
+            let (free, all): (i64, i64) =
+                tx.conn()?.prepare_cached(pages)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
             Ok(free * SPARE > all)
         })?;
         if !spare {
@@ -30,9 +26,9 @@ impl SqliteStore {
         }
         self.write_sql(|tx| {
             // It answers a row for every page, and stops where nobody asks for the next.
-            let mut given = tx.conn()?.prepare(&format!("PRAGMA incremental_vacuum({GIVEN})")).map_err(db)?;
+            let mut given = tx.conn()?.prepare(&format!("PRAGMA incremental_vacuum({GIVEN})"))?;
             let mut given = given.raw_query();
-            while given.next().map_err(db)?.is_some() {}
+            while given.next()?.is_some() {}
             Ok(true)
         })
     }
@@ -41,9 +37,9 @@ impl SqliteStore {
     pub fn sizes(&self) -> Result<Vec<(String, u64)>> {
         self.read_sql(|tx| {
             let sizes = "SELECT name, sum(pgsize) FROM dbstat GROUP BY name ORDER BY 2 DESC";
-            let mut sizes = tx.conn()?.prepare(sizes).map_err(db)?;
+            let mut sizes = tx.conn()?.prepare(sizes)?;
             let sizes = sizes.query_map([], |row| Ok((row.get(0)?, to_u64(row.get(1)?))));
-            sizes.and_then(Iterator::collect).map_err(db)
+            Ok(sizes.and_then(Iterator::collect)?)
         })
     }
 }

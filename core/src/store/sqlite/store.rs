@@ -4,7 +4,6 @@ use std::path::Path;
 
 use super::codec::to_u64;
 use super::connections::Connections;
-use super::failure::db;
 use super::open::Vouched;
 use super::schema::SCHEMA;
 use super::tx::SqliteTx;
@@ -57,14 +56,12 @@ impl SqliteStore {
                     found.push(singleton);
                 }
             }
-            let mut others = tx
-                .conn()?
-                .prepare_cached("SELECT entry FROM documents WHERE stale != 0 ORDER BY id DESC LIMIT ?1")
-                .map_err(db)?;
+            let mut others =
+                tx.conn()?.prepare_cached("SELECT entry FROM documents WHERE stale != 0 ORDER BY id DESC LIMIT ?1")?;
             let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-            let others = others.query_map([limit], |row| row.get(0).map(EntryId::from_bytes)).map_err(db)?;
+            let others = others.query_map([limit], |row| row.get(0).map(EntryId::from_bytes))?;
             for entry in others {
-                let entry = entry.map_err(db)?;
+                let entry = entry?;
                 if !entry.is_singleton() {
                     found.push(entry);
                 }
@@ -81,8 +78,8 @@ impl SqliteStore {
     /// How many entries have derived state older than their heads.
     pub fn stale_count(&self) -> Result<u64> {
         self.read_sql(|tx| {
-            let mut count = tx.conn()?.prepare_cached("SELECT count(*) FROM documents WHERE stale != 0").map_err(db)?;
-            count.query_row([], |row| row.get(0).map(to_u64)).map_err(db)
+            let mut count = tx.conn()?.prepare_cached("SELECT count(*) FROM documents WHERE stale != 0")?;
+            Ok(count.query_row([], |row| row.get(0).map(to_u64))?)
         })
     }
 
@@ -119,6 +116,6 @@ impl Storage for SqliteStore {
 
 fn is_stale(tx: &mut SqliteTx<'_>, entry: EntryId) -> Result<bool> {
     let is = "SELECT EXISTS (SELECT 1 FROM documents WHERE entry = ?1 AND stale != 0)";
-    let mut is = tx.conn()?.prepare_cached(is).map_err(db)?;
-    is.query_row([entry.as_bytes()], |row| row.get(0)).map_err(db)
+    let mut is = tx.conn()?.prepare_cached(is)?;
+    Ok(is.query_row([entry.as_bytes()], |row| row.get(0))?)
 }

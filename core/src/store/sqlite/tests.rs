@@ -116,7 +116,7 @@ impl Made {
     }
 
     fn sql(&self, sql: &str) {
-        self.store.write_sql(|tx| tx.conn()?.execute_batch(sql).map_err(super::tx::db)).unwrap();
+        self.store.write_sql(|tx| Ok(tx.conn()?.execute_batch(sql)?)).unwrap();
     }
 }
 

@@ -12,7 +12,6 @@ use std::sync::Arc;
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::codec::to_i64;
-use super::failure::db;
 use super::rows::{DocumentRow, LogRow, OpenBlock};
 use crate::error::{Error, Result};
 use crate::id::{BlobId, ChangeHash, DeviceId, EntryId, LogId, StatementId};
@@ -90,24 +89,24 @@ impl<'a> SqliteTx<'a> {
 
 impl Tx for SqliteTx<'_> {
     fn setting(&mut self, setting: Setting) -> Result<Option<Vec<u8>>> {
-        self.conn
-            .prepare_cached("SELECT value FROM settings WHERE key = ?1")
-            .and_then(|mut found| found.query_row([setting.as_str()], |row| row.get(0)).optional())
-            .map_err(db)
+        Ok(self
+            .conn
+            .prepare_cached("SELECT value FROM settings WHERE key = ?1")?
+            .query_row([setting.as_str()], |row| row.get(0))
+            .optional()?)
     }
 
     fn set_setting(&mut self, setting: Setting, value: &[u8]) -> Result<()> {
         self.writing()?;
         self.conn
-            .prepare_cached("INSERT INTO settings VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value")
-            .and_then(|mut insert| insert.execute(params![setting.as_str(), value]))
-            .map(drop)
-            .map_err(db)
+            .prepare_cached("INSERT INTO settings VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value")?
+            .execute(params![setting.as_str(), value])?;
+        Ok(())
     }
 
     fn statements(&mut self) -> Result<Vec<Vec<u8>>> {
-        let mut all = self.conn.prepare_cached("SELECT bytes FROM statements ORDER BY id").map_err(db)?;
-        all.query_map([], |row| row.get(0)).and_then(Iterator::collect).map_err(db)
+        let mut all = self.conn.prepare_cached("SELECT bytes FROM statements ORDER BY id")?;
+        Ok(all.query_map([], |row| row.get(0)).and_then(Iterator::collect)?)
     }
 
     fn statement_set(&mut self) -> Result<Arc<Statements>> {
@@ -130,18 +129,17 @@ impl Tx for SqliteTx<'_> {
         self.writing()?;
         (self.set, self.set_changed) = (None, true);
         self.conn
-            .prepare_cached("INSERT INTO statements (hash, bytes) VALUES (?1, ?2) ON CONFLICT DO NOTHING")
-            .and_then(|mut insert| insert.execute(params![id.as_bytes(), bytes]))
-            .map(drop)
-            .map_err(db)
+            .prepare_cached("INSERT INTO statements (hash, bytes) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
+            .execute(params![id.as_bytes(), bytes])?;
+        Ok(())
     }
 
     fn certificates(&mut self) -> Result<Vec<Certificate>> {
-        let mut all = self.conn.prepare_cached("SELECT bytes FROM certificates ORDER BY id").map_err(db)?;
-        let mut rows = all.query([]).map_err(db)?;
+        let mut all = self.conn.prepare_cached("SELECT bytes FROM certificates ORDER BY id")?;
+        let mut rows = all.query([])?;
         let mut found = Vec::new();
-        while let Some(row) = rows.next().map_err(db)? {
-            found.push(Certificate::decode(row.get_ref(0).map_err(db)?.as_blob().unwrap_or_default())?);
+        while let Some(row) = rows.next()? {
+            found.push(Certificate::decode(row.get_ref(0)?.as_blob().unwrap_or_default())?);
         }
         Ok(found)
     }
@@ -150,32 +148,29 @@ impl Tx for SqliteTx<'_> {
         let any = match self.any_erased {
             Some(any) => any,
             None => {
-                let mut any = self.conn.prepare_cached("SELECT 1 FROM certificates LIMIT 1").map_err(db)?;
-                *self.any_erased.insert(any.exists([]).map_err(db)?)
+                let mut any = self.conn.prepare_cached("SELECT 1 FROM certificates LIMIT 1")?;
+                *self.any_erased.insert(any.exists([])?)
             }
         };
         if !any {
             return Ok(false);
         }
-        self.conn
-            .prepare_cached("SELECT 1 FROM certificates WHERE entry = ?1")
-            .and_then(|mut found| found.exists([entry.as_bytes()]))
-            .map_err(db)
+        Ok(self.conn.prepare_cached("SELECT 1 FROM certificates WHERE entry = ?1")?.exists([entry.as_bytes()])?)
     }
 
     fn add_certificate(&mut self, certificate: &Certificate) -> Result<bool> {
         self.writing()?;
         self.any_erased = None;
         let (hash, entry, bytes) = (certificate.hash(), certificate.entry, certificate.encode());
-        self.conn
+        Ok(self
+            .conn
             .prepare_cached(
                 "INSERT INTO certificates (hash, entry, bytes) VALUES (?1, ?2, ?3)
                  ON CONFLICT (entry) DO UPDATE SET hash = excluded.hash, bytes = excluded.bytes
                  WHERE hash != excluded.hash",
-            )
-            .and_then(|mut insert| insert.execute(params![hash, entry.as_bytes(), bytes]))
-            .map(|added| added > 0)
-            .map_err(db)
+            )?
+            .execute(params![hash, entry.as_bytes(), bytes])
+            .map(|added| added > 0)?)
     }
 
     fn certificate_of(&mut self, entry: EntryId) -> Result<Option<Certificate>> {
@@ -188,19 +183,19 @@ impl Tx for SqliteTx<'_> {
 
     fn certificate_names(&mut self, after: Option<[u8; 32]>, most: usize) -> Result<Vec<[u8; 32]>> {
         let after = after.map_or_else(Vec::new, |name| name.to_vec());
-        let mut names = self
-            .conn
-            .prepare_cached("SELECT hash FROM certificates WHERE hash > ?1 ORDER BY hash LIMIT ?2")
-            .map_err(db)?;
-        names.query_map(params![after, to_i64(most as u64)], |row| row.get(0)).and_then(Iterator::collect).map_err(db)
+        let mut names =
+            self.conn.prepare_cached("SELECT hash FROM certificates WHERE hash > ?1 ORDER BY hash LIMIT ?2")?;
+        Ok(names.query_map(params![after, to_i64(most as u64)], |row| row.get(0)).and_then(Iterator::collect)?)
     }
 
     fn is_named(&mut self, entry: EntryId) -> Result<bool> {
         self.write_documents()?;
-        self.conn
-            .prepare_cached("SELECT 1 FROM places WHERE document = (SELECT id FROM documents WHERE entry = ?1) LIMIT 1")
-            .and_then(|mut found| found.exists([entry.as_bytes()]))
-            .map_err(db)
+        Ok(self
+            .conn
+            .prepare_cached(
+                "SELECT 1 FROM places WHERE document = (SELECT id FROM documents WHERE entry = ?1) LIMIT 1",
+            )?
+            .exists([entry.as_bytes()])?)
     }
 
     fn logs(&mut self) -> Result<Vec<(LogId, Position)>> {
@@ -273,24 +268,23 @@ impl Tx for SqliteTx<'_> {
         let document = self.document_made(entry)?;
         document.has_waits = true;
         let id = document.id;
-        self.conn
-            .prepare_cached("INSERT INTO waits VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")
-            .and_then(|mut insert| insert.execute(params![id, dependency.as_bytes(), change.as_bytes()]))
-            .map(drop)
-            .map_err(db)
+        self.conn.prepare_cached("INSERT INTO waits VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?.execute(params![
+            id,
+            dependency.as_bytes(),
+            change.as_bytes()
+        ])?;
+        Ok(())
     }
 
     fn take_waits(&mut self, entry: EntryId, dependency: ChangeHash) -> Result<Vec<ChangeHash>> {
         self.writing()?;
         let Some(id) = self.waiting_document(entry)? else { return Ok(Vec::new()) };
-        let mut take = self
-            .conn
-            .prepare_cached("DELETE FROM waits WHERE document = ?1 AND dependency = ?2 RETURNING change")
-            .map_err(db)?;
-        let mut rows = take.query(params![id, dependency.as_bytes()]).map_err(db)?;
+        let mut take =
+            self.conn.prepare_cached("DELETE FROM waits WHERE document = ?1 AND dependency = ?2 RETURNING change")?;
+        let mut rows = take.query(params![id, dependency.as_bytes()])?;
         let mut changes = Vec::new();
-        while let Some(row) = rows.next().map_err(db)? {
-            changes.push(ChangeHash::from_bytes(row.get(0).map_err(db)?));
+        while let Some(row) = rows.next()? {
+            changes.push(ChangeHash::from_bytes(row.get(0)?));
         }
         changes.sort_unstable();
         Ok(changes)
@@ -298,18 +292,18 @@ impl Tx for SqliteTx<'_> {
 
     fn is_waiting(&mut self, entry: EntryId, change: ChangeHash) -> Result<bool> {
         let Some(id) = self.waiting_document(entry)? else { return Ok(false) };
-        self.conn
-            .prepare_cached("SELECT 1 FROM waits WHERE document = ?1 AND change = ?2")
-            .and_then(|mut found| found.exists(params![id, change.as_bytes()]))
-            .map_err(db)
+        Ok(self
+            .conn
+            .prepare_cached("SELECT 1 FROM waits WHERE document = ?1 AND change = ?2")?
+            .exists(params![id, change.as_bytes()])?)
     }
 
     fn is_waited_for(&mut self, entry: EntryId, dependency: ChangeHash) -> Result<bool> {
         let Some(id) = self.waiting_document(entry)? else { return Ok(false) };
-        self.conn
-            .prepare_cached("SELECT 1 FROM waits WHERE document = ?1 AND dependency = ?2")
-            .and_then(|mut found| found.exists(params![id, dependency.as_bytes()]))
-            .map_err(db)
+        Ok(self
+            .conn
+            .prepare_cached("SELECT 1 FROM waits WHERE document = ?1 AND dependency = ?2")?
+            .exists(params![id, dependency.as_bytes()])?)
     }
 
     fn clear_waits(&mut self, entry: EntryId) -> Result<()> {
@@ -317,11 +311,8 @@ impl Tx for SqliteTx<'_> {
         let Some(document) = self.document_row(entry)? else { return Ok(()) };
         document.has_waits = false;
         let id = document.id;
-        self.conn
-            .prepare_cached("DELETE FROM waits WHERE document = ?1")
-            .and_then(|mut delete| delete.execute([id]))
-            .map(drop)
-            .map_err(db)
+        self.conn.prepare_cached("DELETE FROM waits WHERE document = ?1")?.execute([id])?;
+        Ok(())
     }
 
     fn changes(&mut self, entry: EntryId) -> Result<Vec<StoredChange>> {
@@ -344,7 +335,7 @@ impl Tx for SqliteTx<'_> {
     fn drop_document(&mut self, entry: EntryId) -> Result<()> {
         self.writing()?;
         // What was damaged may hold words of this entry, and nobody can tell: erasing goes before keeping.
-        self.conn.prepare_cached("DELETE FROM aside").and_then(|mut delete| delete.execute([])).map_err(db)?;
+        self.conn.prepare_cached("DELETE FROM aside")?.execute([])?;
         self.erase_arriving(entry)?;
         self.erase_drafts(entry)?;
         self.end_opening(entry)?;
@@ -359,10 +350,9 @@ impl Tx for SqliteTx<'_> {
                 "INSERT INTO blobs (document, blob, brought, ended, here, bitmap) VALUES (?1, ?2, ?3, 0, 0, x'')
                  ON CONFLICT DO UPDATE SET brought = excluded.brought, here = here AND ended,
                  bitmap = iif(ended, bitmap, x'') WHERE brought IS NULL OR excluded.brought < brought",
-            )
-            .and_then(|mut insert| insert.execute(params![id, blob.id.as_bytes(), crate::log::codec::encode(blob)]))
-            .map(drop)
-            .map_err(db)
+            )?
+            .execute(params![id, blob.id.as_bytes(), crate::log::codec::encode(blob)])?;
+        Ok(())
     }
 
     fn end_blob(&mut self, entry: EntryId, blob: BlobId) -> Result<()> {
@@ -372,10 +362,9 @@ impl Tx for SqliteTx<'_> {
             .prepare_cached(
                 "INSERT INTO blobs (document, blob, ended, here, bitmap) VALUES (?1, ?2, 1, 0, x'')
                  ON CONFLICT DO UPDATE SET ended = 1 WHERE NOT ended",
-            )
-            .and_then(|mut insert| insert.execute(params![id, blob.as_bytes()]))
-            .map(drop)
-            .map_err(db)
+            )?
+            .execute(params![id, blob.as_bytes()])?;
+        Ok(())
     }
 
     fn blobs(&mut self, unfilled: bool) -> Result<Vec<WantedBlob>> {
@@ -394,23 +383,19 @@ impl Tx for SqliteTx<'_> {
             .prepare_cached(
                 "UPDATE blobs SET bitmap = ?3, here = ?4
                  WHERE document = (SELECT id FROM documents WHERE entry = ?1) AND blob = ?2",
-            )
-            .and_then(|mut update| update.execute(params![entry.as_bytes(), blob.as_bytes(), bitmap, here]))
-            .map(drop)
-            .map_err(db)
+            )?
+            .execute(params![entry.as_bytes(), blob.as_bytes(), bitmap, here])?;
+        Ok(())
     }
 
     fn unwanted_blobs(&mut self) -> Result<Vec<(EntryId, BlobId)>> {
-        let mut all = self
-            .conn
-            .prepare_cached(
-                "SELECT d.entry, b.blob FROM blobs b JOIN documents d ON d.id = b.document
+        let mut all = self.conn.prepare_cached(
+            "SELECT d.entry, b.blob FROM blobs b JOIN documents d ON d.id = b.document
                  WHERE b.ended AND (b.here OR length(b.bitmap) > 0) ORDER BY d.entry, b.blob",
-            )
-            .map_err(db)?;
-        all.query_map([], |row| Ok((EntryId::from_bytes(row.get(0)?), BlobId::from_bytes(row.get(1)?))))
-            .and_then(Iterator::collect)
-            .map_err(db)
+        )?;
+        Ok(all
+            .query_map([], |row| Ok((EntryId::from_bytes(row.get(0)?), BlobId::from_bytes(row.get(1)?))))
+            .and_then(Iterator::collect)?)
     }
 
     fn forget_blob(&mut self, entry: EntryId, blob: BlobId) -> Result<()> {
@@ -438,39 +423,37 @@ impl Tx for SqliteTx<'_> {
 
 impl SqliteTx<'_> {
     fn last_statement(&mut self) -> Result<Option<Last>> {
-        self.conn
-            .prepare_cached("SELECT id, hash FROM statements ORDER BY id DESC LIMIT 1")
-            .and_then(|mut last| last.query_row([], |row| Ok((row.get(0)?, row.get(1)?))).optional())
-            .map_err(db)
+        Ok(self
+            .conn
+            .prepare_cached("SELECT id, hash FROM statements ORDER BY id DESC LIMIT 1")?
+            .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?)
     }
 
     fn certificate_where(&mut self, column: &str, value: &[u8]) -> Result<Option<Certificate>> {
         let bytes: Option<Vec<u8>> = self
             .conn
-            .prepare_cached(&format!("SELECT bytes FROM certificates WHERE {column} = ?1"))
-            .and_then(|mut found| found.query_row([value], |row| row.get(0)).optional())
-            .map_err(db)?;
+            .prepare_cached(&format!("SELECT bytes FROM certificates WHERE {column} = ?1"))?
+            .query_row([value], |row| row.get(0))
+            .optional()?;
         Ok(bytes.map(|bytes| Certificate::decode(&bytes)).transpose()?)
     }
 
     fn wanted(&mut self, which: &str, values: &[&dyn rusqlite::ToSql]) -> Result<Vec<WantedBlob>> {
         self.write_documents()?;
-        let mut all = self
-            .conn
-            .prepare_cached(&format!(
-                "SELECT b.brought, d.entry, b.bitmap, b.here FROM blobs b JOIN documents d ON d.id = b.document
+        let mut all = self.conn.prepare_cached(&format!(
+            "SELECT b.brought, d.entry, b.bitmap, b.here FROM blobs b JOIN documents d ON d.id = b.document
                  WHERE b.brought IS NOT NULL AND NOT b.ended AND {which} ORDER BY d.entry, b.blob"
-            ))
-            .map_err(db)?;
-        let mut rows = all.query(values).map_err(db)?;
+        ))?;
+        let mut rows = all.query(values)?;
         let mut found = Vec::new();
-        while let Some(row) = rows.next().map_err(db)? {
-            let brought: Vec<u8> = row.get(0).map_err(db)?;
+        while let Some(row) = rows.next()? {
+            let brought: Vec<u8> = row.get(0)?;
             found.push(WantedBlob {
                 blob: crate::log::codec::decode("blob", 256, &brought)?,
-                entry: EntryId::from_bytes(row.get(1).map_err(db)?),
-                bitmap: row.get(2).map_err(db)?,
-                here: row.get(3).map_err(db)?,
+                entry: EntryId::from_bytes(row.get(1)?),
+                bitmap: row.get(2)?,
+                here: row.get(3)?,
             });
         }
         Ok(found)

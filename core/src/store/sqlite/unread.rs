@@ -1,7 +1,6 @@
 //! Changes that are held and not read, for whoever looks at the journal's health.
 
 use super::codec::to_u64;
-use super::failure::db;
 use super::store::SqliteStore;
 use crate::error::Result;
 use crate::id::EntryId;
@@ -22,12 +21,12 @@ impl SqliteStore {
     pub fn unread_changes(&self) -> Result<Vec<Unread>> {
         self.read_sql(|tx| {
             let all = "SELECT entry, pending, refused FROM documents WHERE pending + refused > 0 ORDER BY entry";
-            let mut all = tx.conn()?.prepare_cached(all).map_err(db)?;
+            let mut all = tx.conn()?.prepare_cached(all)?;
             let unread = |row: &rusqlite::Row<'_>| {
                 let entry = EntryId::from_bytes(row.get(0)?);
                 Ok(Unread { entry, waiting: to_u64(row.get(1)?), aside: to_u64(row.get(2)?) })
             };
-            all.query_map([], unread).and_then(Iterator::collect).map_err(db)
+            Ok(all.query_map([], unread).and_then(Iterator::collect)?)
         })
     }
 }

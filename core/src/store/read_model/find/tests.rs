@@ -37,8 +37,7 @@ impl Made {
                         .execute(
                             "INSERT OR IGNORE INTO documents (entry, heads, pending, stale) VALUES (?1, zeroblob(32), 0, 0)",
                             [entry.id.as_bytes()],
-                        )
-                        .map_err(sql)?;
+                        )?;
                     put_all(tx, entry, 0)?;
                 }
                 Ok(())

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use rusqlite::{OptionalExtension, params};
 
 use super::super::codec::index_key;
-use super::super::failure::db;
 use super::super::tx::SqliteTx;
 use super::check::Check;
 use crate::error::{Error, Result};
@@ -111,10 +110,11 @@ fn check_log(
 
 /// The chain that the first block of a log says it begins behind, where the log begins with one.
 fn chain_of_first_block(tx: &mut SqliteTx<'_>, key: i64) -> Result<Option<Chain>> {
-    tx.conn()?
-        .prepare_cached("SELECT chain FROM blocks WHERE id = ?1")
-        .and_then(|mut found| found.query_row([key], |row| row.get(0).map(Chain::from_bytes)).optional())
-        .map_err(db)
+    Ok(tx
+        .conn()?
+        .prepare_cached("SELECT chain FROM blocks WHERE id = ?1")?
+        .query_row([key], |row| row.get(0).map(Chain::from_bytes))
+        .optional()?)
 }
 
 fn body_problem(tx: &mut SqliteTx<'_>, operation: &Operation) -> Result<Option<&'static str>> {
@@ -140,12 +140,11 @@ fn is_placed(tx: &mut SqliteTx<'_>, key: i64, operation: &Operation) -> Result<b
         .prepare_cached(
             "SELECT ready FROM places
              WHERE document = (SELECT id FROM documents WHERE entry = ?1) AND key = ?2 AND id = ?3",
-        )
-        .and_then(|mut found| {
-            let values = params![operation.envelope.entry.as_bytes(), index_key(&operation.body.hash()), key];
-            found.query_row(values, |row| row.get(0)).optional()
+        )?
+        .query_row(params![operation.envelope.entry.as_bytes(), index_key(&operation.body.hash()), key], |row| {
+            row.get(0)
         })
-        .map_err(db)?;
+        .optional()?;
     Ok(match noted {
         None => false,
         Some(None) => !held,
@@ -173,17 +172,14 @@ fn note_blobs(noted: &mut Noted, operation: &Operation) {
 /// What the table has of each attachment. A row that no log speaks of is nothing: the end of a fork may leave one.
 fn check_blobs(tx: &mut SqliteTx<'_>, noted: &mut Noted) -> Result<()> {
     let conn = tx.conn()?;
-    let mut row = conn
-        .prepare_cached(
-            "SELECT brought, ended, here FROM blobs
+    let mut row = conn.prepare_cached(
+        "SELECT brought, ended, here FROM blobs
              WHERE document = (SELECT id FROM documents WHERE entry = ?1) AND blob = ?2",
-        )
-        .map_err(db)?;
+    )?;
     for ((entry, blob), (brought, ended)) in &noted.blobs {
         let found: Option<(Option<Vec<u8>>, i64, i64)> = row
             .query_row(params![entry.as_bytes(), blob.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-            .optional()
-            .map_err(db)?;
+            .optional()?;
         let right =
             found.is_some_and(|found| found.0 == *brought && found.1 == i64::from(*ended) && matches!(found.2, 0 | 1));
         if !right {

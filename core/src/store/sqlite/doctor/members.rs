@@ -1,6 +1,5 @@
 //! The small tables that no log gives: statements, certificates, settings, and where peers were reached.
 
-use super::super::failure::db;
 use super::super::repair::{peers_that_do_not_read, settings_that_mean_nothing};
 use super::super::tx::SqliteTx;
 use super::check::Check;
@@ -13,8 +12,8 @@ use crate::replication::tx::{Setting, Tx};
 
 /// Name and bytes of every row of `statements` or `certificates`, in the order in which they are read.
 fn rows(tx: &mut SqliteTx<'_>, table: &str) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
-    let mut all = tx.conn()?.prepare(&format!("SELECT hash, bytes FROM {table} ORDER BY id")).map_err(db)?;
-    all.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).and_then(Iterator::collect).map_err(db)
+    let mut all = tx.conn()?.prepare(&format!("SELECT hash, bytes FROM {table} ORDER BY id"))?;
+    Ok(all.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).and_then(Iterator::collect)?)
 }
 
 /// Every statement's signatures, that each stands behind what it builds on, and that the first names the journal.
@@ -53,11 +52,11 @@ pub(super) fn check_statements(tx: &mut SqliteTx<'_>, identity: &Identity) -> Re
 }
 
 pub(super) fn check_certificates(tx: &mut SqliteTx<'_>, identity: &Identity) -> Result<Check> {
-    let mut all = tx.conn()?.prepare("SELECT hash, entry, bytes FROM certificates ORDER BY id").map_err(db)?;
-    let mut rows = all.query([]).map_err(db)?;
+    let mut all = tx.conn()?.prepare("SELECT hash, entry, bytes FROM certificates ORDER BY id")?;
+    let mut rows = all.query([])?;
     let (mut problems, mut count, mut sum) = (Vec::new(), 0, CertificateSum::default());
-    while let Some(row) = rows.next().map_err(db)? {
-        let bytes = |index| row.get::<_, Vec<u8>>(index).map_err(db);
+    while let Some(row) = rows.next()? {
+        let bytes = |index| row.get::<_, Vec<u8>>(index);
         count += 1;
         let right = match Certificate::decode(&bytes(2)?) {
             Ok(certificate) => {

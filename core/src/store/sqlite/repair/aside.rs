@@ -3,7 +3,6 @@
 use rusqlite::params;
 
 use super::super::codec::to_u64;
-use super::super::failure::db;
 use super::super::tx::SqliteTx;
 use crate::error::Result;
 use crate::id::{DeviceId, Incarnation, LogId};
@@ -12,23 +11,20 @@ use crate::id::{DeviceId, Incarnation, LogId};
 pub(super) fn quarantine(tx: &SqliteTx<'_>, log: Option<LogId>, source: &str, key: i64, bytes: &[u8]) -> Result<()> {
     let (device, incarnation) = log.map(|log| (log.device, log.incarnation)).unzip();
     tx.conn
-        .prepare_cached("INSERT INTO aside (source, place, device, incarnation, bytes) VALUES (?1, ?2, ?3, ?4, ?5)")
-        .and_then(|mut put| {
-            put.execute(params![
-                source,
-                key,
-                device.as_ref().map(DeviceId::as_bytes),
-                incarnation.as_ref().map(Incarnation::as_bytes),
-                bytes
-            ])
-        })
-        .map(drop)
-        .map_err(db)
+        .prepare_cached("INSERT INTO aside (source, place, device, incarnation, bytes) VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .execute(params![
+            source,
+            key,
+            device.as_ref().map(DeviceId::as_bytes),
+            incarnation.as_ref().map(Incarnation::as_bytes),
+            bytes
+        ])?;
+    Ok(())
 }
 
 /// How many pieces are kept aside.
 pub(in super::super) fn pieces_aside(tx: &mut SqliteTx<'_>) -> Result<u64> {
-    tx.conn()?.query_row("SELECT count(*) FROM aside", [], |row| row.get(0).map(to_u64)).map_err(db)
+    Ok(tx.conn()?.query_row("SELECT count(*) FROM aside", [], |row| row.get(0).map(to_u64))?)
 }
 
 /// Moves the rows with keys `first..=last` aside.
@@ -41,7 +37,7 @@ pub(super) fn move_rows(tx: &SqliteTx<'_>, log: Option<LogId>, table: &str, firs
     );
     let (device, incarnation) =
         (device.as_ref().map(DeviceId::as_bytes), incarnation.as_ref().map(Incarnation::as_bytes));
-    tx.conn.execute(&copy, params![first, last, device, incarnation]).map_err(db)?;
-    tx.conn.execute(&format!("DELETE FROM {table} WHERE id BETWEEN ?1 AND ?2"), [first, last]).map_err(db)?;
+    tx.conn.execute(&copy, params![first, last, device, incarnation])?;
+    tx.conn.execute(&format!("DELETE FROM {table} WHERE id BETWEEN ?1 AND ?2"), [first, last])?;
     Ok(())
 }

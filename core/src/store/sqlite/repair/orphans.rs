@@ -2,7 +2,6 @@
 
 use super::super::codec::seq_of;
 use super::super::codec::to_i64;
-use super::super::failure::db;
 use super::super::schema::SEQ_BITS;
 use super::super::tx::SqliteTx;
 use super::aside::quarantine;
@@ -24,11 +23,10 @@ pub(super) fn set_orphans_aside(
     let mut misfits = Vec::new();
     {
         let sql = "SELECT id, chain, line FROM operations WHERE id BETWEEN ?1 AND ?2 ORDER BY id";
-        let mut rows = tx.conn.prepare(sql).map_err(db)?;
-        let mut rows = rows.query(bounds).map_err(db)?;
-        while let Some(row) = rows.next().map_err(db)? {
-            let (key, chain, bytes): (i64, Vec<u8>, Vec<u8>) =
-                (row.get(0).map_err(db)?, row.get(1).map_err(db)?, row.get(2).map_err(db)?);
+        let mut rows = tx.conn.prepare(sql)?;
+        let mut rows = rows.query(bounds)?;
+        while let Some(row) = rows.next()? {
+            let (key, chain, bytes): (i64, Vec<u8>, Vec<u8>) = (row.get(0)?, row.get(1)?, row.get(2)?);
             let after = Line::decode(&bytes)
                 .ok()
                 .and_then(|line| line.hash().ok().map(|hash| before.after_line(line.encoded, &hash)));
@@ -45,7 +43,7 @@ pub(super) fn set_orphans_aside(
     }
     for (key, bytes) in &misfits {
         quarantine(tx, log, "misfits", *key, bytes)?;
-        tx.conn.execute("DELETE FROM operations WHERE id = ?1", [key]).map_err(db)?;
+        tx.conn.execute("DELETE FROM operations WHERE id = ?1", [key])?;
     }
     Ok(!misfits.is_empty())
 }

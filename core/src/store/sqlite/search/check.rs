@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::{LEAF, PREFIX, Projection, quoted, tokens};
 use crate::error::Result;
-use crate::files::{StoreError, StoreResult};
+use crate::files::StoreResult;
 
 /// Where FTS5 keeps its counts, and the list of its segments: <https://sqlite.org/src/file/ext/fts5/fts5_index.c>.
 const AVERAGES: i64 = 1;
@@ -37,11 +37,11 @@ impl Expected {
     fn of(connection: &Connection) -> Result<Self> {
         let mut expected = Self::default();
         let sql = "SELECT slot, projection FROM slots JOIN texts ON texts.document = slots.document";
-        let mut all = connection.prepare(sql).map_err(StoreError::from)?;
-        let mut rows = all.query([]).map_err(StoreError::from)?;
-        while let Some(row) = rows.next().map_err(StoreError::from)? {
-            let slot: i64 = row.get(0).map_err(StoreError::from)?;
-            let tokens = tokens(&Projection::unpack(&row.get::<_, Vec<u8>>(1).map_err(StoreError::from)?)?);
+        let mut all = connection.prepare(sql)?;
+        let mut rows = all.query([])?;
+        while let Some(row) = rows.next()? {
+            let slot: i64 = row.get(0)?;
+            let tokens = tokens(&Projection::unpack(&row.get::<_, Vec<u8>>(1)?)?);
             expected.add(slot, &tokens);
         }
         expected.distinct = expected.words.keys().filter(|(beginning, _)| !beginning).count();
@@ -180,7 +180,7 @@ fn number(rest: &mut &[u8]) -> Option<i64> {
 
 /// Whether a search for each word, and for each beginning of one, finds the entries that have it, and there is no other.
 fn lists(connection: &Connection, expected: &Expected) -> Result<bool> {
-    let mut find = connection.prepare("SELECT rowid FROM search WHERE search MATCH ?1").map_err(StoreError::from)?;
+    let mut find = connection.prepare("SELECT rowid FROM search WHERE search MATCH ?1")?;
     let mut listed = |expression: String| -> StoreResult<Listed> {
         let mut rows = find.query([expression])?;
         let (mut count, mut sum) = (0, 0_i64);
@@ -189,11 +189,11 @@ fn lists(connection: &Connection, expected: &Expected) -> Result<bool> {
         }
         Ok((count, sum))
     };
-    let mut words = connection.prepare("SELECT term FROM vocabulary").map_err(StoreError::from)?;
-    let mut words = words.query([]).map_err(StoreError::from)?;
+    let mut words = connection.prepare("SELECT term FROM vocabulary")?;
+    let mut words = words.query([])?;
     let (mut distinct, mut before) = (0, String::new());
-    while let Some(row) = words.next().map_err(StoreError::from)? {
-        let word: String = row.get(0).map_err(StoreError::from)?;
+    while let Some(row) = words.next()? {
+        let word: String = row.get(0)?;
         distinct += 1;
         if !expected.is_listed(false, &word, listed(quoted(&word))?) {
             return Ok(false);
